@@ -1,0 +1,3 @@
+//! The drive daemon.
+
+fn main() {}

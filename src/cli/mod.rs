@@ -1,0 +1,32 @@
+//! The command line of `spindle`: one file per verb. Exit codes are part of the interface (docs/reference/cli.md).
+
+mod error;
+mod info;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub use self::error::{CliError, Exit};
+
+/// Control Spindle drives and look at disc images.
+#[derive(Debug, Parser)]
+#[command(name = "spindle", version, about, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Info(info::Args),
+}
+
+/// Parses the arguments of the process and carries out the verb.
+#[must_use]
+pub fn main() -> ExitCode {
+    let result = match Cli::parse().verb {
+        Verb::Info(args) => info::run(&args),
+    };
+    error::report("spindle", result)
+}

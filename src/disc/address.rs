@@ -1,0 +1,96 @@
+//! Addresses on a disc.
+
+/// Logical block address: frames from the start of the program area; the pre-gap of track 1 is -150 to -1 on a CD.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Lba(pub i32);
+
+/// Minute, second and frame (1/75 s), with 00:00:00 at LBA -150 (MMC-6, 4.2.3.6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Msf {
+    /// 0 to 99 as the disc stores it; larger where a long medium is described.
+    pub minute: u8,
+    /// 0 to 59.
+    pub second: u8,
+    /// 0 to 74.
+    pub frame: u8,
+}
+
+impl std::fmt::Display for Lba {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Lba {
+    /// Later by `blocks`, at most the largest address.
+    #[must_use]
+    pub fn plus(self, blocks: u32) -> Self {
+        Self(self.0.saturating_add_unsigned(blocks))
+    }
+
+    /// Earlier by `blocks`, at least the smallest address.
+    #[must_use]
+    pub fn minus(self, blocks: u32) -> Self {
+        Self(self.0.saturating_sub_unsigned(blocks))
+    }
+
+    /// Blocks from `earlier` up to this address; 0 when it is not earlier.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> u32 {
+        u32::try_from(i64::from(self.0) - i64::from(earlier.0)).unwrap_or(0)
+    }
+
+    /// As MSF. Addresses before -150 are those of a lead-in (MMC-6, table "LBA to MSF"): they wrap from 99:59:74.
+    /// What an MSF cannot say, beyond minute 255, becomes the last one it can.
+    #[must_use]
+    pub fn to_msf(self) -> Msf {
+        const FRAMES: i64 = 75;
+        let mut frames = i64::from(self.0) + 150;
+        if frames < 0 {
+            frames = (frames + 100 * 60 * FRAMES).max(0);
+        }
+        let minute = frames / (60 * FRAMES);
+        match u8::try_from(minute) {
+            Ok(minute) => Msf { minute, second: (frames / FRAMES % 60) as u8, frame: (frames % FRAMES) as u8 },
+            Err(_) => Msf { minute: u8::MAX, second: 59, frame: 74 },
+        }
+    }
+
+    /// The four bytes of an address field: MSF as `00 M S F` when `msf`, else the block address, big-endian.
+    #[must_use]
+    pub fn to_field(self, msf: bool) -> [u8; 4] {
+        if msf {
+            let Msf { minute, second, frame } = self.to_msf();
+            [0, minute, second, frame]
+        } else {
+            self.0.to_be_bytes()
+        }
+    }
+}
+
+impl Msf {
+    /// The block address; minutes from 90 on with a negative result are not assumed (READ CD MSF decides that).
+    #[must_use]
+    pub fn to_lba(self) -> Lba {
+        Lba((i32::from(self.minute) * 60 + i32::from(self.second)) * 75 + i32::from(self.frame) - 150)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn msf_and_lba_agree() {
+        assert_eq!(Lba(0).to_msf(), Msf { minute: 0, second: 2, frame: 0 });
+        assert_eq!(Lba(-150).to_msf(), Msf::default());
+        assert_eq!(Lba(-151).to_msf(), Msf { minute: 99, second: 59, frame: 74 });
+        assert_eq!(Lba(i32::MIN).to_msf(), Msf::default());
+        assert_eq!(Lba(i32::MAX).to_msf().minute, 255);
+        for lba in [-150, -1, 0, 74, 75, 4349, 4350, 359_999, 449_849] {
+            assert_eq!(Lba(lba).to_msf().to_lba(), Lba(lba));
+        }
+        assert_eq!(Lba(16).to_field(true), [0, 0, 2, 16]);
+        assert_eq!(Lba(-2).to_field(false), [0xFF, 0xFF, 0xFF, 0xFE]);
+    }
+}

@@ -1,0 +1,94 @@
+//! The disc as plain data: sessions, tracks and extents, whatever file format it came from.
+//!
+//! Formats differ only in how they build a [`Disc`]; the drive only in how it presents one. Not responsible for what
+//! the sectors say (see [`crate::fs`]) nor for which commands reach them (see [`crate::drive`]).
+
+mod address;
+mod medium;
+mod read;
+mod toc;
+mod track;
+
+pub use self::address::{Lba, Msf};
+pub use self::medium::{MediumType, TooLarge};
+pub use self::read::SectorError;
+pub use self::toc::{Control, TocEntry};
+pub use self::track::{Extent, Session, Track, TrackMode};
+
+/// Bytes of user data in a data sector.
+pub const BLOCK_SIZE: u32 = 2048;
+
+/// One disc. Never changes after it is built; a drive shares it with every reader.
+#[derive(Debug, Clone)]
+pub struct Disc {
+    /// Which family of drive commands and structures applies.
+    pub medium: MediumType,
+    /// In order, at least one, numbered from 1 without gaps. An empty disc is not modelled: a drive has it or has none.
+    pub sessions: Vec<Session>,
+    /// Media catalogue number: 13 digits.
+    pub mcn: Option<[u8; 13]>,
+}
+
+impl Disc {
+    /// A disc of one session with one Mode 1 data track of `blocks` blocks from `extent`: what an ISO file describes.
+    ///
+    /// # Errors
+    /// When no optical medium holds that many blocks.
+    pub fn single_data_track(extents: Vec<Extent>) -> Result<Self, TooLarge> {
+        let blocks = extents.iter().fold(0_u64, |sum, extent| sum + u64::from(extent.blocks));
+        let medium = MediumType::for_blocks(blocks)?;
+        let end = Lba(i32::try_from(blocks).map_err(|_| TooLarge { blocks })?);
+        let track = Track {
+            number: 1,
+            mode: TrackMode::Mode1,
+            control: Control::DATA,
+            start: Lba(0),
+            end,
+            pregap: if medium == MediumType::CdRom { 150 } else { 0 },
+            isrc: None,
+            extents,
+        };
+        Ok(Self { medium, sessions: vec![Session { number: 1, tracks: vec![track], lead_out: end }], mcn: None })
+    }
+
+    /// All tracks of all sessions, in order.
+    pub fn tracks(&self) -> impl DoubleEndedIterator<Item = &Track> {
+        self.sessions.iter().flat_map(|session| &session.tracks)
+    }
+
+    /// The track that holds `lba`, counting a pre-gap to the track that follows it.
+    #[must_use]
+    pub fn track_at(&self, lba: Lba) -> Option<&Track> {
+        self.tracks().find(|track| lba < track.end && lba >= track.first())
+    }
+
+    /// Track `number`.
+    #[must_use]
+    pub fn track(&self, number: u8) -> Option<&Track> {
+        self.tracks().find(|track| track.number == number)
+    }
+
+    /// The session of track `number`.
+    #[must_use]
+    pub fn session_of(&self, number: u8) -> Option<&Session> {
+        self.sessions.iter().find(|session| session.tracks.iter().any(|track| track.number == number))
+    }
+
+    /// The lead-out of the last session: the first address after the user area, so also the number of blocks.
+    #[must_use]
+    pub fn lead_out(&self) -> Lba {
+        self.sessions.last().map_or(Lba(0), |session| session.lead_out)
+    }
+
+    /// Blocks that READ CAPACITY describes.
+    #[must_use]
+    pub fn blocks(&self) -> u32 {
+        u32::try_from(self.lead_out().0).unwrap_or(0)
+    }
+
+    /// Layers of the medium: 1 to 4.
+    #[must_use]
+    pub fn layers(&self) -> u8 {
+        self.medium.layers(self.blocks())
+    }
+}

@@ -1,0 +1,108 @@
+//! Sessions, tracks, and where their sectors lie.
+
+use super::{Control, Lba};
+use crate::source::SharedSource;
+
+/// Tracks between a lead-in and a lead-out.
+#[derive(Debug, Clone)]
+pub struct Session {
+    /// From 1.
+    pub number: u8,
+    /// In order, at least one.
+    pub tracks: Vec<Track>,
+    /// The first address of the lead-out.
+    pub lead_out: Lba,
+}
+
+/// One track. It owns the addresses from [`first`](Track::first) up to, not including, `end`.
+#[derive(Debug, Clone)]
+pub struct Track {
+    /// 1 to 99, increasing over the whole disc.
+    pub number: u8,
+    /// What its sectors hold.
+    pub mode: TrackMode,
+    /// The CONTROL field of its Q channel.
+    pub control: Control,
+    /// Index 1: where the TOC says the track starts.
+    pub start: Lba,
+    /// The address after its last sector.
+    pub end: Lba,
+    /// Blocks of index 0 before `start`. Track 1 of a CD has 150 that lie before LBA 0.
+    pub pregap: u32,
+    /// International standard recording code.
+    pub isrc: Option<[u8; 12]>,
+    /// Where the sectors lie, ordered by address and without overlap. Addresses of the track that none covers read as
+    /// silence or zeros (a pre-gap that the image does not store).
+    pub extents: Vec<Extent>,
+}
+
+/// What a track's sectors hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TrackMode {
+    /// CD-DA: 2,352 bytes of sound.
+    Audio,
+    /// 2,048 bytes of data with EDC and ECC.
+    Mode1,
+    /// Mode 2 without a sub-header: 2,336 bytes.
+    Mode2Formless,
+    /// CD-ROM XA: Form 1 (2,048 bytes) and Form 2 (2,324 bytes), told apart by each sector's sub-header.
+    Mode2Xa,
+}
+
+/// A run of sectors that lie one after another in one source.
+#[derive(Debug, Clone)]
+pub struct Extent {
+    /// Address of the first sector.
+    pub first: Lba,
+    /// How many sectors; at least 1.
+    pub blocks: u32,
+    /// Where they lie.
+    pub source: SharedSource,
+    /// Offset of the first sector in `source`, in bytes.
+    pub offset: u64,
+    /// Bytes from one sector to the next in `source`.
+    pub stride: u32,
+    /// Offset of the 2,048 bytes of user data in a stored sector.
+    pub user_data: u32,
+}
+
+impl Track {
+    /// The first address that belongs to the track: its pre-gap's.
+    #[must_use]
+    pub fn first(&self) -> Lba {
+        self.start.minus(self.pregap)
+    }
+
+    /// Blocks from index 1 to the end.
+    #[must_use]
+    pub fn blocks(&self) -> u32 {
+        self.end.since(self.start)
+    }
+}
+
+impl TrackMode {
+    /// True for all but audio.
+    #[must_use]
+    pub fn is_data(self) -> bool {
+        self != Self::Audio
+    }
+
+    /// Short name, as image formats spell it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Audio => "audio",
+            Self::Mode1 => "mode 1",
+            Self::Mode2Formless => "mode 2",
+            Self::Mode2Xa => "mode 2 XA",
+        }
+    }
+}
+
+impl Extent {
+    /// The address after the last sector.
+    #[must_use]
+    pub fn end(&self) -> Lba {
+        self.first.plus(self.blocks)
+    }
+}

@@ -1,0 +1,278 @@
+//! The drive: an MMC logical unit with a tray, a lock and perhaps a medium.
+//!
+//! A guest reaches it as a [`LogicalUnit`]; a person through the methods of [`Drive`] that the control socket calls.
+//! Not responsible for opening images (see [`crate::image`]) nor for how tasks arrive.
+
+mod basic;
+mod commands;
+mod event;
+mod medium;
+mod read;
+mod state;
+mod verify;
+
+use std::fmt;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::disc::Disc;
+use crate::scsi::{LogicalUnit, Nexus, Reset, Sense, SenseFormat, Status, Task};
+
+pub use self::commands::{Access, COMMANDS, Command, MediumNeed};
+pub use self::state::{EjectRefused, Tray};
+
+use self::state::State;
+
+/// What INQUIRY and the control socket call the drive.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    /// Name on the control socket, unique in the daemon.
+    pub name: String,
+    /// T10 vendor identification: at most 8 printable ASCII characters.
+    pub vendor: String,
+    /// Product identification: at most 16.
+    pub product: String,
+    /// Product revision level: at most 4.
+    pub revision: String,
+    /// Unit serial number: at most 20; stable over restarts, so that guests recognise the drive.
+    pub serial: String,
+}
+
+impl Identity {
+    /// The identity that a drive has when nobody gives it another.
+    #[must_use]
+    pub fn named(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            vendor: "SPINDLE".to_owned(),
+            product: "Virtual Optical".to_owned(),
+            revision: concat!(env!("CARGO_PKG_VERSION_MAJOR"), ".", env!("CARGO_PKG_VERSION_MINOR")).to_owned(),
+            serial: format!("SP-{name}"),
+        }
+    }
+}
+
+/// A disc with what people call it.
+#[derive(Debug)]
+pub struct Medium {
+    /// The disc.
+    pub disc: Disc,
+    /// Where it came from: the path that the user typed.
+    pub locator: String,
+    /// Id of its image format.
+    pub format: &'static str,
+}
+
+/// What happened to a drive; see [`Listener`].
+#[derive(Debug, Clone)]
+pub enum DriveEvent {
+    /// The tray opened or closed.
+    TrayMoved {
+        /// Its new position.
+        open: bool,
+    },
+    /// A medium was put in, or taken out.
+    MediumChanged {
+        /// The new one, with the tray closed; `None` when it was removed.
+        medium: Option<Arc<Medium>>,
+    },
+    /// The guest was asked to release the medium.
+    EjectRequested,
+    /// The guest locked or unlocked the tray.
+    LockChanged {
+        /// True when some nexus now prevents removal.
+        locked: bool,
+    },
+    /// A block could not be read.
+    ReadError {
+        /// Its address.
+        block: u32,
+        /// What the storage said.
+        reason: String,
+    },
+}
+
+/// Told of events, in order, on the thread that caused them and with no lock held that a method of [`Drive`] takes.
+/// An implementer must not block.
+pub trait Listener: Send + Sync {
+    /// One event of one drive.
+    fn drive_event(&self, drive: &Drive, event: &DriveEvent);
+}
+
+/// A drive as it is at one moment.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// Tray position.
+    pub tray: Tray,
+    /// The medium in the tray, whether it is open or closed.
+    pub medium: Option<Arc<Medium>>,
+    /// Nexuses that prevent removal, in order.
+    pub locked_by: Vec<Nexus>,
+}
+
+/// One optical drive.
+pub struct Drive {
+    identity: Identity,
+    state: Mutex<State>,
+    /// Notified after every change of tray, lock or medium.
+    moved: Condvar,
+    listeners: Mutex<Vec<Arc<dyn Listener>>>,
+}
+
+impl fmt::Debug for Drive {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Drive({})", self.identity.name)
+    }
+}
+
+/// What a command handler sees: the drive, and tray and medium as they were when the command was admitted. A change
+/// that happens meanwhile does not touch a command in flight.
+struct Context<'a> {
+    drive: &'a Drive,
+    tray: Tray,
+    medium: Option<Arc<Medium>>,
+}
+
+impl Context<'_> {
+    /// The disc, if the tray is closed on one.
+    fn disc(&self) -> Option<&Disc> {
+        self.medium.as_ref().map(|medium| &medium.disc)
+    }
+
+    /// The disc, or the sense for its absence (MMC-6, "MEDIUM NOT PRESENT").
+    fn need_disc(&self) -> Result<&Disc, Sense> {
+        self.disc().ok_or_else(|| state::not_present(self.tray))
+    }
+}
+
+impl Drive {
+    /// An empty drive.
+    #[must_use]
+    pub fn new(identity: Identity, tray: Tray) -> Self {
+        Self { identity, state: Mutex::new(State::new(tray)), moved: Condvar::new(), listeners: Mutex::new(Vec::new()) }
+    }
+
+    /// Its names.
+    #[must_use]
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// Adds a listener; it stays for the life of the drive.
+    pub fn listen(&self, listener: Arc<dyn Listener>) {
+        lock(&self.listeners).push(listener);
+    }
+
+    /// Tray, medium and lock at this moment.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        let state = self.state();
+        Snapshot { tray: state.tray(), medium: state.medium_in_tray().cloned(), locked_by: state.locked_by().collect() }
+    }
+
+    /// Opens the tray. What is in it stays in it.
+    ///
+    /// # Errors
+    /// When a guest prevents removal and `force` is not set; nothing has changed then.
+    pub fn open_tray(&self, force: bool) -> Result<(), EjectRefused> {
+        self.transition(|state, events| state.open_tray(force, events))
+    }
+
+    /// Closes the tray, on a medium if there is one.
+    pub fn close_tray(&self) {
+        self.transition(State::close_tray);
+    }
+
+    /// Takes the medium out, which needs the tray open; returns it. A closed tray gives `None` and changes nothing.
+    pub fn remove_medium(&self) -> Option<Arc<Medium>> {
+        self.transition(State::remove_medium)
+    }
+
+    /// Puts a medium into the open tray, or gives it back if the tray is closed or full.
+    ///
+    /// # Errors
+    /// The medium, unchanged.
+    pub fn insert_medium(&self, medium: Arc<Medium>) -> Result<(), Arc<Medium>> {
+        self.transition(|state, events| state.insert_medium(medium, events))
+    }
+
+    /// Opens the tray, swaps what is in it for `medium`, and closes it, with nothing in between: what `insert` means
+    /// to a person. Guests see a removal and then a new medium.
+    ///
+    /// # Errors
+    /// When a guest prevents removal of the medium in it and `force` is not set; nothing has changed then.
+    pub fn change_medium(&self, medium: Arc<Medium>, force: bool) -> Result<(), EjectRefused> {
+        self.transition(|state, events| state.change_medium(medium, force, events))
+    }
+
+    /// Asks every guest that holds the lock to release the medium (media event EjectRequest; MMC-6, 6.7.2.5).
+    pub fn request_eject(&self) {
+        self.transition(State::request_eject);
+    }
+
+    /// Waits until the tray is open or nobody prevents removal; false when `timeout` passes first.
+    #[must_use]
+    pub fn wait_unlocked(&self, timeout: Duration) -> bool {
+        let deadline = Instant::now() + timeout;
+        let mut state = self.state();
+        while state.tray() == Tray::Closed && state.is_locked() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return false;
+            }
+            state = self.moved.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        true
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        lock(&self.state)
+    }
+
+    /// Changes the state, then tells the listeners with the lock released.
+    fn transition<R>(&self, change: impl FnOnce(&mut State, &mut Vec<DriveEvent>) -> R) -> R {
+        let mut events = Vec::new();
+        let result = change(&mut self.state(), &mut events);
+        self.moved.notify_all();
+        self.tell(&events);
+        result
+    }
+
+    fn tell(&self, events: &[DriveEvent]) {
+        if events.is_empty() {
+            return;
+        }
+        let listeners = lock(&self.listeners).clone();
+        for event in events {
+            for listener in &listeners {
+                listener.drive_event(self, event);
+            }
+        }
+    }
+}
+
+impl LogicalUnit for Drive {
+    fn execute(&self, task: &mut Task<'_>) -> Status {
+        match commands::dispatch(self, task) {
+            Ok(()) => Status::Good,
+            Err(commands::Refusal::Conflict) => Status::ReservationConflict,
+            Err(commands::Refusal::Check(sense)) => Status::CheckCondition(sense, self.sense_format()),
+        }
+    }
+
+    fn reset(&self, kind: Reset) {
+        self.transition(|state, events| state.reset(kind, events));
+    }
+}
+
+impl Drive {
+    /// The format that the D_SENSE bit of the Control mode page chooses.
+    fn sense_format(&self) -> SenseFormat {
+        SenseFormat::Fixed
+    }
+}
+
+/// Takes a lock. A thread that panicked while it held one left plain data behind, which stays usable.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,288 @@
+//! What a drive remembers between commands, and how it may change: pure transitions, without locks or storage.
+//!
+//! Invariants, which `tests/it/drive/model.rs` holds against random operations: a medium is reachable by commands only
+//! while the tray is closed on it; a tray that a nexus locked opens only by force; every change that a guest can
+//! observe leaves it a unit attention and a media event.
+
+use std::collections::BTreeMap;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use super::{DriveEvent, Medium};
+use crate::scsi::{Nexus, Reset, Sense};
+
+/// Position of the tray.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Tray {
+    /// Out.
+    Open,
+    /// In, with or without a medium.
+    Closed,
+}
+
+/// A guest prevents the removal of the medium.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("the guest has locked the tray (PREVENT ALLOW MEDIUM REMOVAL by {})", holders(.locked_by))]
+pub struct EjectRefused {
+    /// Who holds the lock.
+    pub locked_by: Vec<Nexus>,
+}
+
+fn holders(nexuses: &[Nexus]) -> String {
+    let names: Vec<_> = nexuses.iter().map(|nexus| format!("connection {}", nexus.0)).collect();
+    names.join(", ")
+}
+
+/// Media events of GET EVENT STATUS NOTIFICATION (MMC-6, 6.7.2.5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum MediaEvent {
+    /// Somebody wants the medium out.
+    EjectRequest = 1,
+    /// A medium became ready.
+    NewMedia = 2,
+    /// The medium was removed.
+    MediaRemoval = 3,
+}
+
+/// How removal is prevented (MMC-6, PREVENT ALLOW MEDIUM REMOVAL).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Prevent {
+    /// Ends with the nexus.
+    pub plain: bool,
+    /// Ends only by command or reset.
+    pub persistent: bool,
+}
+
+/// What belongs to one initiator.
+#[derive(Debug)]
+struct NexusState {
+    prevent: Prevent,
+    /// Unit attentions to report, oldest first; each kind at most once.
+    attentions: VecDeque<Sense>,
+    /// Media events to report, oldest first; each kind at most once.
+    media_events: VecDeque<MediaEvent>,
+}
+
+impl NexusState {
+    /// A nexus that has just met the drive learns of the power-on first.
+    fn new() -> Self {
+        Self {
+            prevent: Prevent::default(),
+            attentions: VecDeque::from([Sense::RESET_OCCURRED]),
+            media_events: VecDeque::new(),
+        }
+    }
+
+    fn attend(&mut self, sense: Sense) {
+        if !self.attentions.contains(&sense) {
+            self.attentions.push_back(sense);
+        }
+    }
+
+    fn notice(&mut self, event: MediaEvent) {
+        self.media_events.retain(|&queued| queued != event);
+        self.media_events.push_back(event);
+    }
+
+    fn medium_left(&mut self) {
+        self.attentions.retain(|&sense| sense != Sense::MEDIUM_MAY_HAVE_CHANGED);
+        self.attend(Sense::MEDIUM_REMOVED);
+        self.media_events.clear();
+        self.notice(MediaEvent::MediaRemoval);
+    }
+
+    fn medium_arrived(&mut self) {
+        self.attend(Sense::MEDIUM_MAY_HAVE_CHANGED);
+        self.notice(MediaEvent::NewMedia);
+    }
+}
+
+/// Everything that changes.
+#[derive(Debug)]
+pub struct State {
+    tray: Tray,
+    medium: Option<Arc<Medium>>,
+    nexuses: BTreeMap<Nexus, NexusState>,
+}
+
+impl State {
+    /// A drive without a medium.
+    pub fn new(tray: Tray) -> Self {
+        Self { tray, medium: None, nexuses: BTreeMap::new() }
+    }
+
+    /// Position of the tray.
+    pub fn tray(&self) -> Tray {
+        self.tray
+    }
+
+    /// The medium, wherever the tray is.
+    pub fn medium_in_tray(&self) -> Option<&Arc<Medium>> {
+        self.medium.as_ref()
+    }
+
+    /// The medium that commands reach: there is none while the tray is open.
+    pub fn loaded(&self) -> Option<&Arc<Medium>> {
+        match self.tray {
+            Tray::Open => None,
+            Tray::Closed => self.medium.as_ref(),
+        }
+    }
+
+    /// Nexuses that prevent removal.
+    pub fn locked_by(&self) -> impl Iterator<Item = Nexus> {
+        self.nexuses.iter().filter(|(_, nexus)| nexus.prevent != Prevent::default()).map(|(&id, _)| id)
+    }
+
+    /// True when some nexus prevents removal.
+    pub fn is_locked(&self) -> bool {
+        self.locked_by().next().is_some()
+    }
+
+    /// See [`super::Drive::open_tray`].
+    pub fn open_tray(&mut self, force: bool, events: &mut Vec<DriveEvent>) -> Result<(), EjectRefused> {
+        if self.tray == Tray::Open {
+            return Ok(());
+        }
+        if self.is_locked() {
+            if !force {
+                return Err(EjectRefused { locked_by: self.locked_by().collect() });
+            }
+            self.unlock_all(events);
+        }
+        self.tray = Tray::Open;
+        events.push(DriveEvent::TrayMoved { open: true });
+        if self.medium.is_some() {
+            self.nexuses.values_mut().for_each(NexusState::medium_left);
+        }
+        Ok(())
+    }
+
+    /// See [`super::Drive::close_tray`].
+    pub fn close_tray(&mut self, events: &mut Vec<DriveEvent>) {
+        if self.tray == Tray::Closed {
+            return;
+        }
+        self.tray = Tray::Closed;
+        events.push(DriveEvent::TrayMoved { open: false });
+        if self.medium.is_some() {
+            self.nexuses.values_mut().for_each(NexusState::medium_arrived);
+        }
+    }
+
+    /// See [`super::Drive::remove_medium`].
+    pub fn remove_medium(&mut self, events: &mut Vec<DriveEvent>) -> Option<Arc<Medium>> {
+        if self.tray == Tray::Closed {
+            return None;
+        }
+        let medium = self.medium.take()?;
+        events.push(DriveEvent::MediumChanged { medium: None });
+        Some(medium)
+    }
+
+    /// See [`super::Drive::insert_medium`].
+    pub fn insert_medium(&mut self, medium: Arc<Medium>, events: &mut Vec<DriveEvent>) -> Result<(), Arc<Medium>> {
+        if self.tray == Tray::Closed || self.medium.is_some() {
+            return Err(medium);
+        }
+        events.push(DriveEvent::MediumChanged { medium: Some(Arc::clone(&medium)) });
+        self.medium = Some(medium);
+        Ok(())
+    }
+
+    /// See [`super::Drive::change_medium`].
+    pub fn change_medium(
+        &mut self,
+        medium: Arc<Medium>,
+        force: bool,
+        events: &mut Vec<DriveEvent>,
+    ) -> Result<(), EjectRefused> {
+        // A lock on an empty closed tray protects nothing: there is no medium whose removal it could prevent.
+        self.open_tray(force || self.medium.is_none(), events)?;
+        self.remove_medium(events);
+        // The tray is open and empty now, so this cannot be refused.
+        let inserted = self.insert_medium(medium, events);
+        debug_assert!(inserted.is_ok());
+        self.close_tray(events);
+        Ok(())
+    }
+
+    /// See [`super::Drive::request_eject`].
+    pub fn request_eject(&mut self, events: &mut Vec<DriveEvent>) {
+        for nexus in self.nexuses.values_mut().filter(|nexus| nexus.prevent != Prevent::default()) {
+            nexus.notice(MediaEvent::EjectRequest);
+        }
+        events.push(DriveEvent::EjectRequested);
+    }
+
+    /// PREVENT ALLOW MEDIUM REMOVAL: `change` edits the nexus' own prevent state.
+    pub fn set_prevent(&mut self, nexus: Nexus, change: impl FnOnce(&mut Prevent), events: &mut Vec<DriveEvent>) {
+        let before = self.is_locked();
+        change(&mut self.nexus(nexus).prevent);
+        self.tell_lock(before, events);
+    }
+
+    /// The oldest unit attention of `nexus`, if any; it is not reported again when `take` is set.
+    pub fn attention(&mut self, nexus: Nexus, take: bool) -> Option<Sense> {
+        let attentions = &mut self.nexus(nexus).attentions;
+        if take { attentions.pop_front() } else { attentions.front().copied() }
+    }
+
+    /// Raises a unit attention for every nexus but `except`.
+    pub fn attend_others(&mut self, except: Nexus, sense: Sense) {
+        for (_, nexus) in self.nexuses.iter_mut().filter(|(id, _)| **id != except) {
+            nexus.attend(sense);
+        }
+    }
+
+    /// The oldest media event of `nexus`; it is not reported again.
+    pub fn take_media_event(&mut self, nexus: Nexus) -> Option<MediaEvent> {
+        self.nexus(nexus).media_events.pop_front()
+    }
+
+    /// See [`crate::scsi::LogicalUnit::reset`].
+    pub fn reset(&mut self, kind: Reset, events: &mut Vec<DriveEvent>) {
+        let before = self.is_locked();
+        match kind {
+            // Every nexus meets the drive anew: the power-on attention, no lock, no events of the old life.
+            Reset::PowerOn | Reset::LogicalUnit => {
+                self.nexuses.values_mut().for_each(|nexus| *nexus = NexusState::new());
+            }
+            Reset::NexusLoss(id) => {
+                let persistent = self.nexuses.remove(&id).is_some_and(|nexus| nexus.prevent.persistent);
+                if persistent {
+                    self.nexus(id).prevent.persistent = true;
+                }
+            }
+        }
+        self.tell_lock(before, events);
+    }
+
+    fn nexus(&mut self, id: Nexus) -> &mut NexusState {
+        self.nexuses.entry(id).or_insert_with(NexusState::new)
+    }
+
+    fn unlock_all(&mut self, events: &mut Vec<DriveEvent>) {
+        let before = self.is_locked();
+        self.nexuses.values_mut().for_each(|nexus| nexus.prevent = Prevent::default());
+        self.tell_lock(before, events);
+    }
+
+    fn tell_lock(&self, before: bool, events: &mut Vec<DriveEvent>) {
+        let locked = self.is_locked();
+        if locked != before {
+            events.push(DriveEvent::LockChanged { locked });
+        }
+    }
+}
+
+/// The sense for a medium that commands cannot reach (MMC-6, Annex F).
+pub fn not_present(tray: Tray) -> Sense {
+    match tray {
+        Tray::Open => Sense::NO_MEDIUM_TRAY_OPEN,
+        Tray::Closed => Sense::NO_MEDIUM_TRAY_CLOSED,
+    }
+}

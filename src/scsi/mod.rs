@@ -1,0 +1,99 @@
+//! SCSI: tasks, status, sense data, and routing to logical units. Knows nothing of virtio and nothing of discs.
+
+mod buffer;
+mod sense;
+mod target;
+
+pub use self::buffer::{DataIn, DataOut};
+pub use self::sense::{Sense, SenseFormat, SenseKey};
+pub use self::target::{Lun, Target};
+
+/// An initiator's relationship to the target: unit attentions, reservations and the prevent state are kept per nexus.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Nexus(pub u16);
+
+/// One command, as a transport hands it over.
+#[derive(Debug)]
+pub struct Task<'a> {
+    /// Who sent it.
+    pub nexus: Nexus,
+    /// The logical units of the target, for REPORT LUNS.
+    pub luns: &'a [Lun],
+    /// The command descriptor block, zero-padded: any index is safe.
+    pub cdb: [u8; 32],
+    /// The room for what the command returns.
+    pub data_in: DataIn<'a>,
+    /// What the initiator sent along.
+    pub data_out: DataOut<'a>,
+}
+
+impl Task<'_> {
+    /// Byte `at` of the CDB.
+    #[must_use]
+    pub fn u8(&self, at: usize) -> u8 {
+        self.cdb[at]
+    }
+
+    /// Big-endian field of two bytes from `at`.
+    #[must_use]
+    pub fn u16(&self, at: usize) -> u16 {
+        u16::from_be_bytes([self.cdb[at], self.cdb[at + 1]])
+    }
+
+    /// Big-endian field of three bytes from `at`.
+    #[must_use]
+    pub fn u24(&self, at: usize) -> u32 {
+        u32::from_be_bytes([0, self.cdb[at], self.cdb[at + 1], self.cdb[at + 2]])
+    }
+
+    /// Big-endian field of four bytes from `at`.
+    #[must_use]
+    pub fn u32(&self, at: usize) -> u32 {
+        u32::from_be_bytes([self.cdb[at], self.cdb[at + 1], self.cdb[at + 2], self.cdb[at + 3]])
+    }
+
+    /// Big-endian field of eight bytes from `at`.
+    #[must_use]
+    pub fn u64(&self, at: usize) -> u64 {
+        u64::from(self.u32(at)) << 32 | u64::from(self.u32(at + 4))
+    }
+
+    /// Returns `data`, cut to `allocation_len` (SPC-6, 4.2.5.6: truncation is no error).
+    pub fn reply(&mut self, data: &[u8], allocation_len: usize) {
+        self.data_in.put(&data[..data.len().min(allocation_len)]);
+    }
+}
+
+/// How a command ended (SAM-6, 5.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// 00h.
+    Good,
+    /// 02h, with the reason in the format that the logical unit is set to.
+    CheckCondition(Sense, SenseFormat),
+    /// 18h.
+    ReservationConflict,
+}
+
+/// What is reset (SAM-6, 6.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reset {
+    /// Power on, or the transport was reset: everything returns to its start, for every nexus.
+    PowerOn,
+    /// LOGICAL UNIT RESET.
+    LogicalUnit,
+    /// The nexus is lost (I_T NEXUS RESET, or the connection ended): what belongs to it alone is dropped.
+    NexusLoss(Nexus),
+}
+
+/// A device server below any transport.
+///
+/// An implementer must not panic for any task, must answer at once what needs no storage, and must report a failure of
+/// its device as a [`Status`]. Several threads call it at once.
+pub trait LogicalUnit: Send + Sync {
+    /// Carries out one command to its end.
+    fn execute(&self, task: &mut Task<'_>) -> Status;
+
+    /// Carries out a reset.
+    fn reset(&self, kind: Reset);
+}

@@ -1,0 +1,1 @@
+//! The vhost-user back-end: sockets, rings and threads.

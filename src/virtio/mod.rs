@@ -1,0 +1,1 @@
+//! virtio-scsi: wire structures, and descriptor chains to data buffers.

@@ -1,0 +1,3 @@
+//! Every command at its edges, by MMC topic.
+
+mod read;

@@ -1,0 +1,7 @@
+//! One integration binary: every layer from the outside.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod drive;
+mod layers;
