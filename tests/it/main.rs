@@ -4,4 +4,5 @@
 mod support;
 
 mod drive;
+mod fuzz;
 mod layers;

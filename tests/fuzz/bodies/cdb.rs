@@ -1,0 +1,89 @@
+//! A drive under any sequence of commands from two nexuses and of changes from the host.
+//!
+//! The input is a list of operations: one byte selects what happens, the rest of its fixed record gives the details.
+//! Shared by the fuzz target and by `tests/it/fuzz.rs`, which runs it on a fixed corpus.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use spindle::drive::{Drive, Identity, Medium, Tray};
+use spindle::image::open_source;
+use spindle::scsi::{DataIn, DataOut, LogicalUnit, Lun, Nexus, Reset, SenseFormat, Status, Task};
+use spindle::source::{MemorySource, Scatter};
+use spindle::sys::memory::anonymous;
+use vm_memory::{Bytes, GuestAddress, GuestMemoryBackend};
+
+/// Bytes of one operation: selector, two of room, sixteen of CDB, five of data to the drive.
+const RECORD: usize = 24;
+/// More than any answer but a long READ.
+const ROOM: usize = 0x2000;
+/// Where data to the drive lies.
+const OUT: u64 = 0x4000;
+
+/// Carries out every operation of `input` and checks what must hold after each.
+pub fn run(input: &[u8]) {
+    let memory = anonymous(0x8000).expect("a few pages of memory");
+    let drive = Drive::new(Identity::named("cd0"), Tray::Closed);
+    for record in input.chunks_exact(RECORD).take(64) {
+        let (selector, cdb) = (record[0], &record[3..19]);
+        match selector {
+            0..=0xEF => {
+                let room = usize::from(u16::from_le_bytes([record[1], record[2]])) % ROOM;
+                command(&drive, &memory, Nexus(u16::from(selector & 1)), room, cdb, &record[19..]);
+            }
+            0xF0..=0xF5 => drop(drive.change_medium(medium(selector - 0xF0), selector & 1 == 0)),
+            0xF6 => drop(drive.open_tray(false)),
+            0xF7 => drop(drive.open_tray(true)),
+            0xF8 => drive.close_tray(),
+            0xF9 => drop(drive.remove_medium()),
+            0xFA => drop(drive.insert_medium(medium(0))),
+            0xFB => drive.request_eject(),
+            0xFC => drop(drive.wait_unlocked(Duration::ZERO)),
+            0xFD => drive.reset(Reset::PowerOn),
+            0xFE => drive.reset(Reset::LogicalUnit),
+            0xFF => drive.reset(Reset::NexusLoss(Nexus(u16::from(record[1] & 1)))),
+        }
+    }
+}
+
+/// A small disc of a size that `kind` chooses, the last one not a multiple of a block.
+fn medium(kind: u8) -> Arc<Medium> {
+    let bytes = [2048, 40 * 2048, 300 * 2048, 17 * 2048 + 1, 2049, 1][usize::from(kind) % 6];
+    let opened = open_source(Arc::new(MemorySource::new(vec![kind; bytes]))).expect("any bytes are a plain image");
+    Arc::new(Medium { disc: opened.disc, locator: String::new(), format: opened.format.id })
+}
+
+fn command(
+    drive: &Drive,
+    memory: &spindle::sys::memory::GuestMemory,
+    nexus: Nexus,
+    room: usize,
+    cdb: &[u8],
+    out: &[u8],
+) {
+    memory.write_slice(out, GuestAddress(OUT)).expect("inside the memory");
+    memory.write_slice(&vec![0xA5; ROOM + 16], GuestAddress(0)).expect("inside the memory");
+    let pieces = [(0, room / 3), (room as u64 / 3, room - room / 3)]
+        .map(|(at, len)| memory.get_slice(GuestAddress(at), len).expect("inside the memory"));
+    let sent = [memory.get_slice(GuestAddress(OUT), out.len() * 64).expect("inside the memory")];
+    let mut padded = [0; 32];
+    padded[..cdb.len()].copy_from_slice(cdb);
+    let mut task = Task {
+        nexus,
+        luns: &[Lun(0)],
+        cdb: padded,
+        data_in: DataIn::new(Scatter::new(&pieces)),
+        data_out: DataOut::new(Scatter::new(&sent)),
+    };
+    let status = drive.execute(&mut task);
+    assert!(task.data_in.filled() <= room);
+    if let Status::CheckCondition(sense, format) = status {
+        let (bytes, len) = sense.encode(format);
+        assert_eq!(bytes[0] & 0x7F, if format == SenseFormat::Fixed { 0x70 } else { 0x72 });
+        assert_eq!(len, 8 + usize::from(bytes[7]));
+    }
+    // Nothing may be written past what is counted: what the initiator does not look at stays as it was.
+    let mut guard = [0; 16];
+    memory.read_slice(&mut guard, GuestAddress(room as u64)).expect("inside the memory");
+    assert_eq!(guard, [0xA5; 16], "bytes past the buffer of {room} changed");
+}
