@@ -73,20 +73,21 @@ pub(super) static COMMANDS: &[Command] = &[
 /// Checks that `blocks` from `lba` lie on the disc; returns the start.
 ///
 /// # Errors
-/// 05/21/00 with INFORMATION naming the first block that does not exist (SBC-3, 4.15: an access past the end moves
-/// nothing).
+/// 05/21/00 (SBC-3, 4.15: an access past the end moves nothing). INFORMATION stays empty: Linux' sr would take every
+/// block before the one it names as read, and the buffer holds nothing.
 pub(super) fn check_range(disc: &Disc, lba: u64, blocks: u32) -> Result<Lba, Sense> {
-    let capacity = u64::from(disc.blocks());
     match lba.checked_add(u64::from(blocks)) {
-        Some(end) if end <= capacity => i32::try_from(lba).map(Lba).map_err(|_| Sense::LBA_OUT_OF_RANGE),
-        _ => Err(Sense { information: Some(lba.max(capacity)), ..Sense::LBA_OUT_OF_RANGE }),
+        Some(end) if end <= u64::from(disc.blocks()) => {
+            i32::try_from(lba).map(Lba).map_err(|_| Sense::LBA_OUT_OF_RANGE)
+        }
+        _ => Err(Sense::LBA_OUT_OF_RANGE),
     }
 }
 
 /// The sense for a sector that cannot be given, and the event for one that should have been.
 pub(super) fn sector_sense(cx: &Context<'_>, error: &SectorError) -> Sense {
     match error {
-        SectorError::OutOfRange(lba) => Sense { information: Some(address(*lba)), ..Sense::LBA_OUT_OF_RANGE },
+        SectorError::OutOfRange(_) => Sense::LBA_OUT_OF_RANGE,
         SectorError::WrongMode(lba) => Sense { information: Some(address(*lba)), ..Sense::ILLEGAL_MODE_FOR_TRACK },
         SectorError::Storage(lba, reason) => {
             let block = address(*lba);

@@ -22,6 +22,7 @@ fn a_read_past_the_end_moves_nothing() {
     let (_drive, guest) = Initiator::with(patterned(1, 300));
     let answer = guest.run(&[0x28, 0, 0, 0, 1, 0x2B, 0, 0, 2, 0], 2 * 2048);
     assert_eq!(answer.kaq(), (5, 0x21, 0));
+    assert_eq!(answer.sense[0], 0x70, "no INFORMATION: Linux would take the blocks before it as read");
     assert_eq!((answer.data.len(), answer.residual), (0, 2 * 2048));
     assert_eq!(guest.run(&[0x28, 0, 0, 0, 1, 0x2C, 0, 0, 0, 0], 0).status, 0);
 }
