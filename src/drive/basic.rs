@@ -10,7 +10,7 @@ pub(super) static COMMANDS: &[Command] = &[
         opcode: 0x00,
         service_action: None,
         name: "TEST UNIT READY",
-        standard: "SPC-6",
+        standard: "SPC-4",
         access: Access::MEDIUM,
         usage: &[0x00, 0, 0, 0, 0, 0],
         run: |_, _| Ok(()),
@@ -19,7 +19,7 @@ pub(super) static COMMANDS: &[Command] = &[
         opcode: 0x03,
         service_action: None,
         name: "REQUEST SENSE",
-        standard: "SPC-6",
+        standard: "SPC-4",
         access: Access::ALWAYS,
         usage: &[0x03, 0x01, 0, 0, 0xFF, 0],
         run: request_sense,
@@ -28,14 +28,14 @@ pub(super) static COMMANDS: &[Command] = &[
         opcode: 0xA0,
         service_action: None,
         name: "REPORT LUNS",
-        standard: "SPC-6",
+        standard: "SPC-4",
         access: Access::ALWAYS,
         usage: &[0xA0, 0, 0xFF, 0, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0, 0],
         run: report_luns,
     },
 ];
 
-/// SPC-6, REQUEST SENSE. The transport returns sense with the command it belongs to, so what is left to report is a
+/// SPC-4, REQUEST SENSE. The transport returns sense with the command it belongs to, so what is left to report is a
 /// pending unit attention (which this clears), else the reason why the drive is not ready.
 fn request_sense(cx: &Context<'_>, task: &mut Task<'_>) -> Result<(), Sense> {
     let format = if task.u8(1) & 0x01 != 0 { SenseFormat::Descriptor } else { SenseFormat::Fixed };
@@ -50,7 +50,7 @@ fn request_sense(cx: &Context<'_>, task: &mut Task<'_>) -> Result<(), Sense> {
     Ok(())
 }
 
-/// SPC-6, REPORT LUNS: every logical unit is in the select reports 00h and 02h; 01h asks for well-known ones, of which
+/// SPC-4, REPORT LUNS: every logical unit is in the select reports 00h and 02h; 01h asks for well-known ones, of which
 /// there are none.
 fn report_luns(_: &Context<'_>, task: &mut Task<'_>) -> Result<(), Sense> {
     let select = task.u8(2);

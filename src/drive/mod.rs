@@ -6,6 +6,7 @@
 mod basic;
 mod commands;
 mod event;
+mod inquiry;
 mod medium;
 mod read;
 mod state;

@@ -1,3 +1,4 @@
 //! Every command at its edges, by MMC topic.
 
+mod inquiry;
 mod read;
