@@ -5,7 +5,7 @@
 
 use std::sync::{Arc, LazyLock};
 
-use super::{Context, Drive, basic, event, inquiry, medium, read, state, verify};
+use super::{Context, Drive, basic, event, inquiry, medium, mode, read, state, verify};
 use crate::scsi::{Sense, Task};
 
 /// One command of the drive.
@@ -72,8 +72,15 @@ impl From<Sense> for Refusal {
 
 /// All commands, in the order of operation code and service action.
 pub static COMMANDS: LazyLock<Vec<&'static Command>> = LazyLock::new(|| {
-    let topics: &[&'static [Command]] =
-        &[basic::COMMANDS, event::COMMANDS, inquiry::COMMANDS, medium::COMMANDS, read::COMMANDS, verify::COMMANDS];
+    let topics: &[&'static [Command]] = &[
+        basic::COMMANDS,
+        event::COMMANDS,
+        inquiry::COMMANDS,
+        medium::COMMANDS,
+        mode::COMMANDS,
+        read::COMMANDS,
+        verify::COMMANDS,
+    ];
     let mut all: Vec<_> = topics.iter().flat_map(|topic| topic.iter()).collect();
     all.sort_by_key(|command| (command.opcode, command.service_action));
     all

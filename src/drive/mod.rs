@@ -8,6 +8,8 @@ mod commands;
 mod event;
 mod inquiry;
 mod medium;
+mod mode;
+mod mode_page;
 mod read;
 mod state;
 mod verify;
@@ -269,7 +271,7 @@ impl LogicalUnit for Drive {
 impl Drive {
     /// The format that the D_SENSE bit of the Control mode page chooses.
     fn sense_format(&self) -> SenseFormat {
-        SenseFormat::Fixed
+        if self.state().descriptor_sense() { SenseFormat::Descriptor } else { SenseFormat::Fixed }
     }
 }
 

@@ -10,7 +10,9 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
+use super::mode_page::{Live, ModePages, PageControl};
 use super::{DriveEvent, Medium};
+use crate::disc::MediumType;
 use crate::scsi::{Nexus, Reset, Sense};
 
 /// Position of the tray.
@@ -106,12 +108,13 @@ pub struct State {
     tray: Tray,
     medium: Option<Arc<Medium>>,
     nexuses: BTreeMap<Nexus, NexusState>,
+    modes: ModePages,
 }
 
 impl State {
     /// A drive without a medium.
     pub fn new(tray: Tray) -> Self {
-        Self { tray, medium: None, nexuses: BTreeMap::new() }
+        Self { tray, medium: None, nexuses: BTreeMap::new(), modes: ModePages::default() }
     }
 
     /// Position of the tray.
@@ -231,6 +234,41 @@ impl State {
         if take { attentions.pop_front() } else { attentions.front().copied() }
     }
 
+    /// The D_SENSE bit of the Control mode page.
+    pub fn descriptor_sense(&self) -> bool {
+        self.modes.descriptor_sense()
+    }
+
+    /// MODE SENSE: see [`ModePages::pages`].
+    pub fn mode_pages(&self, wanted: u8, control: PageControl) -> Vec<u8> {
+        self.modes.pages(wanted, control, self.live())
+    }
+
+    /// MODE SELECT: see [`ModePages::selected`]. The other nexuses learn of a change (SPC-4, 6.9).
+    pub fn select_modes(&mut self, nexus: Nexus, list: &[u8], pages_at: usize) -> Result<(), Sense> {
+        let selected = self.modes.selected(list, pages_at, self.live())?;
+        if selected != self.modes {
+            self.modes = selected;
+            self.attend_others(nexus, Sense::MODE_PARAMETERS_CHANGED);
+        }
+        Ok(())
+    }
+
+    fn live(&self) -> Live {
+        Live { locked: self.is_locked(), read_speed: self.read_speed() }
+    }
+
+    /// The highest read speed of the medium, which is also the speed in use.
+    fn read_speed(&self) -> (u16, u16) {
+        let speed = match self.loaded().map(|medium| medium.disc.medium) {
+            // 52 x 176.4, 16 x 1,385 and 12 x 4,495.5 kB/s.
+            None | Some(MediumType::CdRom) => 9_173,
+            Some(MediumType::DvdRom) => 22_160,
+            Some(MediumType::BdRom) => 53_946,
+        };
+        (speed, speed)
+    }
+
     /// Raises a unit attention for every nexus but `except`.
     pub fn attend_others(&mut self, except: Nexus, sense: Sense) {
         for (_, nexus) in self.nexuses.iter_mut().filter(|(id, _)| **id != except) {
@@ -250,6 +288,7 @@ impl State {
             // Every nexus meets the drive anew: the power-on attention, no lock, no events of the old life.
             Reset::PowerOn | Reset::LogicalUnit => {
                 self.nexuses.values_mut().for_each(|nexus| *nexus = NexusState::new());
+                self.modes = ModePages::default();
             }
             Reset::NexusLoss(id) => {
                 let persistent = self.nexuses.remove(&id).is_some_and(|nexus| nexus.prevent.persistent);

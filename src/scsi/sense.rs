@@ -117,6 +117,13 @@ impl Sense {
         Self { specific: Some([0x80, high, low]), ..Self::INVALID_FIELD_IN_PARAMETERS }
     }
 
+    /// As [`invalid_parameter_byte`](Self::invalid_parameter_byte), with the most significant bit of the field.
+    #[must_use]
+    pub fn invalid_parameter_bit(byte: u16, bit: u8) -> Self {
+        let [high, low] = byte.to_be_bytes();
+        Self { specific: Some([0x88 | bit & 7, high, low]), ..Self::INVALID_FIELD_IN_PARAMETERS }
+    }
+
     /// Lays the reason out; returns the bytes and how many of them count.
     #[must_use]
     pub fn encode(&self, format: SenseFormat) -> ([u8; 32], usize) {

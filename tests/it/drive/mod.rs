@@ -1,4 +1,5 @@
 //! Every command at its edges, by MMC topic.
 
 mod inquiry;
+mod mode;
 mod read;
