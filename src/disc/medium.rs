@@ -61,6 +61,16 @@ impl MediumType {
         }
     }
 
+    /// Blocks that one unit of error correction covers.
+    #[must_use]
+    pub fn blocks_per_ecc_block(self) -> u16 {
+        match self {
+            Self::CdRom => 1,
+            Self::DvdRom => 16,
+            Self::BdRom => 32,
+        }
+    }
+
     /// The name people know.
     #[must_use]
     pub fn name(self) -> &'static str {

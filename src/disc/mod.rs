@@ -4,14 +4,18 @@
 //! the sectors say (see [`crate::fs`]) nor for which commands reach them (see [`crate::drive`]).
 
 mod address;
+mod fulltoc;
 mod medium;
 mod read;
+mod structure;
 mod toc;
 mod track;
 
 pub use self::address::{Lba, Msf};
+pub use self::fulltoc::FullTocEntry;
 pub use self::medium::{MediumType, TooLarge};
 pub use self::read::SectorError;
+pub use self::structure::DvdLayout;
 pub use self::toc::{Control, TocEntry};
 pub use self::track::{Extent, Session, Track, TrackMode};
 

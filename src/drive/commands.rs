@@ -5,7 +5,10 @@
 
 use std::sync::{Arc, LazyLock};
 
-use super::{Context, Drive, basic, event, inquiry, medium, mode, read, state, verify};
+use super::{
+    Context, Drive, basic, disc_info, event, feature, inquiry, medium, mode, read, speed, state, status, structure,
+    subchannel, toc, verify,
+};
 use crate::scsi::{Sense, Task};
 
 /// One command of the drive.
@@ -74,11 +77,18 @@ impl From<Sense> for Refusal {
 pub static COMMANDS: LazyLock<Vec<&'static Command>> = LazyLock::new(|| {
     let topics: &[&'static [Command]] = &[
         basic::COMMANDS,
+        disc_info::COMMANDS,
         event::COMMANDS,
+        feature::COMMANDS,
         inquiry::COMMANDS,
         medium::COMMANDS,
         mode::COMMANDS,
         read::COMMANDS,
+        speed::COMMANDS,
+        status::COMMANDS,
+        structure::COMMANDS,
+        subchannel::COMMANDS,
+        toc::COMMANDS,
         verify::COMMANDS,
     ];
     let mut all: Vec<_> = topics.iter().flat_map(|topic| topic.iter()).collect();

@@ -29,8 +29,8 @@ const SUPPORTED: u8 = 1 << OPERATIONAL_CHANGE
     | 1 << MULTI_HOST
     | 1 << DEVICE_BUSY;
 
-/// Polled mode only: the drive has no asynchronous notification. Answers with the requested class that has an event,
-/// else with the requested class of the lowest number, else with the header alone (NEA).
+/// Polled mode only: the drive has no asynchronous notification. Answers with the lowest requested class that has an
+/// event, else with the lowest requested one, else with the header alone (NEA).
 fn get_event_status_notification(cx: &Context<'_>, task: &mut Task<'_>) -> Result<(), Sense> {
     if task.u8(1) & 0x01 == 0 {
         return Err(Sense::invalid_cdb_bit(1, 0));
@@ -43,10 +43,21 @@ fn get_event_status_notification(cx: &Context<'_>, task: &mut Task<'_>) -> Resul
         return Ok(());
     }
     let asked = |class: u8| wanted & 1 << class != 0;
-    // An event is lost only if the answer reaches its bytes.
-    let media = if asked(MEDIA) && allocation > 4 { cx.drive.state().take_media_event(task.nexus) } else { None };
-    let class = if media.is_some() { MEDIA } else { wanted.trailing_zeros() as u8 };
+    // An event is consumed only if the answer reaches its bytes.
+    let consume = allocation > 4;
+    let mut state = cx.drive.state();
+    let feature_change = consume && asked(OPERATIONAL_CHANGE) && state.take_feature_change(task.nexus);
+    let media = if consume && !feature_change && asked(MEDIA) { state.take_media_event(task.nexus) } else { None };
+    let persistent = u8::from(state.is_locked_persistently()) << 7;
+    drop(state);
+    let class = match media {
+        Some(_) => MEDIA,
+        None if feature_change => OPERATIONAL_CHANGE,
+        None => wanted.trailing_zeros() as u8,
+    };
     let event = match class {
+        // Event 2h, change 0001h: features changed, read GET CONFIGURATION again. Persistent Prevented; available.
+        OPERATIONAL_CHANGE => [u8::from(feature_change) << 1, persistent, 0, u8::from(feature_change)],
         MEDIA => {
             let tray = u8::from(cx.tray == Tray::Open);
             let present = u8::from(cx.medium.is_some());
@@ -54,7 +65,9 @@ fn get_event_status_notification(cx: &Context<'_>, task: &mut Task<'_>) -> Resul
         }
         // NoChg; power status 1: active.
         POWER_MANAGEMENT => [0, 1, 0, 0],
-        // NoChg for the rest: report 0 (feature change), request 0, ready, not busy.
+        // NoChg; ready.
+        EXTERNAL_REQUEST | MULTI_HOST => [0, persistent, 0, 0],
+        // NoChg; not busy.
         _ => [0, 0, 0, 0],
     };
     let mut data = [0x00, 0x06, class, SUPPORTED, 0, 0, 0, 0];

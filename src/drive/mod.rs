@@ -5,20 +5,28 @@
 
 mod basic;
 mod commands;
+mod disc_info;
 mod event;
+mod feature;
 mod inquiry;
 mod medium;
 mod mode;
 mod mode_page;
 mod read;
+mod speed;
 mod state;
+mod status;
+mod structure;
+mod subchannel;
+mod toc;
 mod verify;
 
 use std::fmt;
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::disc::Disc;
+use crate::disc::{Disc, Lba};
 use crate::scsi::{LogicalUnit, Nexus, Reset, Sense, SenseFormat, Status, Task};
 
 pub use self::commands::{Access, COMMANDS, Command, MediumNeed};
@@ -117,6 +125,8 @@ pub struct Snapshot {
 pub struct Drive {
     identity: Identity,
     state: Mutex<State>,
+    /// Block address after the last one read.
+    head: AtomicI32,
     /// Notified after every change of tray, lock or medium.
     moved: Condvar,
     listeners: Mutex<Vec<Arc<dyn Listener>>>,
@@ -152,7 +162,13 @@ impl Drive {
     /// An empty drive.
     #[must_use]
     pub fn new(identity: Identity, tray: Tray) -> Self {
-        Self { identity, state: Mutex::new(State::new(tray)), moved: Condvar::new(), listeners: Mutex::new(Vec::new()) }
+        Self {
+            identity,
+            state: Mutex::new(State::new(tray)),
+            head: AtomicI32::new(0),
+            moved: Condvar::new(),
+            listeners: Mutex::new(Vec::new()),
+        }
     }
 
     /// Its names.
@@ -226,6 +242,15 @@ impl Drive {
             state = self.moved.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
         }
         true
+    }
+
+    /// Where the last read ended, for READ SUB-CHANNEL. Reads on several threads end in any order.
+    fn head(&self) -> Lba {
+        Lba(self.head.load(Ordering::Relaxed))
+    }
+
+    fn move_head(&self, to: Lba) {
+        self.head.store(to.0, Ordering::Relaxed);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -115,6 +115,7 @@ fn read(cx: &Context<'_>, task: &mut Task<'_>, lba: u64, blocks: u32) -> Result<
     match disc.read_user_data(start, task.data_in.window(whole)) {
         Ok(()) => {
             task.data_in.advance(whole);
+            cx.drive.move_head(start.plus((whole / BLOCK_SIZE as usize) as u32));
             Ok(())
         }
         Err(error) => {
@@ -124,6 +125,7 @@ fn read(cx: &Context<'_>, task: &mut Task<'_>, lba: u64, blocks: u32) -> Result<
                 }
             };
             task.data_in.advance(good as usize * BLOCK_SIZE as usize);
+            cx.drive.move_head(start.plus(good));
             Err(sector_sense(cx, &error))
         }
     }

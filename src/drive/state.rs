@@ -11,8 +11,8 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use super::mode_page::{Live, ModePages, PageControl};
+use super::speed::Speed;
 use super::{DriveEvent, Medium};
-use crate::disc::MediumType;
 use crate::scsi::{Nexus, Reset, Sense};
 
 /// Position of the tray.
@@ -66,6 +66,8 @@ struct NexusState {
     attentions: VecDeque<Sense>,
     /// Media events to report, oldest first; each kind at most once.
     media_events: VecDeque<MediaEvent>,
+    /// The features that are current changed since GET EVENT STATUS NOTIFICATION last said so.
+    features_changed: bool,
 }
 
 impl NexusState {
@@ -75,6 +77,7 @@ impl NexusState {
             prevent: Prevent::default(),
             attentions: VecDeque::from([Sense::RESET_OCCURRED]),
             media_events: VecDeque::new(),
+            features_changed: false,
         }
     }
 
@@ -94,11 +97,13 @@ impl NexusState {
         self.attend(Sense::MEDIUM_REMOVED);
         self.media_events.clear();
         self.notice(MediaEvent::MediaRemoval);
+        self.features_changed = true;
     }
 
     fn medium_arrived(&mut self) {
         self.attend(Sense::MEDIUM_MAY_HAVE_CHANGED);
         self.notice(MediaEvent::NewMedia);
+        self.features_changed = true;
     }
 }
 
@@ -109,12 +114,13 @@ pub struct State {
     medium: Option<Arc<Medium>>,
     nexuses: BTreeMap<Nexus, NexusState>,
     modes: ModePages,
+    speed: Speed,
 }
 
 impl State {
     /// A drive without a medium.
     pub fn new(tray: Tray) -> Self {
-        Self { tray, medium: None, nexuses: BTreeMap::new(), modes: ModePages::default() }
+        Self { tray, medium: None, nexuses: BTreeMap::new(), modes: ModePages::default(), speed: Speed::default() }
     }
 
     /// Position of the tray.
@@ -159,6 +165,7 @@ impl State {
         self.tray = Tray::Open;
         events.push(DriveEvent::TrayMoved { open: true });
         if self.medium.is_some() {
+            self.speed = Speed::default();
             self.nexuses.values_mut().for_each(NexusState::medium_left);
         }
         Ok(())
@@ -258,15 +265,21 @@ impl State {
         Live { locked: self.is_locked(), read_speed: self.read_speed() }
     }
 
-    /// The highest read speed of the medium, which is also the speed in use.
+    /// The read speed that initiators chose.
+    pub fn speed(&self) -> Speed {
+        self.speed
+    }
+
+    /// See [`speed`](Self::speed).
+    pub fn speed_mut(&mut self) -> &mut Speed {
+        &mut self.speed
+    }
+
+    /// The highest read speed of the medium, and the one in use.
     fn read_speed(&self) -> (u16, u16) {
-        let speed = match self.loaded().map(|medium| medium.disc.medium) {
-            // 52 x 176.4, 16 x 1,385 and 12 x 4,495.5 kB/s.
-            None | Some(MediumType::CdRom) => 9_173,
-            Some(MediumType::DvdRom) => 22_160,
-            Some(MediumType::BdRom) => 53_946,
-        };
-        (speed, speed)
+        let medium = self.loaded().map(|medium| medium.disc.medium);
+        let field = |speed| u16::try_from(speed).unwrap_or(u16::MAX);
+        (field(Speed::maximum(medium)), field(self.speed.current(medium)))
     }
 
     /// Raises a unit attention for every nexus but `except`.
@@ -281,6 +294,16 @@ impl State {
         self.nexus(nexus).media_events.pop_front()
     }
 
+    /// Whether the current features changed for `nexus`; it is not reported again.
+    pub fn take_feature_change(&mut self, nexus: Nexus) -> bool {
+        std::mem::take(&mut self.nexus(nexus).features_changed)
+    }
+
+    /// True when some nexus prevents removal persistently.
+    pub fn is_locked_persistently(&self) -> bool {
+        self.nexuses.values().any(|nexus| nexus.prevent.persistent)
+    }
+
     /// See [`crate::scsi::LogicalUnit::reset`].
     pub fn reset(&mut self, kind: Reset, events: &mut Vec<DriveEvent>) {
         let before = self.is_locked();
@@ -289,6 +312,7 @@ impl State {
             Reset::PowerOn | Reset::LogicalUnit => {
                 self.nexuses.values_mut().for_each(|nexus| *nexus = NexusState::new());
                 self.modes = ModePages::default();
+                self.speed = Speed::default();
             }
             Reset::NexusLoss(id) => {
                 let persistent = self.nexuses.remove(&id).is_some_and(|nexus| nexus.prevent.persistent);

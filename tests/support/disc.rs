@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use spindle::disc::{Control, Disc, Extent, Lba, MediumType, Session, Track, TrackMode};
 use spindle::drive::Medium;
 use spindle::image::{Opened, open_source};
 use spindle::source::{ByteSource, MemorySource};
@@ -52,4 +53,75 @@ pub fn bytes(bytes: Vec<u8>) -> Arc<Medium> {
 
 fn medium(opened: Opened) -> Arc<Medium> {
     Arc::new(Medium { disc: opened.disc, locator: "test".to_owned(), format: opened.format.id })
+}
+
+/// Any disc, built by hand.
+pub fn of(disc: Disc) -> Arc<Medium> {
+    Arc::new(Medium { disc, locator: "test".to_owned(), format: "test" })
+}
+
+/// A patterned medium whose block `bad` cannot be read.
+pub fn with_bad_block(seed: u32, blocks: u32, bad: u32) -> Arc<Medium> {
+    medium(open_source(Arc::new(Faulty { good: Patterned { seed, blocks }, bad })).unwrap())
+}
+
+#[derive(Debug)]
+struct Faulty {
+    good: Patterned,
+    bad: u32,
+}
+
+impl ByteSource for Faulty {
+    fn len(&self) -> u64 {
+        self.good.len()
+    }
+
+    fn read_exact_at(&self, buf: &mut [u8], offset: u64) -> std::io::Result<()> {
+        let at = u64::from(self.bad) * 2048;
+        if offset < at + 2048 && offset + buf.len() as u64 > at {
+            return Err(std::io::Error::other("scratched"));
+        }
+        self.good.read_exact_at(buf, offset)
+    }
+}
+
+/// A CD of sessions, each a list of tracks by mode and length; patterned by block address. Every session but the first
+/// begins after the lead-out and lead-in that CD-R recorders leave between sessions.
+pub fn cd(seed: u32, sessions: &[&[(TrackMode, u32)]]) -> Disc {
+    let source = Arc::new(Patterned { seed, blocks: 449_000 });
+    let mut at = Lba(0);
+    let mut number = 0;
+    let sessions = (1..).zip(sessions).map(|(session, tracks)| {
+        if session > 1 {
+            at = at.plus(if session == 2 { 11_400 } else { 6_900 });
+        }
+        let first_of_session = number + 1;
+        let tracks = tracks.iter().map(|&(mode, blocks)| {
+            number += 1;
+            let (start, end) = (at, at.plus(blocks));
+            at = end;
+            let offset = u64::from(start.0.cast_unsigned()) * 2048;
+            Track {
+                number,
+                mode,
+                control: if mode == TrackMode::Audio { Control::AUDIO } else { Control::DATA },
+                start,
+                end,
+                pregap: if number == first_of_session { 150 } else { 0 },
+                isrc: (mode == TrackMode::Audio).then_some(*b"DEABC2400001"),
+                extents: vec![Extent {
+                    first: start,
+                    blocks,
+                    source: source.clone(),
+                    offset,
+                    stride: 2048,
+                    user_data: 0,
+                }],
+            }
+        });
+        let tracks = tracks.collect();
+        Session { number: session, tracks, lead_out: at }
+    });
+    let sessions = sessions.collect();
+    Disc { medium: MediumType::CdRom, sessions, mcn: Some(*b"0123456789012") }
 }

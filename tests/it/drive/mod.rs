@@ -1,5 +1,7 @@
 //! Every command at its edges, by MMC topic.
 
+mod disc_info;
 mod inquiry;
 mod mode;
 mod read;
+mod toc;

@@ -1,0 +1,86 @@
+//! The full TOC: what the Q channel of every lead-in says, made from the sessions and tracks.
+
+use super::{Control, Disc, Lba, Msf, Session, TrackMode};
+
+/// One line of the full TOC (MMC-6, READ TOC/PMA/ATIP, format 0010b).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FullTocEntry {
+    /// Session whose lead-in holds the line.
+    pub session: u8,
+    /// ADR: 1 for tracks and A0h to A2h, 5 for B0h and C0h.
+    pub adr: u8,
+    /// CONTROL.
+    pub control: Control,
+    /// POINT: a track number, or A0h, A1h, A2h, B0h, C0h.
+    pub point: u8,
+    /// MIN, SEC, FRAME: the running time of the lead-in, which images do not keep, except for B0h.
+    pub time: Msf,
+    /// ZERO: for B0h the number of ADR 5 lines of the lead-in.
+    pub zero: u8,
+    /// PMIN, PSEC, PFRAME: what the line points at.
+    pub pointed: Msf,
+}
+
+/// The pre-gap of a session's first track: two seconds.
+const PREGAP: u32 = 150;
+/// The last possible start of a lead-out on an 80-minute disc.
+const LAST_LEAD_OUT: Msf = Msf { minute: 79, second: 59, frame: 74 };
+/// Where the first lead-in of a disc begins when nothing says otherwise.
+const FIRST_LEAD_IN: Msf = Msf { minute: 95, second: 0, frame: 0 };
+
+impl Disc {
+    /// The lines of every lead-in from session `from` on: per session A0h, A1h, A2h, its tracks, and when another
+    /// session follows B0h, with C0h in the first.
+    pub fn full_toc(&self, from: u8) -> Vec<FullTocEntry> {
+        let mut lines = Vec::new();
+        for (index, session) in self.sessions.iter().enumerate().filter(|(_, session)| session.number >= from) {
+            session.push_lines(&mut lines);
+            if let Some(next) = self.sessions.get(index + 1) {
+                self.push_multi_session_lines(session, next, index == 0, &mut lines);
+            }
+        }
+        lines
+    }
+
+    /// ECMA-130, 22.3.4, mode 5 as CD-R systems use it: where the next program area begins, and in the first session
+    /// where the disc does.
+    fn push_multi_session_lines(&self, session: &Session, next: &Session, first: bool, lines: &mut Vec<FullTocEntry>) {
+        let control = session.tracks.last().map_or(Control::DATA, |track| track.control);
+        let next_program = next.tracks.first().map_or(session.lead_out, |track| track.start.minus(PREGAP));
+        let line = FullTocEntry {
+            session: session.number,
+            adr: 5,
+            control,
+            point: 0xB0,
+            time: next_program.to_msf(),
+            zero: 1 + u8::from(first),
+            pointed: self.lead_out().max(LAST_LEAD_OUT.to_lba()).to_msf(),
+        };
+        lines.push(line);
+        if first {
+            lines.push(FullTocEntry { point: 0xC0, time: Msf::default(), zero: 0, pointed: FIRST_LEAD_IN, ..line });
+        }
+    }
+}
+
+impl Session {
+    /// Disc type of the session's lead-in (MMC-6, PSEC of point A0h): 20h when a track is CD-ROM XA, else 00h.
+    #[must_use]
+    pub fn disc_type(&self) -> u8 {
+        if self.tracks.iter().any(|track| track.mode == TrackMode::Mode2Xa) { 0x20 } else { 0x00 }
+    }
+
+    fn push_lines(&self, lines: &mut Vec<FullTocEntry>) {
+        let (Some(first), Some(last)) = (self.tracks.first(), self.tracks.last()) else { return };
+        let mut line = |control, point, pointed| {
+            let (session, time) = (self.number, Msf::default());
+            lines.push(FullTocEntry { session, adr: 1, control, point, time, zero: 0, pointed });
+        };
+        line(first.control, 0xA0, Msf { minute: first.number, second: self.disc_type(), frame: 0 });
+        line(last.control, 0xA1, Msf { minute: last.number, second: 0, frame: 0 });
+        line(last.control, 0xA2, Lba::to_msf(self.lead_out));
+        for track in &self.tracks {
+            line(track.control, track.number, track.start.to_msf());
+        }
+    }
+}
