@@ -55,9 +55,6 @@ fn request_sense(cx: &Context<'_>, task: &mut Task<'_>) -> Result<(), Sense> {
 fn report_luns(_: &Context<'_>, task: &mut Task<'_>) -> Result<(), Sense> {
     let select = task.u8(2);
     let allocation = task.u32(6) as usize;
-    if allocation < 16 {
-        return Err(Sense::invalid_cdb_byte(6));
-    }
     let luns = match select {
         0x00 | 0x02 => task.luns,
         0x01 => &[],

@@ -6,8 +6,8 @@
 use std::sync::{Arc, LazyLock};
 
 use super::{
-    Context, Drive, basic, disc_info, event, feature, inquiry, medium, mode, read, speed, state, status, structure,
-    subchannel, toc, verify,
+    Context, Drive, basic, disc_info, event, feature, inquiry, log, medium, mode, read, reserve, speed, state, status,
+    structure, subchannel, supported, toc, verify,
 };
 use crate::scsi::{Sense, Task};
 
@@ -73,6 +73,9 @@ impl From<Sense> for Refusal {
     }
 }
 
+/// NACA in the CONTROL byte, the last of every CDB.
+pub(super) const NACA: u8 = 0x04;
+
 /// All commands, in the order of operation code and service action.
 pub static COMMANDS: LazyLock<Vec<&'static Command>> = LazyLock::new(|| {
     let topics: &[&'static [Command]] = &[
@@ -81,13 +84,16 @@ pub static COMMANDS: LazyLock<Vec<&'static Command>> = LazyLock::new(|| {
         event::COMMANDS,
         feature::COMMANDS,
         inquiry::COMMANDS,
+        log::COMMANDS,
         medium::COMMANDS,
         mode::COMMANDS,
         read::COMMANDS,
+        reserve::COMMANDS,
         speed::COMMANDS,
         status::COMMANDS,
         structure::COMMANDS,
         subchannel::COMMANDS,
+        supported::COMMANDS,
         toc::COMMANDS,
         verify::COMMANDS,
     ];
@@ -126,14 +132,24 @@ pub(super) fn dispatch(drive: &Drive, task: &mut Task<'_>) -> Result<(), Refusal
         .iter()
         .find(|command| command.service_action.is_none_or(|wanted| wanted == action))
         .ok_or_else(|| Sense::invalid_cdb_bit(1, 4))?;
-    let context = admit(drive, command.access, task)?;
+    // No ACA condition is ever established, so nobody may ask for one (SAM-5, 5.2).
+    let control = command.usage.len().saturating_sub(1);
+    if task.u8(control) & NACA != 0 {
+        return Err(Sense::invalid_cdb_bit(control as u16, 2).into());
+    }
+    let context = admit(drive, command, task)?;
     (command.run)(&context, task)?;
     Ok(())
 }
 
-/// One short critical section: attention, reservation, and the medium as it is now.
-fn admit<'a>(drive: &'a Drive, access: Access, task: &Task<'_>) -> Result<Context<'a>, Refusal> {
+/// One short critical section: reservation, attention, and the medium as it is now. RESERVATION CONFLICT takes
+/// precedence over other statuses (SAM-5, 5.3.3).
+fn admit<'a>(drive: &'a Drive, command: &Command, task: &Task<'_>) -> Result<Context<'a>, Refusal> {
+    let access = command.access;
     let mut state = drive.state();
+    if state.reserved_from(task.nexus) && reserve::conflicts(command, task) {
+        return Err(Refusal::Conflict);
+    }
     if access.attention
         && let Some(sense) = state.attention(task.nexus, true)
     {
@@ -143,6 +159,9 @@ fn admit<'a>(drive: &'a Drive, access: Access, task: &Task<'_>) -> Result<Contex
     let medium = state.loaded().map(Arc::clone);
     if access.medium == MediumNeed::Needed && medium.is_none() {
         return Err(state::not_present(tray).into());
+    }
+    if reserve::takes(command, task) {
+        state.reserve(task.nexus);
     }
     Ok(Context { drive, tray, medium })
 }

@@ -9,15 +9,18 @@ mod disc_info;
 mod event;
 mod feature;
 mod inquiry;
+mod log;
 mod medium;
 mod mode;
 mod mode_page;
 mod read;
+mod reserve;
 mod speed;
 mod state;
 mod status;
 mod structure;
 mod subchannel;
+mod supported;
 mod toc;
 mod verify;
 

@@ -115,12 +115,21 @@ pub struct State {
     nexuses: BTreeMap<Nexus, NexusState>,
     modes: ModePages,
     speed: Speed,
+    /// Who reserved the drive (RESERVE).
+    reservation: Option<Nexus>,
 }
 
 impl State {
     /// A drive without a medium.
     pub fn new(tray: Tray) -> Self {
-        Self { tray, medium: None, nexuses: BTreeMap::new(), modes: ModePages::default(), speed: Speed::default() }
+        Self {
+            tray,
+            medium: None,
+            nexuses: BTreeMap::new(),
+            modes: ModePages::default(),
+            speed: Speed::default(),
+            reservation: None,
+        }
     }
 
     /// Position of the tray.
@@ -241,6 +250,21 @@ impl State {
         if take { attentions.pop_front() } else { attentions.front().copied() }
     }
 
+    /// True when a nexus other than `nexus` holds the reservation.
+    pub fn reserved_from(&self, nexus: Nexus) -> bool {
+        self.reservation.is_some_and(|holder| holder != nexus)
+    }
+
+    /// RESERVE: `nexus` holds the reservation, unless another does.
+    pub fn reserve(&mut self, nexus: Nexus) {
+        self.reservation.get_or_insert(nexus);
+    }
+
+    /// RELEASE: nothing happens unless `nexus` holds the reservation.
+    pub fn release(&mut self, nexus: Nexus) {
+        self.reservation.take_if(|holder| *holder == nexus);
+    }
+
     /// The D_SENSE bit of the Control mode page.
     pub fn descriptor_sense(&self) -> bool {
         self.modes.descriptor_sense()
@@ -313,8 +337,10 @@ impl State {
                 self.nexuses.values_mut().for_each(|nexus| *nexus = NexusState::new());
                 self.modes = ModePages::default();
                 self.speed = Speed::default();
+                self.reservation = None;
             }
             Reset::NexusLoss(id) => {
+                self.release(id);
                 let persistent = self.nexuses.remove(&id).is_some_and(|nexus| nexus.prevent.persistent);
                 if persistent {
                     self.nexus(id).prevent.persistent = true;

@@ -4,4 +4,6 @@ mod disc_info;
 mod inquiry;
 mod mode;
 mod read;
+mod reserve;
+mod supported;
 mod toc;
