@@ -128,7 +128,7 @@ pub struct Snapshot {
 pub struct Drive {
     identity: Identity,
     state: Mutex<State>,
-    /// Block address after the last one read.
+    /// Block address after the last one read; the start of a new disc.
     head: AtomicI32,
     /// Notified after every change of tray, lock or medium.
     moved: Condvar,
@@ -264,6 +264,9 @@ impl Drive {
     fn transition<R>(&self, change: impl FnOnce(&mut State, &mut Vec<DriveEvent>) -> R) -> R {
         let mut events = Vec::new();
         let result = change(&mut self.state(), &mut events);
+        if events.iter().any(|event| matches!(event, DriveEvent::TrayMoved { .. })) {
+            self.move_head(Lba(0));
+        }
         self.moved.notify_all();
         self.tell(&events);
         result

@@ -52,7 +52,7 @@ fn current_position(disc: &Disc, head: Lba, msf: bool) -> Vec<u8> {
     let at = head.min(disc.lead_out().minus(1));
     // Between sessions there is no track: the one before is the last that the head has seen.
     let track = disc.track_at(at).or_else(|| disc.tracks().rev().find(|track| track.start <= at));
-    let Some(track) = track else { return vec![0x01; 1] };
+    let Some(track) = track else { return Vec::new() };
     let index = u8::from(at >= track.start);
     let relative = at.since(track.start).max(track.start.since(at));
     let mut data = vec![0x01, track.control.with_adr(1), track.number, index];

@@ -15,7 +15,10 @@ pub(super) static COMMANDS: &[Command] = &[
         standard: "MMC-6",
         access: Access::MEDIUM,
         usage: &[0x2B, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0, 0, 0, 0],
-        run: |cx, task| check_range(cx.need_disc()?, u64::from(task.u32(2)), 1).map(|_| ()),
+        run: |cx, task| {
+            cx.drive.move_head(check_range(cx.need_disc()?, u64::from(task.u32(2)), 1)?);
+            Ok(())
+        },
     },
     Command {
         opcode: 0x2F,

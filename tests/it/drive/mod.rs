@@ -2,10 +2,16 @@
 
 mod basic;
 mod disc_info;
+mod event;
+mod feature;
 mod inquiry;
 mod mode;
 mod read;
 mod reserve;
+mod speed;
+mod status;
+mod structure;
+mod subchannel;
 mod supported;
 mod table;
 mod toc;

@@ -1,0 +1,115 @@
+//! READ SUB-CHANNEL and READ HEADER.
+
+use spindle::disc::TrackMode::{Audio, Mode1, Mode2Xa};
+
+use crate::support::disc::{self, patterned};
+use crate::support::initiator::{Answer, Initiator};
+
+/// Track 1 data from 0, track 2 audio from 1000; session 2: track 3 XA from 12,600, its pre-gap from 12,450.
+fn mixed() -> Initiator {
+    let disc = disc::cd(1, &[&[(Mode1, 1000), (Audio, 200)], &[(Mode2Xa, 500)]]);
+    Initiator::with(disc::of(disc)).1
+}
+
+fn sub_channel(guest: &Initiator, msf: bool, format: u8, track: u8) -> Answer {
+    guest.run(&[0x42, u8::from(msf) << 1, 0x40, format, 0, 0, track, 0, 255, 0], 255)
+}
+
+fn header(guest: &Initiator, msf: bool, lba: u32) -> Answer {
+    let [a, b, c, d] = lba.to_be_bytes();
+    guest.run(&[0x44, u8::from(msf) << 1, a, b, c, d, 0, 0, 255, 0], 255)
+}
+
+fn seek(guest: &Initiator, lba: u32) {
+    let [a, b, c, d] = lba.to_be_bytes();
+    guest.run(&[0x2B, 0, a, b, c, d, 0, 0, 0, 0], 0).good();
+}
+
+#[test]
+fn the_position_is_where_the_last_read_ended() {
+    let guest = mixed();
+    assert_eq!(sub_channel(&guest, false, 1, 0).good(), [0, 0x15, 0, 12, 1, 0x14, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0]);
+    guest.run(&[0x28, 0, 0, 0, 0, 100, 0, 0, 5, 0], 5 * 2048).good();
+    assert_eq!(sub_channel(&guest, false, 1, 0).good()[8..], [0, 0, 0, 105, 0, 0, 0, 105]);
+    // 255 frames are 00:03:30; relative to the track 00:01:30.
+    assert_eq!(sub_channel(&guest, true, 1, 0).good()[8..], [0, 0, 3, 30, 0, 0, 1, 30]);
+    // A read stops where a track of another kind begins.
+    assert_eq!(guest.run(&[0x28, 0, 0, 0, 0x03, 0xE4, 0, 0, 8, 0], 8 * 2048).kaq(), (5, 0x64, 0));
+    let data = sub_channel(&guest, false, 1, 0).good();
+    assert_eq!(data[4..], [1, 0x10, 2, 1, 0, 0, 0x03, 0xE8, 0, 0, 0, 0]);
+}
+
+#[test]
+fn a_seek_moves_the_position_into_gaps_too() {
+    let guest = mixed();
+    seek(&guest, 12_500);
+    // Index 0 of track 3, 100 blocks before it.
+    assert_eq!(sub_channel(&guest, false, 1, 0).good()[4..], [1, 0x14, 3, 0, 0, 0, 0x30, 0xD4, 0, 0, 0, 100]);
+    seek(&guest, 5000);
+    assert_eq!(sub_channel(&guest, false, 1, 0).good()[4..], [1, 0x10, 2, 1, 0, 0, 0x13, 0x88, 0, 0, 0x0F, 0xA0]);
+    // The end of the disc: the last block.
+    guest.run(&[0x28, 0, 0, 0, 0x33, 0x2B, 0, 0, 1, 0], 2048).good();
+    assert_eq!(sub_channel(&guest, false, 1, 0).good()[8..12], [0, 0, 0x33, 0x2B]);
+}
+
+#[test]
+fn the_position_of_a_new_disc_is_its_start() {
+    let (drive, guest) = Initiator::with(patterned(1, 5000));
+    seek(&guest, 4000);
+    drive.change_medium(patterned(2, 5000), false).unwrap();
+    guest.settle();
+    assert_eq!(sub_channel(&guest, false, 1, 0).good()[8..], [0; 8]);
+}
+
+#[test]
+fn catalogue_number_and_isrc() {
+    let guest = mixed();
+    let mut mcn = vec![0, 0x15, 0, 20, 2, 0, 0, 0, 0x80];
+    mcn.extend(b"0123456789012\0\0");
+    assert_eq!(sub_channel(&guest, false, 2, 0).good(), mcn);
+    let mut isrc = vec![0, 0x15, 0, 20, 3, 0x10, 2, 0, 0x80];
+    isrc.extend(b"DEABC2400001\0\0\0");
+    assert_eq!(sub_channel(&guest, false, 3, 2).good(), isrc);
+    // A data track has none: TCVal is clear.
+    let mut none = vec![0, 0x15, 0, 20, 3, 0x14, 1, 0];
+    none.resize(24, 0);
+    assert_eq!(sub_channel(&guest, false, 3, 1).good(), none);
+    for track in [0, 4, 0xAA] {
+        assert_eq!(sub_channel(&guest, false, 3, track).kaq(), (5, 0x24, 0), "track {track}");
+    }
+    let (_drive, guest) = Initiator::with(patterned(1, 5000));
+    assert_eq!(
+        sub_channel(&guest, false, 2, 0).good()[4..],
+        [2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
+    );
+}
+
+#[test]
+fn without_subq_there_is_only_the_audio_status() {
+    assert_eq!(mixed().run(&[0x42, 0, 0, 1, 0, 0, 0, 0, 255, 0], 255).good(), [0, 0x15, 0, 0]);
+}
+
+#[test]
+fn other_formats_and_other_media_have_no_sub_channel() {
+    for format in [0, 4, 0xF0, 0xFF] {
+        assert_eq!(sub_channel(&mixed(), false, format, 0).kaq(), (5, 0x24, 0), "format {format}");
+    }
+    for blocks in [1_000_000, 12_000_000] {
+        let (_drive, guest) = Initiator::with(patterned(1, blocks));
+        assert_eq!(sub_channel(&guest, false, 1, 0).kaq(), (5, 0x30, 2));
+        assert_eq!(header(&guest, false, 0).kaq(), (5, 0x30, 2));
+    }
+}
+
+#[test]
+fn the_header_of_a_sector_has_mode_and_address() {
+    let guest = mixed();
+    assert_eq!(header(&guest, false, 999).good(), [1, 0, 0, 0, 0, 0, 0x03, 0xE7]);
+    assert_eq!(header(&guest, true, 16).good(), [1, 0, 0, 0, 0, 0, 2, 16]);
+    assert_eq!(header(&guest, false, 12_600).good(), [2, 0, 0, 0, 0, 0, 0x31, 0x38]);
+    assert_eq!(header(&guest, false, 1000).kaq(), (5, 0x64, 0));
+    // Between sessions, past the end, before block 0.
+    for lba in [1200, 12_449, 13_100, u32::MAX] {
+        assert_eq!(header(&guest, false, lba).kaq(), (5, 0x21, 0), "block {lba}");
+    }
+}
