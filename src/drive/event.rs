@@ -49,6 +49,8 @@ fn get_event_status_notification(cx: &Context<'_>, task: &mut Task<'_>) -> Resul
     let feature_change = consume && asked(OPERATIONAL_CHANGE) && state.take_feature_change(task.nexus);
     let media = if consume && !feature_change && asked(MEDIA) { state.take_media_event(task.nexus) } else { None };
     let persistent = u8::from(state.is_locked_persistently()) << 7;
+    // As they are with the event taken, not as they were on admission: a change may lie between.
+    let status = u8::from(state.loaded().is_some()) << 1 | u8::from(state.tray() == Tray::Open);
     drop(state);
     let class = match media {
         Some(_) => MEDIA,
@@ -58,11 +60,7 @@ fn get_event_status_notification(cx: &Context<'_>, task: &mut Task<'_>) -> Resul
     let event = match class {
         // Event 2h, change 0001h: features changed, read GET CONFIGURATION again. Persistent Prevented; available.
         OPERATIONAL_CHANGE => [u8::from(feature_change) << 1, persistent, 0, u8::from(feature_change)],
-        MEDIA => {
-            let tray = u8::from(cx.tray == Tray::Open);
-            let present = u8::from(cx.medium.is_some());
-            [media.map_or(0, |event| event as u8), present << 1 | tray, 0, 0]
-        }
+        MEDIA => [media.map_or(0, |event| event as u8), status, 0, 0],
         // NoChg; power status 1: active.
         POWER_MANAGEMENT => [0, 1, 0, 0],
         // NoChg; ready.

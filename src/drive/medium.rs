@@ -70,13 +70,15 @@ fn load(cx: &Context<'_>) -> Result<(), Sense> {
 
 /// 05/53/02 with a medium; without one 02/53/02, as drives and QEMU report it.
 fn eject(cx: &Context<'_>) -> Result<(), Sense> {
-    cx.drive.open_tray(false).map_err(|EjectRefused { .. }| match (cx.tray, &cx.medium) {
+    let moved = cx.drive.transition(|state, events| state.eject(events));
+    moved.map_err(|EjectRefused { .. }| match (cx.tray, &cx.medium) {
         (Tray::Closed, None) => Sense::new(SenseKey::NotReady, 0x53, 0x02),
         _ => Sense::REMOVAL_PREVENTED,
     })
 }
 
-/// MMC-6, PREVENT ALLOW MEDIUM REMOVAL: 00b unlocks, 01b locks, 10b and 11b do so persistently.
+/// MMC-6, PREVENT ALLOW MEDIUM REMOVAL: 00b unlocks, 01b locks; 10b and 11b do the same to the persistent prevent
+/// state, which no nexus loss ends.
 fn prevent_allow_medium_removal(cx: &Context<'_>, task: &mut Task<'_>) -> Result<(), Sense> {
     let on = task.u8(4) & 0x01 != 0;
     let persistent = task.u8(4) & 0x02 != 0;

@@ -1,7 +1,7 @@
 //! What a drive remembers between commands, and how it may change: pure transitions, without locks or storage.
 //!
 //! Invariants, which `tests/it/drive/model.rs` holds against random operations: a medium is reachable by commands only
-//! while the tray is closed on it; a tray that a nexus locked opens only by force; every change that a guest can
+//! while the tray is closed on it; a tray that a nexus locked on a medium opens only by force; every change that a guest can
 //! observe leaves it a unit attention and a media event.
 
 use std::collections::BTreeMap;
@@ -162,14 +162,31 @@ impl State {
 
     /// See [`super::Drive::open_tray`].
     pub fn open_tray(&mut self, force: bool, events: &mut Vec<DriveEvent>) -> Result<(), EjectRefused> {
-        if self.tray == Tray::Open {
-            return Ok(());
-        }
-        if self.is_locked() {
+        if self.tray == Tray::Closed && self.is_locked() {
             if !force {
                 return Err(EjectRefused { locked_by: self.locked_by().collect() });
             }
             self.unlock_all(events);
+        }
+        self.move_out(events);
+        Ok(())
+    }
+
+    /// Opens the tray because an initiator says so. A persistent prevent state stays, and does not stand in the way:
+    /// it takes the eject button away, not the command (Mt. Fuji, PREVENT ALLOW MEDIUM REMOVAL).
+    pub fn eject(&mut self, events: &mut Vec<DriveEvent>) -> Result<(), EjectRefused> {
+        let prevents = |nexus: &NexusState| nexus.prevent.plain;
+        if self.tray == Tray::Closed && self.nexuses.values().any(prevents) {
+            let locked_by = self.nexuses.iter().filter(|(_, nexus)| prevents(nexus)).map(|(&id, _)| id).collect();
+            return Err(EjectRefused { locked_by });
+        }
+        self.move_out(events);
+        Ok(())
+    }
+
+    fn move_out(&mut self, events: &mut Vec<DriveEvent>) {
+        if self.tray == Tray::Open {
+            return;
         }
         self.tray = Tray::Open;
         events.push(DriveEvent::TrayMoved { open: true });
@@ -177,7 +194,6 @@ impl State {
             self.speed = Speed::default();
             self.nexuses.values_mut().for_each(NexusState::medium_left);
         }
-        Ok(())
     }
 
     /// See [`super::Drive::close_tray`].
@@ -219,8 +235,11 @@ impl State {
         force: bool,
         events: &mut Vec<DriveEvent>,
     ) -> Result<(), EjectRefused> {
-        // A lock on an empty closed tray protects nothing: there is no medium whose removal it could prevent.
-        self.open_tray(force || self.medium.is_none(), events)?;
+        // A lock on an empty tray has no medium whose removal it could prevent: it gives way, and then holds the new one.
+        if self.medium.is_none() {
+            self.move_out(events);
+        }
+        self.open_tray(force, events)?;
         self.remove_medium(events);
         // The tray is open and empty now, so this cannot be refused.
         let inserted = self.insert_medium(medium, events);

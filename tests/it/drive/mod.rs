@@ -5,6 +5,7 @@ mod disc_info;
 mod event;
 mod feature;
 mod inquiry;
+mod medium;
 mod mode;
 mod read;
 mod reserve;
