@@ -7,6 +7,7 @@ mod feature;
 mod inquiry;
 mod medium;
 mod mode;
+mod model;
 mod read;
 mod reserve;
 mod speed;
