@@ -3,7 +3,7 @@
 use spindle::drive::Tray;
 use spindle::scsi::{LogicalUnit, Reset};
 
-use crate::support::disc::patterned;
+use crate::support::disc::{block, patterned};
 use crate::support::initiator::Initiator;
 
 fn start_stop(byte: u8) -> [u8; 6] {
@@ -159,4 +159,30 @@ fn an_eject_request_reaches_who_holds_the_lock() {
     drive.request_eject();
     let event = |guest: &Initiator| guest.run(&[0x4A, 1, 0, 0, 0x10, 0, 0, 0, 8, 0], 8).good()[4..6].to_vec();
     assert_eq!((event(&guest), event(&guest), event(&other)), (vec![1, 2], vec![0, 2], vec![0, 2]));
+}
+
+#[test]
+fn a_medium_that_went_out_and_in_reads_again_and_loading_twice_is_no_change() {
+    let (_drive, guest) = Initiator::with(patterned(1, 300));
+    guest.run(&start_stop(EJECT), 0).good();
+    guest.settle();
+    assert_eq!(guest.run(&[0; 6], 0).kaq(), (2, 0x3A, 2));
+    guest.run(&start_stop(LOAD), 0).good();
+    assert_eq!(guest.run(&[0; 6], 0).kaq(), (6, 0x28, 0));
+    assert_eq!(guest.run(&[0x28, 0, 0, 0, 0, 7, 0, 0, 1, 0], 2048).good(), block(1, 7));
+    guest.run(&start_stop(LOAD), 0).good();
+    guest.run(&load_unload(LOAD, 0), 0).good();
+    assert_eq!(guest.run(&[0; 6], 0).status, 0);
+}
+
+#[test]
+fn stopping_needs_no_medium_and_a_stopped_drive_reads() {
+    let (drive, guest) = Initiator::with(patterned(1, 300));
+    guest.run(&start_stop(0), 0).good();
+    guest.run(&load_unload(0, 0), 0).good();
+    assert_eq!(guest.run(&[0x28, 0, 0, 0, 0, 7, 0, 0, 1, 0], 2048).good(), block(1, 7));
+    drive.open_tray(false).unwrap();
+    guest.settle();
+    guest.run(&start_stop(0), 0).good();
+    guest.run(&load_unload(0, 0), 0).good();
 }
