@@ -4,6 +4,10 @@ use std::sync::Arc;
 
 use super::{LogicalUnit, Reset, Sense, SenseFormat, Status, Task};
 
+const REQUEST_SENSE: u8 = 0x03;
+const INQUIRY: u8 = 0x12;
+const REPORT_LUNS: u8 = 0xA0;
+
 /// A logical unit number in the single-level form: 0 to 16383 (SAM-6, 4.7).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Lun(pub u16);
@@ -32,7 +36,32 @@ impl Target {
     pub fn execute(&self, lun: Lun, task: &mut Task<'_>) -> Status {
         match self.units.get(usize::from(lun.0)) {
             Some(unit) => unit.execute(task),
-            None => Status::CheckCondition(Sense::LUN_NOT_SUPPORTED, SenseFormat::Fixed),
+            None => self.execute_nowhere(task),
+        }
+    }
+
+    /// A task on a logical unit that does not exist (SAM-5, 5.11): three commands are answered all the same, so that an
+    /// initiator can find out what there is.
+    fn execute_nowhere(&self, task: &mut Task<'_>) -> Status {
+        match (task.u8(0), self.units.first()) {
+            (REQUEST_SENSE, _) => {
+                let descriptor = task.u8(1) & 0x01 != 0;
+                let format = if descriptor { SenseFormat::Descriptor } else { SenseFormat::Fixed };
+                let (data, len) = Sense::LUN_NOT_SUPPORTED.encode(format);
+                task.reply(&data[..len], usize::from(task.u8(4)));
+                Status::Good
+            }
+            (INQUIRY, _) if task.u8(1) & 0x03 == 0 && task.u8(2) == 0 => {
+                let mut data = [b' '; 36];
+                // Peripheral qualifier 011b, type 1Fh: no unit can be there. SPC-4; HISUP, response data format 2.
+                data[..8].copy_from_slice(&[0x7F, 0, 0x06, 0x12, 31, 0, 0, 0]);
+                task.reply(&data, usize::from(task.u16(3)));
+                Status::Good
+            }
+            (INQUIRY, _) => Status::CheckCondition(Sense::INVALID_FIELD_IN_CDB, SenseFormat::Fixed),
+            // The same whichever unit is asked.
+            (REPORT_LUNS, Some(unit)) => unit.execute(task),
+            _ => Status::CheckCondition(Sense::LUN_NOT_SUPPORTED, SenseFormat::Fixed),
         }
     }
 

@@ -1,5 +1,6 @@
 //! Every command at its edges, by MMC topic.
 
+mod absent;
 mod basic;
 mod disc_info;
 mod event;
