@@ -74,6 +74,8 @@ const CAPABILITY_BITS: [u8; 32] = {
     page[2] = 0x01 | 0x02 | 0x08 | 0x10;
     // Multi-session.
     page[4] = 0x40;
+    // ISRC and UPC (the media catalogue number), by READ SUB-CHANNEL.
+    page[5] = 0x20 | 0x40;
     // Lock; eject; the loading mechanism is a tray.
     page[6] = 0x01 | 0x08 | 0x20;
     page
