@@ -1,3 +1,7 @@
 //! The drive daemon.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    spindle::cli::daemon::main()
+}

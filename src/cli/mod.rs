@@ -1,5 +1,6 @@
 //! The command line of `spindle`: one file per verb. Exit codes are part of the interface (docs/reference/cli.md).
 
+pub mod daemon;
 mod error;
 mod info;
 

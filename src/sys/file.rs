@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
 use vm_memory::bitmap::Bitmap;
 
@@ -81,4 +81,15 @@ fn fill(file: &File, iovecs: &mut [libc::iovec], mut offset: u64, mut wanted: us
         }
     }
     Ok(())
+}
+
+/// Closes descriptors that a library gave up the ownership of (`into_raw_fd`) without closing them.
+///
+/// The caller must be the only one that still knows them, which nothing can check.
+pub fn close_all(descriptors: Vec<RawFd>) {
+    for descriptor in descriptors {
+        // SAFETY: the caller states that nobody else owns the descriptor; a wrong number closes some other file, which
+        // is a fault but no undefined behaviour of this module's.
+        drop(unsafe { OwnedFd::from_raw_fd(descriptor) });
+    }
 }

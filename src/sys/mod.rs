@@ -5,3 +5,4 @@
 
 pub mod file;
 pub mod memory;
+pub mod socket;

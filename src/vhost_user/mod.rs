@@ -1,1 +1,10 @@
-//! The vhost-user back-end: sockets, rings and threads.
+//! The vhost-user back-end: a front-end's connection, its rings and the threads that serve them.
+//!
+//! Not responsible for what a request means (see [`crate::virtio`]) nor for creating sockets (see [`crate::sys::socket`]).
+
+mod backend;
+mod events;
+mod relay;
+mod server;
+
+pub use self::server::{Endpoint, Server, Stop};

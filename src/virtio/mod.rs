@@ -1,1 +1,6 @@
-//! virtio-scsi: wire structures, and descriptor chains to data buffers.
+//! virtio-scsi: descriptor chains to tasks, and back (virtio 1.2, 5.6). Knows nothing of sockets or threads.
+
+pub mod chain;
+pub mod control;
+pub mod request;
+pub mod wire;

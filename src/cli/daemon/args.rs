@@ -1,0 +1,105 @@
+//! The arguments of `spindled`.
+
+use std::path::PathBuf;
+
+use clap::Parser;
+use log::LevelFilter;
+
+use super::drive::DriveSpec;
+use crate::cli::error::{CliError, Exit};
+
+/// A virtual optical drive for QEMU: a vhost-user-scsi back-end.
+///
+/// Start it beside a machine whose memory is shared, and give QEMU
+/// -chardev socket,id=cd,path=PATH -device vhost-user-scsi-pci,chardev=cd,bootindex=0
+#[derive(Debug, Parser)]
+#[command(name = "spindled", version, max_term_width = 100)]
+pub struct Args {
+    /// The disc image in the first drive; without it the drive is empty
+    image: Option<PathBuf>,
+
+    /// Listen for QEMU on a new Unix socket at this path
+    #[arg(long, value_name = "PATH", conflicts_with = "fd", required_unless_present = "fd")]
+    pub socket_path: Option<PathBuf>,
+
+    /// Serve QEMU on an inherited Unix socket: a listening or a connected one
+    #[arg(long, value_name = "N")]
+    pub fd: Option<i32>,
+
+    /// Let this group use the vhost-user socket: mode 0660 instead of 0600
+    #[arg(long, value_name = "GROUP", conflicts_with = "fd")]
+    pub socket_group: Option<String>,
+
+    /// Listen for `spindle` and other QMP clients on a new Unix socket at this path
+    ///
+    /// By default PID.sock in the folder spindled of the runtime folder, where `spindle` looks for it.
+    #[arg(long, value_name = "PATH")]
+    pub control: Option<PathBuf>,
+
+    /// Add a drive: name=cd1[,image=PATH][,vendor=…][,product=…][,serial=…][,tray=open]
+    ///
+    /// Repeat it for more; each is a logical unit of one target, the first LUN 0. A comma in a value is written twice.
+    /// Without any there is one drive, cd0.
+    #[arg(long = "drive", value_name = "SPEC")]
+    drives: Vec<DriveSpec>,
+
+    /// End when the first front-end leaves, instead of waiting for the next
+    #[arg(long)]
+    pub once: bool,
+
+    /// What to log on stderr: off, error, warn, info, debug or trace
+    #[arg(long, value_name = "LEVEL", default_value = "info")]
+    pub log_level: LevelFilter,
+
+    /// Print what this back-end is, in JSON, and exit
+    #[arg(long)]
+    print_capabilities: bool,
+}
+
+impl Args {
+    /// The drives to make: those asked for, else one; the positional image is the first one's.
+    ///
+    /// # Errors
+    /// When the image is given twice.
+    pub fn drives(&self) -> Result<Vec<DriveSpec>, CliError> {
+        let mut drives = self.drives.clone();
+        if drives.is_empty() {
+            drives.push(DriveSpec::named("cd0"));
+        }
+        if let (Some(image), Some(first)) = (&self.image, drives.first_mut())
+            && first.image.replace(image.clone()).is_some()
+        {
+            return Err(CliError::new(Exit::Usage, format!("drive {} is given two images", first.name)));
+        }
+        Ok(drives)
+    }
+}
+
+/// Logs to stderr. `RUST_LOG` refines what `--log-level` sets. The ring crates log what a guest does wrong once for
+/// each time it does; this crate names it once.
+pub fn start_log(level: LevelFilter) {
+    env_logger::Builder::new()
+        .filter_level(level)
+        .filter_module("virtio_queue", LevelFilter::Off)
+        .filter_module("vhost_user_backend", LevelFilter::Error.min(level))
+        .parse_default_env()
+        .format_timestamp(None)
+        .format_target(false)
+        .init();
+}
+
+/// The number of a group given by name or number.
+///
+/// # Errors
+/// When there is no such group.
+pub fn group_id(group: &str) -> Result<u32, CliError> {
+    if let Ok(number) = group.parse() {
+        return Ok(number);
+    }
+    let known = std::fs::read_to_string("/etc/group").unwrap_or_default();
+    known
+        .lines()
+        .map(|line| line.split(':'))
+        .find_map(|mut fields| (fields.next()? == group).then(|| fields.nth(1)?.parse().ok())?)
+        .ok_or_else(|| CliError::new(Exit::Failure, format!("--socket-group: there is no group {group}")))
+}

@@ -1,0 +1,100 @@
+//! `spindled`: arguments, then the order in which the daemon comes up.
+//!
+//! Everything that can be refused is refused before the first socket exists, so that a script that waits for the socket
+//! knows the rest is right.
+
+mod args;
+mod drive;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Sender};
+use std::{io, thread};
+
+use clap::Parser;
+use log::info;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use self::args::Args;
+use super::error::{CliError, Exit, report};
+use crate::sys::socket::{BoundSocket, Inherited, inherited};
+use crate::vhost_user::{Endpoint, Server};
+
+/// Runs the daemon with the arguments of the process.
+#[must_use]
+pub fn main() -> ExitCode {
+    // The contract of vhost-user back-end programs: print, exit 0, ignore everything else.
+    if std::env::args_os().skip(1).any(|argument| argument == "--print-capabilities") {
+        println!("{{\"type\":\"scsi\"}}");
+        return ExitCode::SUCCESS;
+    }
+    report("spindled", run(&Args::parse()))
+}
+
+/// Why the daemon ends.
+enum End {
+    /// A signal, or `quit` on the control socket.
+    Asked,
+    /// The server has nothing more to serve.
+    Served(io::Result<()>),
+}
+
+fn run(args: &Args) -> Result<(), CliError> {
+    args::start_log(args.log_level);
+    let drives = drive::make(&args.drives()?)?;
+    let (end, ended) = mpsc::channel();
+    end_on_signals(end.clone())?;
+
+    let (endpoint, _socket) = listen(args)?;
+    let server = Arc::new(Server::new(&drives)?);
+    let stop = server.stop_handle();
+    let once = args.once;
+    let serving = {
+        let server = Arc::clone(&server);
+        thread::Builder::new().name("serve".to_owned()).spawn(move || {
+            let result = server.run(endpoint, once);
+            // Nobody listens any more only when the process is ending anyway.
+            let _ = end.send(End::Served(result));
+        })?
+    };
+    info!("ready: {} drive(s)", drives.len());
+
+    let result = match ended.recv() {
+        Ok(End::Served(result)) => result,
+        Ok(End::Asked) | Err(mpsc::RecvError) => Ok(()),
+    };
+    stop.stop();
+    if serving.join().is_err() {
+        return Err(CliError::new(Exit::Failure, "the serving thread panicked"));
+    }
+    Ok(result?)
+}
+
+/// The vhost-user socket: made here and removed with the second value, or inherited.
+fn listen(args: &Args) -> Result<(Endpoint, Option<BoundSocket>), CliError> {
+    if let Some(fd) = args.fd {
+        let socket = inherited(fd).map_err(|error| CliError::new(Exit::Failure, format!("--fd {fd}: {error}")))?;
+        return Ok(match socket {
+            Inherited::Listening(listener) => (Endpoint::Listening(listener), None),
+            Inherited::Connected(stream) => (Endpoint::Connected(stream), None),
+        });
+    }
+    let path = args.socket_path.as_deref().ok_or_else(|| CliError::new(Exit::Usage, "give --socket-path or --fd"))?;
+    let group = args.socket_group.as_deref().map(args::group_id).transpose()?;
+    let socket = BoundSocket::bind(path, group)
+        .map_err(|error| CliError::new(Exit::Failure, format!("{}: {error}", path.display())))?;
+    Ok((Endpoint::Listening(socket.listener()?), Some(socket)))
+}
+
+/// SIGTERM and SIGINT end the daemon as `quit` does.
+fn end_on_signals(end: Sender<End>) -> io::Result<()> {
+    let mut signals = Signals::new([SIGTERM, SIGINT])?;
+    thread::Builder::new().name("signals".to_owned()).spawn(move || {
+        if let Some(signal) = signals.forever().next() {
+            info!("ending on signal {signal}");
+            let _ = end.send(End::Asked);
+        }
+    })?;
+    Ok(())
+}

@@ -1,0 +1,144 @@
+//! Unix sockets that belong to this process: made with the right mode from the start, removed at the end.
+
+use std::fs;
+use std::io;
+use std::os::fd::{FromRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Gid, Mode};
+
+/// `sun_path` of Linux holds 108 bytes, the last a zero.
+const LONGEST_PATH: usize = 107;
+
+/// A listening socket. Its file is removed when this is dropped, if it is still the same file.
+#[derive(Debug)]
+pub struct BoundSocket {
+    listener: UnixListener,
+    path: PathBuf,
+    /// Device and inode of the file.
+    file: (u64, u64),
+}
+
+impl BoundSocket {
+    /// Listens at `path`, mode 0600; with `group`, 0660 and of that group. A socket that nobody listens on any more is
+    /// replaced.
+    ///
+    /// # Errors
+    /// `AddrInUse` when somebody listens there; `AlreadyExists` when the file is no socket; `InvalidInput` for a path
+    /// that is too long.
+    pub fn bind(path: &Path, group: Option<u32>) -> io::Result<Self> {
+        if path.as_os_str().as_bytes().len() > LONGEST_PATH {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                format!("the path is longer than the {LONGEST_PATH} bytes that a socket address holds"),
+            ));
+        }
+        remove_stale(path)?;
+        // The file appears with its final mode: nobody can connect in between. The mask is the process', so it is only
+        // changed here, before there are threads that make files.
+        let old = rustix::process::umask(Mode::from_raw_mode(0o177));
+        let bound = UnixListener::bind(path);
+        rustix::process::umask(old);
+        let listener = bound?;
+        let metadata = fs::symlink_metadata(path)?;
+        let socket = Self { listener, path: path.to_owned(), file: (metadata.dev(), metadata.ino()) };
+        if let Some(group) = group {
+            rustix::fs::chown(path, None, Some(Gid::from_raw(group)))?;
+            fs::set_permissions(path, fs::Permissions::from_mode(0o660))?;
+        }
+        Ok(socket)
+    }
+
+    /// The socket to accept from.
+    ///
+    /// # Errors
+    /// When there is no descriptor left.
+    pub fn listener(&self) -> io::Result<UnixListener> {
+        self.listener.try_clone()
+    }
+}
+
+impl Drop for BoundSocket {
+    fn drop(&mut self) {
+        let same = fs::symlink_metadata(&self.path).is_ok_and(|now| (now.dev(), now.ino()) == self.file);
+        if same {
+            // Nobody is left to tell.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Removes the socket file of a process that ended without removing it.
+fn remove_stale(path: &Path) -> io::Result<()> {
+    let metadata = match fs::symlink_metadata(path) {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    if !metadata.file_type().is_socket() {
+        return Err(io::Error::new(io::ErrorKind::AlreadyExists, "the file exists and is not a socket"));
+    }
+    match UnixStream::connect(path) {
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path),
+        _ => Err(io::Error::new(io::ErrorKind::AddrInUse, "the socket is in use by another process")),
+    }
+}
+
+/// A listening socket with exactly one connection waiting, and the other end of it. Its file lay in a folder that only
+/// this user may enter, and is gone already.
+///
+/// # Errors
+/// When the folder or the socket cannot be made.
+pub fn private_pair() -> io::Result<(UnixListener, UnixStream)> {
+    let folder = std::env::temp_dir().join(format!("spindled-{}", std::process::id()));
+    fs::DirBuilder::new().mode(0o700).create(&folder)?;
+    let path = folder.join("relay");
+    let pair = UnixListener::bind(&path).and_then(|listener| Ok((listener, UnixStream::connect(&path)?)));
+    // Best effort: the pair works without its name.
+    let _ = fs::remove_file(&path);
+    let _ = fs::remove_dir(&folder);
+    pair
+}
+
+/// A socket that the parent process left open for this one.
+#[derive(Debug)]
+pub enum Inherited {
+    /// It accepts connections.
+    Listening(UnixListener),
+    /// It is one.
+    Connected(UnixStream),
+}
+
+/// Takes the socket that the parent process passed as descriptor `fd`.
+///
+/// # Errors
+/// When it is not open, or not a Unix stream socket.
+pub fn inherited(fd: i32) -> io::Result<Inherited> {
+    use rustix::net::{AddressFamily, SocketType, sockopt};
+
+    if fd < 3 {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "descriptors 0 to 2 are standard input and output"));
+    }
+    // SAFETY: the descriptor is only asked for its flags; one that is not open is an error of the call.
+    let open = unsafe { libc::fcntl(fd, libc::F_GETFD) } >= 0;
+    if !open {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: it is open, and the caller was told its number by the parent, so nothing in this process owns it yet: this
+    // runs before anything else opens descriptors that live on.
+    let socket = unsafe { OwnedFd::from_raw_fd(fd) };
+    rustix::io::fcntl_setfd(&socket, rustix::io::FdFlags::CLOEXEC)?;
+    if sockopt::socket_domain(&socket)? != AddressFamily::UNIX || sockopt::socket_type(&socket)? != SocketType::STREAM {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "is not a Unix stream socket"));
+    }
+    // A parent's event loop may have left it non-blocking.
+    rustix::io::ioctl_fionbio(&socket, false)?;
+    Ok(if sockopt::socket_acceptconn(&socket)? {
+        Inherited::Listening(UnixListener::from(socket))
+    } else {
+        Inherited::Connected(UnixStream::from(socket))
+    })
+}

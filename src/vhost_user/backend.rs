@@ -1,0 +1,266 @@
+//! The device behind the rings: what one connection of a front-end talks to.
+
+use std::io;
+use std::os::fd::{AsRawFd, RawFd};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use log::{debug, warn};
+use vhost::vhost_user::VhostUserProtocolFeatures;
+use vhost::vhost_user::message::VhostUserVirtioFeatures;
+use vhost_user_backend::{VhostUserBackend, VringMutex, VringT};
+use virtio_bindings::bindings::virtio_config::{VIRTIO_F_ANY_LAYOUT, VIRTIO_F_NOTIFY_ON_EMPTY, VIRTIO_F_VERSION_1};
+use virtio_bindings::bindings::virtio_ring::{VIRTIO_RING_F_EVENT_IDX, VIRTIO_RING_F_INDIRECT_DESC};
+use virtio_queue::{DescriptorChain, QueueT};
+use vm_memory::{GuestAddressSpace, GuestMemoryAtomic, GuestMemoryLoadGuard};
+use vmm_sys_util::epoll::EventSet;
+use vmm_sys_util::event::{EventConsumer, EventFlag, EventNotifier, new_event_consumer_and_notifier};
+use zerocopy::IntoBytes;
+
+use super::events::EventQueue;
+use crate::scsi::{Nexus, Reset, Target};
+use crate::source::Scatter;
+use crate::sys::memory::{DirtyBitmap, GuestMemory};
+use crate::virtio::chain::Chain;
+use crate::virtio::request::Outcome;
+use crate::virtio::{control, request, wire};
+
+/// Rings that the back-end crate can address: the control and the event queue, and 62 request queues.
+pub const QUEUES: usize = 64;
+/// The largest ring that QEMU offers (`VIRTQUEUE_MAX_SIZE`).
+const MAX_QUEUE_SIZE: usize = 1024;
+/// Most request queues that are served at the same time.
+const MOST_WORKERS: usize = 4;
+
+/// Chains that are served before the ring's lock is offered to the connection thread: a guest that never stops asking
+/// must not keep the front-end from stopping the ring.
+const BATCH: usize = 64;
+
+const CONTROL_QUEUE: u64 = 0;
+const EVENT_QUEUE: u64 = 1;
+/// The worker of the control and the event queue.
+const CONTROL_WORKER: usize = 0;
+/// What `handle_event` is given for our own event descriptor: above every ring and the crate's exit event.
+pub const EVENT_READY: u64 = QUEUES as u64 + 1;
+
+type Vring = VringMutex<GuestMemoryAtomic<GuestMemory>>;
+type Served = DescriptorChain<GuestMemoryLoadGuard<GuestMemory>>;
+
+/// One connection's device.
+pub struct Backend {
+    target: Arc<Target>,
+    nexus: Nexus,
+    memory: GuestMemoryAtomic<GuestMemory>,
+    events: Arc<EventQueue>,
+    features: AtomicU64,
+    /// A guest that breaks the rules is named once; it could fill the log otherwise.
+    complained: AtomicBool,
+    /// Descriptors that the crate gives up without closing them, when its workers start.
+    exit_descriptors: Mutex<Vec<RawFd>>,
+}
+
+impl Backend {
+    /// A device for one connection.
+    pub fn new(
+        target: Arc<Target>,
+        nexus: Nexus,
+        memory: GuestMemoryAtomic<GuestMemory>,
+        events: Arc<EventQueue>,
+    ) -> Self {
+        Self {
+            target,
+            nexus,
+            memory,
+            events,
+            features: AtomicU64::new(0),
+            complained: AtomicBool::new(false),
+            exit_descriptors: Mutex::new(Vec::new()),
+        }
+    }
+
+    /// The descriptors of the workers' exit events. vhost-user-backend 0.24 takes them out of their owner
+    /// (`into_raw_fd`) and never closes them: whoever ends the workers must, or each connection costs some.
+    pub fn take_exit_descriptors(&self) -> Vec<RawFd> {
+        std::mem::take(&mut self.exit_descriptors.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Serves a ring until it is empty, strictly in order, and holds its lock from each chain's removal to its return:
+    /// so a ring that the front-end stops has no request in flight, and one that continues elsewhere loses none.
+    fn serve(&self, vring: &Vring, execute: impl Fn(&GuestMemory, Served) -> Outcome) {
+        while self.serve_batch(vring, &execute) {
+            std::thread::yield_now();
+        }
+    }
+
+    /// Serves at most [`BATCH`] chains; true when there may be more.
+    fn serve_batch(&self, vring: &Vring, execute: impl Fn(&GuestMemory, Served) -> Outcome) -> bool {
+        let mut state = vring.get_mut();
+        // Stopped, disabled or moved meanwhile: whoever starts it again has us look again.
+        if !state.is_enabled() || !state.get_queue().ready() {
+            return false;
+        }
+        if state.disable_notification().is_err() {
+            self.complain("a ring outside its memory");
+            return false;
+        }
+        let mut served = 0;
+        while served < BATCH {
+            let memory = self.memory.memory();
+            let Some(chain) = state.get_queue_mut().pop_descriptor_chain(memory.clone()) else { break };
+            let head = chain.head_index();
+            let outcome = execute(&memory, chain);
+            if let Some(fault) = outcome.fault {
+                self.complain(&format!("a request that breaks the rules of virtio: {fault:?}"));
+            }
+            if state.add_used(head, outcome.written).is_err() {
+                self.complain("a used ring outside its memory");
+                return false;
+            }
+            served += 1;
+        }
+        if served > 0 && state.needs_notification().unwrap_or(true) {
+            // Fails only when the counter is full: then the guest has been told already.
+            let _ = state.signal_used_queue();
+        }
+        // With an empty ring: true when something came between the last look and this.
+        served == BATCH || state.enable_notification().unwrap_or(false)
+    }
+
+    /// Puts waiting events into the buffers that the guest left for them.
+    fn deliver_events(&self, vring: &Vring) {
+        let mut state = vring.get_mut();
+        if self.features.load(Ordering::Relaxed) & wire::feature::CHANGE == 0 {
+            self.events.clear();
+            return;
+        }
+        let mut used = false;
+        while state.is_enabled() && state.get_queue().ready() {
+            let memory = self.memory.memory();
+            let Some(event) = self.events.take() else { break };
+            let Some(chain) = state.get_queue_mut().pop_descriptor_chain(memory.clone()) else {
+                self.events.put_back(event);
+                break;
+            };
+            let head = chain.head_index();
+            let walked = Chain::walk(&memory, chain);
+            let written = Scatter::new(&walked.writable).copy_from(event.as_bytes());
+            if state.add_used(head, written as u32).is_err() {
+                self.complain("a used ring outside its memory");
+                return;
+            }
+            used = true;
+        }
+        if used && state.needs_notification().unwrap_or(true) {
+            let _ = state.signal_used_queue();
+        }
+        let _ = state.enable_notification();
+    }
+
+    fn complain(&self, what: &str) {
+        if !self.complained.swap(true, Ordering::Relaxed) {
+            warn!("the guest gave {what}; further faults of this connection are not logged");
+        }
+    }
+}
+
+impl VhostUserBackend for Backend {
+    type Bitmap = DirtyBitmap;
+    type Vring = Vring;
+
+    fn num_queues(&self) -> usize {
+        QUEUES
+    }
+
+    fn max_queue_size(&self) -> usize {
+        MAX_QUEUE_SIZE
+    }
+
+    /// Every bit that QEMU may let a driver have without asking: one that is missing here ends QEMU when a driver
+    /// takes it.
+    fn features(&self) -> u64 {
+        1 << VIRTIO_F_VERSION_1
+            | 1 << VIRTIO_F_ANY_LAYOUT
+            | 1 << VIRTIO_F_NOTIFY_ON_EMPTY
+            | 1 << VIRTIO_RING_F_INDIRECT_DESC
+            | 1 << VIRTIO_RING_F_EVENT_IDX
+            | wire::feature::INOUT
+            | wire::feature::HOTPLUG
+            | wire::feature::CHANGE
+            | VhostUserVirtioFeatures::PROTOCOL_FEATURES.bits()
+            | VhostUserVirtioFeatures::LOG_ALL.bits()
+    }
+
+    fn acked_features(&self, features: u64) {
+        debug!("the front-end acknowledged features {features:#x}");
+        self.features.store(features, Ordering::Relaxed);
+    }
+
+    fn protocol_features(&self) -> VhostUserProtocolFeatures {
+        VhostUserProtocolFeatures::MQ
+            | VhostUserProtocolFeatures::REPLY_ACK
+            | VhostUserProtocolFeatures::LOG_SHMFD
+            | VhostUserProtocolFeatures::CONFIGURE_MEM_SLOTS
+            | VhostUserProtocolFeatures::RESET_DEVICE
+    }
+
+    /// The machine was reset: as after power-on, no lock holds and every nexus is told.
+    fn reset_device(&self) {
+        debug!("device reset");
+        self.target.reset_all(Reset::PowerOn);
+        self.events.clear();
+    }
+
+    fn set_event_idx(&self, _enabled: bool) {
+        // The crate has told the rings already.
+    }
+
+    fn update_memory(&self, _memory: GuestMemoryAtomic<GuestMemory>) -> io::Result<()> {
+        // It is the one this device was made with; the rings look at it for every chain.
+        Ok(())
+    }
+
+    /// The control and event queue on one worker, the request queues dealt out over the others: their number follows
+    /// the processors, not the rings.
+    fn queues_per_thread(&self) -> Vec<u64> {
+        let workers = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_WORKERS);
+        let mut masks = vec![0; 1 + workers];
+        masks[CONTROL_WORKER] = 1 << CONTROL_QUEUE | 1 << EVENT_QUEUE;
+        for (index, queue) in (2..QUEUES).enumerate() {
+            masks[1 + index % workers] |= 1 << queue;
+        }
+        masks
+    }
+
+    fn exit_event(&self, _worker: usize) -> Option<(EventConsumer, EventNotifier)> {
+        let (consumer, notifier) = new_event_consumer_and_notifier(EventFlag::NONBLOCK | EventFlag::CLOEXEC).ok()?;
+        self.exit_descriptors.lock().unwrap_or_else(PoisonError::into_inner).push(consumer.as_raw_fd());
+        Some((consumer, notifier))
+    }
+
+    /// Called for a kick of a ring, or when one was enabled: a kick that came while it was not is not lost. `index`
+    /// counts within the worker. An error would end the worker, so there is none.
+    fn handle_event(&self, index: u16, _events: EventSet, vrings: &[Vring], worker: usize) -> io::Result<()> {
+        let own_event = worker == CONTROL_WORKER && u64::from(index) == EVENT_READY;
+        if own_event {
+            self.events.acknowledge();
+        }
+        match (worker, u64::from(index)) {
+            (CONTROL_WORKER, CONTROL_QUEUE) => {
+                if let Some(vring) = vrings.first() {
+                    self.serve(vring, |memory, chain| control::execute(&self.target, self.nexus, memory, chain));
+                }
+            }
+            (CONTROL_WORKER, EVENT_QUEUE | EVENT_READY) => {
+                if let Some(vring) = vrings.get(EVENT_QUEUE as usize) {
+                    self.deliver_events(vring);
+                }
+            }
+            _ => {
+                if let Some(vring) = vrings.get(usize::from(index)) {
+                    self.serve(vring, |memory, chain| request::execute(&self.target, self.nexus, memory, chain));
+                }
+            }
+        }
+        Ok(())
+    }
+}

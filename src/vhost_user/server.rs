@@ -1,0 +1,190 @@
+//! Serving front-ends, one connection after the other.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use log::{info, warn};
+use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
+use vhost::vhost_user::{Error as ProtocolError, Listener};
+use vhost_user_backend::{Error as DaemonError, ShutdownHandle, VhostUserDaemon};
+use vm_memory::GuestMemoryAtomic;
+use vmm_sys_util::epoll::EventSet;
+
+use super::backend::{Backend, EVENT_READY, QUEUES};
+use super::events::{EventQueue, UnitEvents};
+use super::relay;
+use crate::drive::Drive;
+use crate::scsi::{LogicalUnit, Lun, Nexus, Reset, Target};
+use crate::sys;
+use crate::sys::memory::GuestMemory;
+
+/// Where front-ends come from.
+#[derive(Debug)]
+pub enum Endpoint {
+    /// They connect, one after the other.
+    Listening(UnixListener),
+    /// There is one, and no other will come.
+    Connected(UnixStream),
+}
+
+/// Ends a [`Server`] from another thread, whatever it waits for.
+#[derive(Debug, Clone)]
+pub struct Stop(Arc<StopState>);
+
+#[derive(Debug)]
+struct StopState {
+    stopped: AtomicBool,
+    wake: rustix::fd::OwnedFd,
+    connection: Mutex<Option<ShutdownHandleDebug>>,
+}
+
+/// [`ShutdownHandle`] has no `Debug`.
+struct ShutdownHandleDebug(ShutdownHandle);
+
+impl std::fmt::Debug for ShutdownHandleDebug {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ShutdownHandle")
+    }
+}
+
+impl Stop {
+    fn new() -> io::Result<Self> {
+        Ok(Self(Arc::new(StopState {
+            stopped: AtomicBool::new(false),
+            wake: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?,
+            connection: Mutex::new(None),
+        })))
+    }
+
+    /// The server's `run` returns soon after; a connection is closed.
+    pub fn stop(&self) {
+        self.0.stopped.store(true, Ordering::SeqCst);
+        // Fails only when the counter is full: then it is readable already.
+        let _ = rustix::io::write(&self.0.wake, &1_u64.to_ne_bytes());
+        if let Some(connection) = &*self.connection() {
+            connection.0.shutdown();
+        }
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.0.stopped.load(Ordering::SeqCst)
+    }
+
+    fn wake(&self) -> BorrowedFd<'_> {
+        self.0.wake.as_fd()
+    }
+
+    fn connection(&self) -> std::sync::MutexGuard<'_, Option<ShutdownHandleDebug>> {
+        self.0.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The drives as a target that front-ends reach over vhost-user. It outlives connections.
+pub struct Server {
+    target: Arc<Target>,
+    events: Arc<EventQueue>,
+    stop: Stop,
+}
+
+impl Server {
+    /// A server whose logical units are `drives`, in order.
+    ///
+    /// # Errors
+    /// When there is no descriptor left.
+    pub fn new(drives: &[Arc<Drive>]) -> io::Result<Self> {
+        let units = drives.iter().map(|drive| Arc::clone(drive) as Arc<dyn LogicalUnit>).collect();
+        let target = Arc::new(Target::new(units));
+        let events = Arc::new(EventQueue::new()?);
+        for (drive, &lun) in drives.iter().zip(target.luns()) {
+            drive.listen(Arc::new(UnitEvents { queue: Arc::clone(&events), lun: Lun(lun.0) }));
+        }
+        Ok(Self { target, events, stop: Stop::new()? })
+    }
+
+    /// What ends [`run`](Self::run).
+    #[must_use]
+    pub fn stop_handle(&self) -> Stop {
+        self.stop.clone()
+    }
+
+    /// Serves front-ends until there can be no other, or until it is stopped. With `once`, only the first.
+    ///
+    /// # Errors
+    /// When no connection can be accepted any more.
+    pub fn run(&self, endpoint: Endpoint, once: bool) -> io::Result<()> {
+        let (listener, once) = match endpoint {
+            Endpoint::Listening(listener) => (listener, once),
+            Endpoint::Connected(stream) => (relay::listen_for(stream)?, true),
+        };
+        while self.wait_for_connection(&listener)? {
+            self.serve(&listener)?;
+            if once {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// True when a connection waits, false when the server was stopped.
+    fn wait_for_connection(&self, listener: &UnixListener) -> io::Result<bool> {
+        loop {
+            let mut ready = [
+                PollFd::from_borrowed_fd(self.stop.wake(), PollFlags::IN),
+                PollFd::from_borrowed_fd(listener.as_fd(), PollFlags::IN),
+            ];
+            match poll(&mut ready, None) {
+                Err(rustix::io::Errno::INTR) => continue,
+                result => result?,
+            };
+            if self.stop.is_stopped() {
+                return Ok(false);
+            }
+            if !ready[1].revents().is_empty() {
+                return Ok(true);
+            }
+        }
+    }
+
+    /// One connection, from its first message to its end.
+    fn serve(&self, listener: &UnixListener) -> io::Result<()> {
+        let nexus = Nexus(0);
+        let memory = GuestMemoryAtomic::new(GuestMemory::new());
+        let backend = Arc::new(Backend::new(Arc::clone(&self.target), nexus, memory.clone(), Arc::clone(&self.events)));
+        self.events.clear();
+        let mut daemon = VhostUserDaemon::new("vhost-user".to_owned(), Arc::clone(&backend), memory)
+            .map_err(|error| io::Error::other(error.to_string()))?;
+        if let Some(worker) = daemon.get_epoll_handlers().first() {
+            worker.register_listener(self.events.descriptor(), EventSet::IN, EVENT_READY)?;
+        }
+        daemon
+            .start(&mut Listener::from(listener.try_clone()?))
+            .map_err(|error| io::Error::other(error.to_string()))?;
+        info!("a front-end connected");
+        *self.stop.connection() = daemon.shutdown_handle().map(ShutdownHandleDebug);
+        if self.stop.is_stopped() {
+            daemon.request_shutdown();
+        }
+        let result = daemon.wait();
+        *self.stop.connection() = None;
+        drop(daemon);
+        sys::file::close_all(backend.take_exit_descriptors());
+        // The machine is gone, and its lock with it; the next one finds a drive that was just switched on.
+        self.target.reset_all(Reset::PowerOn);
+        match result {
+            Ok(()) | Err(DaemonError::HandleRequest(ProtocolError::Disconnected | ProtocolError::PartialMessage)) => {
+                info!("the front-end disconnected");
+            }
+            Err(DaemonError::HandleRequest(ProtocolError::InvalidParam)) => warn!(
+                "the connection ended: the front-end asked for something that is not there; if the machine has more \
+                 than {most} processors, add num_queues={most} to its vhost-user-scsi device",
+                most = QUEUES - 2
+            ),
+            Err(DaemonError::WaitDaemon(_)) => warn!("the connection ended: its thread panicked (see above)"),
+            Err(error) => warn!("the connection ended: {error}"),
+        }
+        Ok(())
+    }
+}

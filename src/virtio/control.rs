@@ -1,0 +1,106 @@
+//! The control queue: task management and asynchronous notification (virtio 1.2, 5.6.6.2).
+//!
+//! Every request is answered: Linux waits for the answer without a time limit.
+//!
+//! Commands run to their end on the thread that took them from the ring, so a function that aborts can only find its
+//! command finished or not yet begun. A command that runs on another queue while its abort arrives ends normally, its
+//! response in the used ring before or shortly after the answer here; the driver takes either (SAM-6, 7.2: a task
+//! that completed is not aborted), and the memory of a command whose chain was not returned is still the device's.
+
+use std::ops::Deref;
+
+use virtio_queue::DescriptorChain;
+use zerocopy::{FromZeros, IntoBytes};
+
+use super::chain::Chain;
+use super::request::{Outcome, RequestFault};
+use super::wire::{Address, NotificationRequest, TaskManagementRequest, address, control_type, response, tmf};
+use crate::scsi::{Lun, Nexus, Reset, Target};
+use crate::source::Scatter;
+use crate::sys::memory::GuestMemory;
+
+/// Carries out the control request in `chain` and writes its response.
+pub fn execute<M>(target: &Target, nexus: Nexus, memory: &GuestMemory, chain: DescriptorChain<M>) -> Outcome
+where
+    M: Deref<Target = GuestMemory>,
+{
+    let chain = Chain::walk(memory, chain);
+    let readable = Scatter::new(&chain.readable);
+    let writable = Scatter::new(&chain.writable);
+    if let Some(fault) = chain.fault {
+        return Outcome { written: answer(writable, &[response::FAILURE]), fault: Some(RequestFault::Chain(fault)) };
+    }
+    let mut kind = [0; 4];
+    if readable.copy_to(&mut kind) < kind.len() {
+        return refuse(writable, RequestFault::ShortRequest);
+    }
+    match u32::from_le_bytes(kind) {
+        control_type::TMF => {
+            let mut request = TaskManagementRequest::new_zeroed();
+            if readable.copy_to(request.as_mut_bytes()) < size_of::<TaskManagementRequest>() {
+                return refuse(writable, RequestFault::ShortRequest);
+            }
+            if writable.is_empty() {
+                return refuse(writable, RequestFault::ShortResponse);
+            }
+            let code = manage(target, nexus, &request);
+            Outcome { written: answer(writable, &[code]), fault: None }
+        }
+        control_type::AN_QUERY | control_type::AN_SUBSCRIBE => {
+            let mut request = NotificationRequest::new_zeroed();
+            if readable.copy_to(request.as_mut_bytes()) < size_of::<NotificationRequest>() {
+                return refuse(writable, RequestFault::ShortRequest);
+            }
+            if writable.len() < 5 {
+                return refuse(writable, RequestFault::ShortResponse);
+            }
+            let code = match address(request.lun) {
+                Address::Unit(lun) if exists(target, lun) => response::OK,
+                Address::OtherTarget => response::BAD_TARGET,
+                _ => response::INCORRECT_LUN,
+            };
+            // event_actual: none is sent this way, a guest polls GET EVENT STATUS NOTIFICATION instead.
+            Outcome { written: answer(writable, &[0, 0, 0, 0, code]), fault: None }
+        }
+        other => refuse(writable, RequestFault::UnknownType(other)),
+    }
+}
+
+fn exists(target: &Target, lun: Lun) -> bool {
+    target.luns().contains(&lun)
+}
+
+/// One task management function; returns its response code.
+fn manage(target: &Target, nexus: Nexus, request: &TaskManagementRequest) -> u8 {
+    let lun = match address(request.lun) {
+        Address::Unit(lun) if exists(target, lun) => lun,
+        Address::OtherTarget => return response::BAD_TARGET,
+        _ => return response::INCORRECT_LUN,
+    };
+    match request.function.get() {
+        // Nothing is ever queued behind the ring, so nothing is left to abort, clear or find.
+        tmf::ABORT_TASK
+        | tmf::ABORT_TASK_SET
+        | tmf::CLEAR_TASK_SET
+        | tmf::CLEAR_ACA
+        | tmf::QUERY_TASK
+        | tmf::QUERY_TASK_SET => response::FUNCTION_COMPLETE,
+        tmf::LOGICAL_UNIT_RESET => {
+            target.reset_unit(lun, Reset::LogicalUnit);
+            response::FUNCTION_COMPLETE
+        }
+        tmf::I_T_NEXUS_RESET => {
+            target.reset_all(Reset::NexusLoss(nexus));
+            response::FUNCTION_COMPLETE
+        }
+        _ => response::FUNCTION_REJECTED,
+    }
+}
+
+fn refuse(writable: Scatter<'_>, fault: RequestFault) -> Outcome {
+    Outcome { written: answer(writable, &[response::FAILURE]), fault: Some(fault) }
+}
+
+fn answer(writable: Scatter<'_>, bytes: &[u8]) -> u32 {
+    writable.copy_from(bytes) as u32
+}

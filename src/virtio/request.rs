@@ -1,0 +1,109 @@
+//! The request queues: one chain is one SCSI command (virtio 1.2, 5.6.6.1).
+
+use std::ops::Deref;
+
+use virtio_queue::DescriptorChain;
+use zerocopy::{FromZeros, IntoBytes};
+
+use super::chain::{Chain, Fault};
+use super::wire::{Address, CommandRequest, CommandResponse, address, response};
+use crate::scsi::{DataIn, DataOut, Nexus, Status, Target, Task};
+use crate::source::Scatter;
+use crate::sys::memory::GuestMemory;
+
+const REQUEST: usize = size_of::<CommandRequest>();
+const RESPONSE: usize = size_of::<CommandResponse>();
+
+/// What became of a chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outcome {
+    /// Bytes written to the chain: what the used ring reports.
+    pub written: u32,
+    /// Why it was no request, if so.
+    pub fault: Option<RequestFault>,
+}
+
+/// Why a chain is no request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RequestFault {
+    /// The chain itself breaks the rules.
+    Chain(Fault),
+    /// The device-readable part is shorter than a request.
+    ShortRequest,
+    /// The device-writable part is shorter than a response.
+    ShortResponse,
+    /// A control request of no known type.
+    UnknownType(u32),
+}
+
+/// Carries out the command in `chain` and writes its response. Never fails: what is no request is answered with
+/// `VIRTIO_SCSI_S_FAILURE`, if there is room for an answer at all.
+pub fn execute<M>(target: &Target, nexus: Nexus, memory: &GuestMemory, chain: DescriptorChain<M>) -> Outcome
+where
+    M: Deref<Target = GuestMemory>,
+{
+    let chain = Chain::walk(memory, chain);
+    let readable = Scatter::new(&chain.readable);
+    let writable = Scatter::new(&chain.writable);
+    if writable.len() < RESPONSE {
+        return Outcome {
+            written: 0,
+            fault: Some(chain.fault.map_or(RequestFault::ShortResponse, RequestFault::Chain)),
+        };
+    }
+    let mut request = CommandRequest::new_zeroed();
+    let complete = readable.copy_to(request.as_mut_bytes()) == REQUEST;
+    let fault = chain.fault.map(RequestFault::Chain).or((!complete).then_some(RequestFault::ShortRequest));
+    if fault.is_some() {
+        return Outcome { written: fail(writable, response::FAILURE), fault };
+    }
+    let lun = match address(request.lun) {
+        Address::Unit(lun) => lun,
+        Address::OtherTarget => return Outcome { written: fail(writable, response::BAD_TARGET), fault: None },
+        Address::Malformed => return Outcome { written: fail(writable, response::INCORRECT_LUN), fault: None },
+    };
+    let data_in = writable.slice(RESPONSE, usize::MAX);
+    let data_out = readable.slice(REQUEST, usize::MAX);
+    let mut task = Task {
+        nexus,
+        luns: target.luns(),
+        cdb: request.cdb,
+        data_in: DataIn::new(data_in),
+        data_out: DataOut::new(data_out),
+    };
+    let status = target.execute(lun, &mut task);
+    let written = respond(writable, &task, status);
+    Outcome { written, fault: None }
+}
+
+/// Writes the response head; returns the bytes written to the chain, data included.
+fn respond(writable: Scatter<'_>, task: &Task<'_>, status: Status) -> u32 {
+    let mut head = CommandResponse::new_zeroed();
+    head.status = match status {
+        Status::Good => 0x00,
+        Status::CheckCondition(sense, format) => {
+            let (bytes, len) = sense.encode(format);
+            head.sense[..len].copy_from_slice(&bytes[..len]);
+            head.sense_len = (len as u32).into();
+            0x02
+        }
+        Status::ReservationConflict => 0x18,
+    };
+    // 5.6.6.1.1: OVERRUN when the command has more to move than the buffers hold.
+    if task.data_in.overrun() || task.data_out.overrun() {
+        head.response = response::OVERRUN;
+    }
+    let residual = task.data_in.left().saturating_add(task.data_out.left());
+    head.residual = u32::try_from(residual).unwrap_or(u32::MAX).into();
+    writable.copy_from(head.as_bytes());
+    (RESPONSE + task.data_in.filled()) as u32
+}
+
+/// Writes a response that says only why there is none.
+fn fail(writable: Scatter<'_>, response: u8) -> u32 {
+    let mut head = CommandResponse::new_zeroed();
+    head.response = response;
+    let residual = writable.len().saturating_sub(RESPONSE);
+    head.residual = u32::try_from(residual).unwrap_or(u32::MAX).into();
+    writable.copy_from(head.as_bytes()) as u32
+}
