@@ -3,6 +3,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod conformance;
 mod drive;
 mod fuzz;
 mod layers;

@@ -91,7 +91,17 @@ fn addresses_past_the_end_are_refused_by_all_of_them() {
             assert_eq!(guest.run(&cdb, 0).kaq(), (5, 0x21, 0), "{cdb:02x?}");
         }
     }
-    for cdb in [&[0x2B, 0, 0, 0, 1, 0x2B, 0, 0, 0, 0][..], &[0x34, 0, 0, 0, 1, 0x2B, 0, 0, 1, 0], &[0x35; 1]] {
+}
+
+#[test]
+fn the_last_block_is_reached_and_no_cache_waits_to_be_written() {
+    let (_drive, guest) = Initiator::with(patterned(1, 300));
+    for cdb in [
+        &[0x2B, 0, 0, 0, 1, 0x2B, 0, 0, 0, 0][..],
+        &[0x34, 0, 0, 0, 1, 0x2B, 0, 0, 1, 0],
+        &[0x90, 0, 0, 0, 0, 0, 0, 0, 1, 0x2B, 0, 0, 0, 1, 0, 0],
+        &[0x35, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+    ] {
         guest.run(cdb, 0).good();
     }
 }

@@ -1,0 +1,46 @@
+//! `docs/conformance/mmc-6.md` names only tests that exist, and every command of MMC that the drive has.
+
+use std::fs;
+use std::path::Path;
+
+use spindle::drive::COMMANDS;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The cells of every row of every table, header rows and rules left out.
+fn rows(document: &str) -> Vec<Vec<&str>> {
+    let lines = document.lines().filter(|line| line.starts_with('|'));
+    let cells = lines.map(|line| line.trim_matches('|').split('|').map(str::trim).collect::<Vec<_>>());
+    cells.filter(|cells| !cells[0].starts_with("---") && cells.last() != Some(&"Test")).collect()
+}
+
+fn document() -> String {
+    fs::read_to_string(root().join("docs/conformance/mmc-6.md")).unwrap()
+}
+
+#[test]
+fn every_row_names_tests_that_exist() {
+    let document = document();
+    let rows = rows(&document);
+    assert!(rows.len() > 50, "{} rows", rows.len());
+    for row in rows {
+        let tests: Vec<_> = row.last().unwrap().split(", ").map(|name| name.trim_matches('`')).collect();
+        for test in tests {
+            let (file, name) = test.split_once("::").unwrap_or_else(|| panic!("{test:?} in the row of {}", row[0]));
+            let text = fs::read_to_string(root().join(format!("tests/it/drive/{file}.rs"))).unwrap_or_default();
+            assert!(text.contains(&format!("#[test]\nfn {name}()")), "{test} in the row of {}", row[0]);
+        }
+    }
+}
+
+#[test]
+fn every_command_of_mmc_has_a_row() {
+    let document = document();
+    let first: Vec<_> = rows(&document).iter().map(|row| row[0].to_owned()).collect();
+    for command in COMMANDS.iter().filter(|command| command.standard.starts_with("MMC")) {
+        let name = command.name;
+        assert!(first.iter().any(|cell| cell.contains(name)), "{name} has no row in docs/conformance/mmc-6.md");
+    }
+}
