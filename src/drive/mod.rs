@@ -24,9 +24,10 @@ mod supported;
 mod toc;
 mod verify;
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::sync::atomic::{AtomicI32, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 use crate::disc::{Disc, Lba};
@@ -87,7 +88,7 @@ pub enum DriveEvent {
     },
     /// A medium was put in, or taken out.
     MediumChanged {
-        /// The new one, with the tray closed; `None` when it was removed.
+        /// The new one; `None` when it was removed.
         medium: Option<Arc<Medium>>,
     },
     /// The guest was asked to release the medium.
@@ -106,8 +107,8 @@ pub enum DriveEvent {
     },
 }
 
-/// Told of events, in order, on the thread that caused them and with no lock held that a method of [`Drive`] takes.
-/// An implementer must not block.
+/// Told of events in the order of the changes, whichever threads made them: one at a time, on some thread that is in a
+/// method of [`Drive`], with no lock held that such a method waits for. An implementer must not block.
 pub trait Listener: Send + Sync {
     /// One event of one drive.
     fn drive_event(&self, drive: &Drive, event: &DriveEvent);
@@ -133,6 +134,10 @@ pub struct Drive {
     /// Notified after every change of tray, lock or medium.
     moved: Condvar,
     listeners: Mutex<Vec<Arc<dyn Listener>>>,
+    /// What listeners must still be told. Filled under the lock of the state, so that the order is that of the changes.
+    untold: Mutex<VecDeque<DriveEvent>>,
+    /// Held by the thread that tells; never waited for.
+    telling: Mutex<()>,
 }
 
 impl fmt::Debug for Drive {
@@ -171,6 +176,8 @@ impl Drive {
             head: AtomicI32::new(0),
             moved: Condvar::new(),
             listeners: Mutex::new(Vec::new()),
+            untold: Mutex::default(),
+            telling: Mutex::new(()),
         }
     }
 
@@ -260,26 +267,38 @@ impl Drive {
         lock(&self.state)
     }
 
-    /// Changes the state, then tells the listeners with the lock released.
+    /// Changes the state, then tells the listeners with its lock released.
     fn transition<R>(&self, change: impl FnOnce(&mut State, &mut Vec<DriveEvent>) -> R) -> R {
         let mut events = Vec::new();
-        let result = change(&mut self.state(), &mut events);
-        if events.iter().any(|event| matches!(event, DriveEvent::TrayMoved { .. })) {
-            self.move_head(Lba(0));
-        }
+        let mut state = self.state();
+        let result = change(&mut state, &mut events);
+        lock(&self.untold).extend(events);
+        drop(state);
         self.moved.notify_all();
-        self.tell(&events);
+        self.tell_untold();
         result
     }
 
-    fn tell(&self, events: &[DriveEvent]) {
-        if events.is_empty() {
-            return;
-        }
-        let listeners = lock(&self.listeners).clone();
-        for event in events {
-            for listener in &listeners {
-                listener.drive_event(self, event);
+    fn tell(&self, event: DriveEvent) {
+        lock(&self.untold).push_back(event);
+        self.tell_untold();
+    }
+
+    /// Tells everything that is untold, unless a thread is at it already: that one, which may be this thread further up
+    /// its stack, then finds these events too.
+    fn tell_untold(&self) {
+        while !lock(&self.untold).is_empty() {
+            let _telling = match self.telling.try_lock() {
+                Ok(guard) => guard,
+                Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+                Err(TryLockError::WouldBlock) => return,
+            };
+            let listeners = lock(&self.listeners).clone();
+            loop {
+                let Some(event) = lock(&self.untold).pop_front() else { break };
+                for listener in &listeners {
+                    listener.drive_event(self, &event);
+                }
             }
         }
     }

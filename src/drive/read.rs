@@ -91,7 +91,7 @@ pub(super) fn sector_sense(cx: &Context<'_>, error: &SectorError) -> Sense {
         SectorError::WrongMode(lba) => Sense { information: Some(address(*lba)), ..Sense::ILLEGAL_MODE_FOR_TRACK },
         SectorError::Storage(lba, reason) => {
             let block = address(*lba);
-            cx.drive.tell(&[DriveEvent::ReadError { block: block as u32, reason: reason.to_string() }]);
+            cx.drive.tell(DriveEvent::ReadError { block: block as u32, reason: reason.to_string() });
             Sense::unrecovered_read(block)
         }
     }

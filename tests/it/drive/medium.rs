@@ -1,6 +1,8 @@
 //! START STOP UNIT, LOAD/UNLOAD MEDIUM, PREVENT ALLOW MEDIUM REMOVAL.
 
-use spindle::drive::Tray;
+use std::sync::{Arc, Mutex};
+
+use spindle::drive::{Drive, DriveEvent, Listener, Tray};
 use spindle::scsi::{LogicalUnit, Reset};
 
 use crate::support::disc::{block, patterned};
@@ -185,4 +187,51 @@ fn stopping_needs_no_medium_and_a_stopped_drive_reads() {
     guest.settle();
     guest.run(&start_stop(0), 0).good();
     guest.run(&load_unload(0, 0), 0).good();
+}
+
+/// Closes the tray as soon as it hears that it opened.
+struct Closer;
+
+impl Listener for Closer {
+    fn drive_event(&self, drive: &Drive, event: &DriveEvent) {
+        if matches!(event, DriveEvent::TrayMoved { open: true }) {
+            drive.close_tray();
+        }
+    }
+}
+
+#[derive(Default)]
+struct Trays(Mutex<Vec<bool>>);
+
+impl Listener for Trays {
+    fn drive_event(&self, _: &Drive, event: &DriveEvent) {
+        if let DriveEvent::TrayMoved { open } = event {
+            self.0.lock().unwrap().push(*open);
+        }
+    }
+}
+
+#[test]
+fn listeners_hear_of_changes_in_their_order_even_when_one_makes_the_next_change() {
+    let (drive, _guest) = Initiator::with(patterned(1, 300));
+    let trays = Arc::new(Trays::default());
+    drive.listen(Arc::new(Closer));
+    drive.listen(Arc::clone(&trays) as Arc<dyn Listener>);
+    drive.open_tray(false).unwrap();
+    assert_eq!(*trays.0.lock().unwrap(), [true, false]);
+}
+
+#[test]
+fn listeners_hear_of_changes_of_several_threads_in_their_order() {
+    let (drive, _guest) = Initiator::with(patterned(1, 300));
+    let trays = Arc::new(Trays::default());
+    drive.listen(Arc::clone(&trays) as Arc<dyn Listener>);
+    std::thread::scope(|scope| {
+        scope.spawn(|| (0..2000).for_each(|_| drive.open_tray(false).unwrap()));
+        scope.spawn(|| (0..2000).for_each(|_| drive.close_tray()));
+    });
+    let heard = trays.0.lock().unwrap();
+    // The tray cannot move twice in the same direction, and it began closed.
+    assert!(heard.iter().zip([true, false].into_iter().cycle()).all(|(heard, expected)| *heard == expected));
+    assert_eq!(heard.len() % 2 == 1, drive.snapshot().tray == Tray::Open);
 }
