@@ -272,6 +272,9 @@ impl Drive {
         let mut events = Vec::new();
         let mut state = self.state();
         let result = change(&mut state, &mut events);
+        if events.iter().any(|event| matches!(event, DriveEvent::TrayMoved { .. })) {
+            self.move_head(Lba(0));
+        }
         lock(&self.untold).extend(events);
         drop(state);
         self.moved.notify_all();

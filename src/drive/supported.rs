@@ -85,10 +85,10 @@ fn one_command(row: Option<&Command>, timeouts: bool) -> Vec<u8> {
     data
 }
 
-/// The functions of the virtio-scsi control queue. CLEAR ACA is not among them, as no ACA condition ever exists.
+/// The functions of the virtio-scsi control queue, which answers them all (`virtio::control`).
 fn report_supported_task_management_functions(_: &Context<'_>, task: &mut Task<'_>) -> Result<(), Sense> {
-    // ABORT TASK, ABORT TASK SET, CLEAR TASK SET, LOGICAL UNIT RESET, QUERY TASK.
-    const FIRST: u8 = 0x80 | 0x40 | 0x10 | 0x08 | 0x04;
+    // ABORT TASK, ABORT TASK SET, CLEAR ACA, CLEAR TASK SET, LOGICAL UNIT RESET, QUERY TASK.
+    const FIRST: u8 = 0x80 | 0x40 | 0x20 | 0x10 | 0x08 | 0x04;
     // QUERY TASK SET, I_T NEXUS RESET.
     const SECOND: u8 = 0x02 | 0x01;
     let allocation = task.u32(6) as usize;
