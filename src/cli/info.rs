@@ -1,8 +1,11 @@
-//! `spindle info`: what an image is.
+//! `spindle info`: what an image is and what is on it.
 
+use std::io::{self, Write};
 use std::path::PathBuf;
 
 use super::CliError;
+use super::output::{output, printable};
+use super::report::{FileSystem, Report};
 use crate::image::open_path;
 
 /// Show what a disc image holds
@@ -10,12 +13,121 @@ use crate::image::open_path;
 pub struct Args {
     /// The image file
     image: PathBuf,
+    /// Print JSON instead of text
+    #[arg(long)]
+    json: bool,
 }
 
 /// Opens the image and prints what it is.
+///
+/// # Errors
+/// When it is no image. What is wrong inside the image is a warning.
 pub fn run(args: &Args) -> Result<(), CliError> {
-    let opened = open_path(&args.image)?;
-    println!("format: {} ({})", opened.format.id, opened.format.name);
-    println!("medium: {}", opened.disc.medium.name());
+    let report = Report::new(&open_path(&args.image)?);
+    output(|out| match args.json {
+        true => {
+            serde_json::to_writer_pretty(&mut *out, &report)?;
+            writeln!(out)
+        }
+        false => text(&report, out),
+    })
+}
+
+fn text(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    let safe = |text: &str| printable(text.as_bytes());
+    writeln!(out, "format:   {} ({})", report.format, report.format_name)?;
+    writeln!(out, "size:     {} bytes, {} blocks", report.bytes, report.blocks)?;
+    let layers = if report.layers > 1 { format!(", {} layers", report.layers) } else { String::new() };
+    writeln!(out, "medium:   {}{layers}", report.medium)?;
+    if let Some(label) = &report.label {
+        writeln!(out, "label:    {}", safe(label))?;
+    }
+    for session in &report.sessions {
+        writeln!(out, "session {}: lead-out {}", session.number, session.lead_out)?;
+        for track in &session.tracks {
+            let pregap = if track.pregap > 0 { format!(", pre-gap {}", track.pregap) } else { String::new() };
+            let (number, mode) = (track.number, track.mode);
+            writeln!(out, "  track {number:2}: {mode}, start {}, {} blocks{pregap}", track.start, track.blocks)?;
+        }
+    }
+    for fs in &report.file_systems {
+        match fs {
+            FileSystem::Iso9660(iso) => {
+                write!(
+                    out,
+                    "file system: ISO 9660, label {:?}, {} blocks of {}",
+                    safe(&iso.label),
+                    iso.blocks,
+                    iso.block_size
+                )?;
+                writeln!(out, "{}", if iso.enhanced { ", with an enhanced (1999) descriptor" } else { "" })?;
+                let facts = [
+                    ("system", Some(&iso.system)),
+                    ("publisher", Some(&iso.publisher)),
+                    ("preparer", Some(&iso.preparer)),
+                    ("application", Some(&iso.application)),
+                    ("created", iso.created.as_ref()),
+                ];
+                for (name, fact) in facts {
+                    if let Some(fact) = fact.filter(|fact| !fact.is_empty()) {
+                        writeln!(out, "  {name}: {}", safe(fact))?;
+                    }
+                }
+            }
+            FileSystem::Joliet { label, level } => {
+                writeln!(out, "file system: Joliet level {level}, label {:?}", safe(label))?;
+            }
+            FileSystem::RockRidge => writeln!(out, "file system: Rock Ridge")?,
+            FileSystem::Udf(udf) => {
+                let partitions = udf.partitions.join(", ");
+                writeln!(
+                    out,
+                    "file system: UDF {}, label {:?}, partitions: {partitions}",
+                    udf.revision,
+                    safe(&udf.label)
+                )?;
+            }
+        }
+    }
+    if let Some(boot) = &report.boot {
+        let checksum = if boot.checksum_ok { "valid" } else { "damaged" };
+        writeln!(out, "El Torito: catalog in block {}, id {:?}, checksum {checksum}", boot.catalog, safe(&boot.id))?;
+        for (number, entry) in (1..).zip(&boot.entries) {
+            write!(out, "  entry {number}: {}", entry.platform_name)?;
+            write!(out, ", {}", if entry.bootable { "bootable" } else { "not bootable" })?;
+            write!(out, ", emulation {}", entry.emulation)?;
+            write!(out, ", load segment {:#x} (address {:#x})", entry.load_segment, entry.load_address)?;
+            write!(
+                out,
+                ", image in block {}, {} sectors of 512 ({} bytes)",
+                entry.load_rba, entry.sectors, entry.bytes
+            )?;
+            match entry.section_id.is_empty() {
+                true => writeln!(out)?,
+                false => writeln!(out, ", section {:?}", safe(&entry.section_id))?,
+            }
+        }
+    }
+    for partition in &report.mbr {
+        let active = if partition.active { ", active" } else { "" };
+        let (number, kind) = (partition.number, partition.r#type);
+        writeln!(
+            out,
+            "MBR {number}: type {kind:#04x}, start {}, {} sectors{active}",
+            partition.start, partition.sectors
+        )?;
+    }
+    if let Some(gpt) = &report.gpt {
+        let say = |ok| if ok { "valid" } else { "wrong" };
+        let (header, array) = (say(gpt.header_crc_ok), say(gpt.array_crc_ok));
+        writeln!(out, "GPT {}: header CRC {header}, array CRC {array}", gpt.guid)?;
+        for partition in &gpt.partitions {
+            let (number, kind, name) = (partition.number, &partition.r#type, safe(&partition.name));
+            writeln!(out, "  {number}: type {kind}, sectors {} to {}, name {name:?}", partition.start, partition.last)?;
+        }
+    }
+    for warning in &report.warnings {
+        writeln!(out, "warning: {}", safe(warning))?;
+    }
     Ok(())
 }

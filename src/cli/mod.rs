@@ -2,7 +2,12 @@
 
 pub mod daemon;
 mod error;
+mod extract;
+mod extract_into;
 mod info;
+mod ls;
+mod output;
+mod report;
 
 use std::process::ExitCode;
 
@@ -21,6 +26,8 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Info(info::Args),
+    Ls(ls::Args),
+    Extract(extract::Args),
 }
 
 /// Parses the arguments of the process and carries out the verb.
@@ -28,6 +35,8 @@ enum Verb {
 pub fn main() -> ExitCode {
     let result = match Cli::parse().verb {
         Verb::Info(args) => info::run(&args),
+        Verb::Ls(args) => ls::run(&args),
+        Verb::Extract(args) => extract::run(&args),
     };
     error::report("spindle", result)
 }
