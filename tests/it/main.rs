@@ -3,7 +3,9 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod cli;
 mod conformance;
 mod drive;
+mod fs;
 mod fuzz;
 mod layers;

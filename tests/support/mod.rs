@@ -1,4 +1,5 @@
-//! What the tests share: discs to put in, and an initiator to ask.
+//! What the tests share: discs to put in, volumes to read, and an initiator to ask.
 
 pub mod disc;
 pub mod initiator;
+pub mod volume;
