@@ -1,4 +1,4 @@
-//! `docs/conformance/mmc-6.md` names only tests that exist, and every command of MMC that the drive has.
+//! The tables of `docs/conformance` name only tests that exist; `mmc-6.md` has every command of MMC that the drive has.
 
 use std::fs;
 use std::path::Path;
@@ -16,28 +16,34 @@ fn rows(document: &str) -> Vec<Vec<&str>> {
     cells.filter(|cells| !cells[0].starts_with("---") && cells.last() != Some(&"Test")).collect()
 }
 
-fn document() -> String {
-    fs::read_to_string(root().join("docs/conformance/mmc-6.md")).unwrap()
+fn document(name: &str) -> String {
+    fs::read_to_string(root().join("docs/conformance").join(name)).unwrap()
 }
+
+/// Documents, the folder of `tests/it` that their tests are in, and rows that they have at least.
+const TABLES: &[(&str, &str, usize)] =
+    &[("mmc-6.md", "drive", 51), ("el-torito.md", "fs", 9), ("iso9660.md", "fs", 17), ("udf.md", "fs", 16)];
 
 #[test]
 fn every_row_names_tests_that_exist() {
-    let document = document();
-    let rows = rows(&document);
-    assert!(rows.len() > 50, "{} rows", rows.len());
-    for row in rows {
-        let tests: Vec<_> = row.last().unwrap().split(", ").map(|name| name.trim_matches('`')).collect();
-        for test in tests {
-            let (file, name) = test.split_once("::").unwrap_or_else(|| panic!("{test:?} in the row of {}", row[0]));
-            let text = fs::read_to_string(root().join(format!("tests/it/drive/{file}.rs"))).unwrap_or_default();
-            assert!(text.contains(&format!("#[test]\nfn {name}()")), "{test} in the row of {}", row[0]);
+    for (table, folder, least) in TABLES {
+        let document = document(table);
+        let rows = rows(&document);
+        assert!(rows.len() >= *least, "{table}: {} rows", rows.len());
+        for row in rows {
+            let tests: Vec<_> = row.last().unwrap().split(", ").map(|name| name.trim_matches('`')).collect();
+            for test in tests {
+                let (file, name) = test.split_once("::").unwrap_or_else(|| panic!("{test:?} in the row of {}", row[0]));
+                let text = fs::read_to_string(root().join(format!("tests/it/{folder}/{file}.rs"))).unwrap_or_default();
+                assert!(text.contains(&format!("#[test]\nfn {name}()")), "{table}: {test} in the row of {}", row[0]);
+            }
         }
     }
 }
 
 #[test]
 fn every_command_of_mmc_has_a_row() {
-    let document = document();
+    let document = document("mmc-6.md");
     let first: Vec<_> = rows(&document).iter().map(|row| row[0].to_owned()).collect();
     for command in COMMANDS.iter().filter(|command| command.standard.starts_with("MMC")) {
         let name = command.name;

@@ -99,7 +99,13 @@ pub struct UdfFile {
     pub allocation: Vec<u8>,
     /// The file's descriptor is the root's: a loop.
     pub is_root: bool,
+    /// Its identifier says that it was deleted.
+    pub deleted: bool,
 }
+
+/// The first blocks of the main and the reserve volume descriptor sequence, of 16 blocks each.
+pub const MAIN: u32 = 32;
+pub const RESERVE: u32 = 48;
 
 /// The first block of the UDF partition.
 pub const PARTITION: u32 = 260;
@@ -111,18 +117,14 @@ pub fn udf(layout: Layout, files: &[UdfFile], blocks: &[(u32, Vec<u8>)]) -> Vec<
         put(&mut image, block, id);
     }
     let mut anchor = vec![0; 512];
-    for at in [16, 24] {
+    for (at, block) in [(16, MAIN), (24, RESERVE)] {
         anchor[at..at + 4].copy_from_slice(&(16 * 2048_u32).to_le_bytes());
-        anchor[at + 4] = 32;
+        anchor[at + 4] = block as u8;
     }
     put(&mut image, 256, &tagged(2, 256, anchor));
-    put(&mut image, 32, &tagged(6, 32, logical_volume(layout)));
-    let mut partition = vec![0; 512];
-    partition[188..192].copy_from_slice(&PARTITION.to_le_bytes());
-    partition[192..196].copy_from_slice(&200_u32.to_le_bytes());
-    put(&mut image, 33, &tagged(5, 33, partition));
-    put(&mut image, 34, &tagged(8, 34, vec![0; 512]));
-
+    for block in [MAIN, RESERVE] {
+        sequence(&mut image, block, layout);
+    }
     // Descriptors lie from here on, in blocks of the volume; `first` is the number of the first one in their partition.
     let metadata = matches!(layout, Layout::Metadata | Layout::Mirror);
     let (base, first) = match layout {
@@ -155,7 +157,7 @@ pub fn udf(layout: Layout, files: &[UdfFile], blocks: &[(u32, Vec<u8>)]) -> Vec<
     let mut identifiers = identifier(first + 2, "", 10, first + 1, reference);
     for (number, file) in (0..).zip(files) {
         let block = if file.is_root { first + 1 } else { first + 3 + number };
-        let characteristics = if file.kind == 4 { 2 } else { 0 };
+        let characteristics = u8::from(file.kind == 4) << 1 | u8::from(file.deleted) << 2;
         identifiers.extend(identifier(first + 2, file.name, characteristics, block, reference));
         let bytes = file_entry(first + 3 + number, file.kind, file.size, file.form, &file.allocation);
         put(&mut image, base + 3 + number, &bytes);
@@ -167,6 +169,16 @@ pub fn udf(layout: Layout, files: &[UdfFile], blocks: &[(u32, Vec<u8>)]) -> Vec<
         put(&mut image, PARTITION + block, bytes);
     }
     image
+}
+
+/// Puts a volume descriptor sequence at `block`: logical volume, partition, terminator.
+pub fn sequence(image: &mut [u8], block: u32, layout: Layout) {
+    let mut partition = vec![0; 512];
+    partition[188..192].copy_from_slice(&PARTITION.to_le_bytes());
+    partition[192..196].copy_from_slice(&200_u32.to_le_bytes());
+    put(image, block, &tagged(6, block, logical_volume(layout)));
+    put(image, block + 1, &tagged(5, block + 1, partition));
+    put(image, block + 2, &tagged(8, block + 2, vec![0; 512]));
 }
 
 fn logical_volume(layout: Layout) -> Vec<u8> {
@@ -244,7 +256,7 @@ fn identifier(location: u32, name: &str, characteristics: u8, block: u32, partit
 }
 
 /// Puts a tag (ECMA-167, 3/7.2) on a descriptor.
-fn tagged(id: u16, location: u32, mut bytes: Vec<u8>) -> Vec<u8> {
+pub fn tagged(id: u16, location: u32, mut bytes: Vec<u8>) -> Vec<u8> {
     let crc = bytes[16..].iter().fold(0_u16, |crc, byte| {
         (0..8).fold(crc ^ u16::from(*byte) << 8, |crc, _| crc << 1 ^ if crc & 0x8000 != 0 { 0x1021 } else { 0 })
     });
@@ -258,6 +270,7 @@ fn tagged(id: u16, location: u32, mut bytes: Vec<u8>) -> Vec<u8> {
     bytes
 }
 
-fn put(image: &mut [u8], block: u32, bytes: &[u8]) {
+/// Puts bytes at a block.
+pub fn put(image: &mut [u8], block: u32, bytes: &[u8]) {
     image[block as usize * 2048..][..bytes.len()].copy_from_slice(bytes);
 }

@@ -62,6 +62,7 @@ fn samples() -> Vec<Vec<u8>> {
             form,
             allocation,
             is_root: false,
+            deleted: false,
         };
         let files = [
             file("a", 5, 1, [long(2048, 100, 0), long(952, 110, 0)].concat()),
@@ -148,7 +149,7 @@ fn a_huge_directory_costs_no_more_than_the_disc_has() {
 #[test]
 fn a_huge_file_is_located_without_being_believed() {
     let allocation = long(0x3FFF_FFFF, 100, 0).to_vec();
-    let file = UdfFile { name: "a", kind: 5, size: u64::MAX, form: 1, allocation, is_root: false };
+    let file = UdfFile { name: "a", kind: 5, size: u64::MAX, form: 1, allocation, is_root: false, deleted: false };
     let disc = disc(image(Layout::Physical, &[file], &[]));
     let fs = fs::open(&disc, None).unwrap();
     let node = fs::find(&*fs, b"a").unwrap();

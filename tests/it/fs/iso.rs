@@ -1,5 +1,6 @@
 //! ISO 9660 and Rock Ridge, on images made byte by byte.
 
+use spindle::disc::Lba;
 use spindle::fs::{self, Kind, Namespace};
 
 use super::{contents, disc, names, tree};
@@ -86,4 +87,25 @@ fn logical_blocks_of_512_bytes_are_counted_as_such() {
     image[121 * 512..][..3].copy_from_slice(b"abc");
     let disc = disc(image);
     assert_eq!(contents(&disc, Namespace::Iso, "A").unwrap(), b"abc");
+}
+
+#[test]
+fn the_last_session_supersedes_those_before_it() {
+    let later = directory(56, b"", &[record(b"NEW.;1", 30, 3, 0, b"")]);
+    let mut image = iso(b"", &[record(b"OLD.;1", 30, 3, 0, b"")], &[(30, b"abc".to_vec()), (56, later)]);
+    // The second session begins in block 44, so its descriptors in block 60.
+    image.copy_within(16 * 2048..18 * 2048, 60 * 2048);
+    image[60 * 2048 + 156 + 2] = 56;
+    let mut disc = disc(image);
+    assert_eq!(names(&disc, Namespace::Iso), ["OLD"]);
+    let mut second = disc.sessions[0].clone();
+    disc.sessions[0].lead_out = Lba(44);
+    disc.sessions[0].tracks[0].end = Lba(44);
+    second.number = 2;
+    second.tracks[0].number = 2;
+    second.tracks[0].start = Lba(44);
+    second.tracks[0].pregap = 0;
+    disc.sessions.push(second);
+    assert_eq!(names(&disc, Namespace::Iso), ["NEW"]);
+    assert_eq!(contents(&disc, Namespace::Iso, "NEW").unwrap(), b"abc");
 }

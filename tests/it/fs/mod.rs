@@ -1,5 +1,6 @@
 //! File systems: what they say, and what hostile ones cannot do.
 
+mod eltorito;
 mod hostile;
 mod iso;
 mod tools;

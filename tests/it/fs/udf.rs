@@ -3,10 +3,12 @@
 use spindle::fs::{self, Kind, Namespace, udf};
 
 use super::{contents, disc, names, tree};
-use crate::support::volume::{Layout, UdfFile, allocation_extent, long, udf as image};
+use crate::support::volume::{
+    Layout, MAIN, PARTITION, RESERVE, UdfFile, allocation_extent, long, put, sequence, tagged, udf as image,
+};
 
 fn file(name: &'static str, size: u64, form: u8, allocation: Vec<u8>) -> UdfFile {
-    UdfFile { name, kind: 5, size, form, allocation, is_root: false }
+    UdfFile { name, kind: 5, size, form, allocation, is_root: false, deleted: false }
 }
 
 fn inline(name: &'static str, kind: u8, contents: &[u8]) -> UdfFile {
@@ -87,4 +89,49 @@ fn a_directory_that_holds_itself_is_entered_once() {
     let (nodes, problems) = tree(&*fs);
     assert_eq!(nodes.iter().map(|(path, _)| path.as_str()).collect::<Vec<_>>(), ["again", "b"]);
     assert_eq!(problems, ["again: the folder was met before: the tree is damaged"]);
+}
+
+#[test]
+fn a_deleted_file_is_not_listed() {
+    let files = [UdfFile { deleted: true, ..inline("gone", 5, b"x") }, inline("b", 5, b"x")];
+    assert_eq!(names(&disc(image(Layout::Physical, &files, &[])), Namespace::Udf), ["b"]);
+}
+
+#[test]
+fn the_reserve_sequence_is_read_when_the_main_one_is_damaged() {
+    let mut bytes = image(Layout::Physical, &[inline("b", 5, b"x")], &[]);
+    put(&mut bytes, MAIN, &[0xAA; 2048]);
+    assert_eq!(names(&disc(bytes.clone()), Namespace::Udf), ["b"]);
+    put(&mut bytes, RESERVE, &[0xAA; 2048]);
+    let error = udf::Volume::open(&disc(bytes), spindle::disc::Lba(0)).unwrap_err();
+    assert_eq!(error.to_string(), "the UDF volume descriptor sequence in block 32 is damaged");
+}
+
+#[test]
+fn a_sequence_continues_where_its_pointer_says_and_a_loop_ends() {
+    let mut bytes = image(Layout::Physical, &[inline("b", 5, b"x")], &[]);
+    put(&mut bytes, RESERVE, &[0xAA; 2048]);
+    let pointer = |to: u32| {
+        let mut pointer = vec![0; 512];
+        pointer[20..24].copy_from_slice(&(16 * 2048_u32).to_le_bytes());
+        pointer[24..28].copy_from_slice(&to.to_le_bytes());
+        tagged(3, MAIN, pointer)
+    };
+    sequence(&mut bytes, 80, Layout::Physical);
+    put(&mut bytes, MAIN, &pointer(80));
+    assert_eq!(names(&disc(bytes.clone()), Namespace::Udf), ["b"]);
+    put(&mut bytes, MAIN, &pointer(MAIN));
+    assert!(udf::Volume::open(&disc(bytes), spindle::disc::Lba(0)).is_err());
+}
+
+#[test]
+fn a_descriptor_with_a_wrong_crc_is_not_believed() {
+    let mut bytes = image(Layout::Physical, &[inline("a", 5, b"x"), inline("b", 5, b"x")], &[]);
+    let block = PARTITION + 32 + 3;
+    bytes[block as usize * 2048 + 56] ^= 1;
+    let disc = disc(bytes);
+    let fs = fs::open(&disc, None).unwrap();
+    let (nodes, problems) = tree(&*fs);
+    assert_eq!(nodes.iter().map(|(path, _)| path.as_str()).collect::<Vec<_>>(), ["b"]);
+    assert_eq!(problems, [format!(": the UDF file entry in block {block} is damaged")]);
 }
