@@ -1,13 +1,19 @@
 //! The command line of `spindle`: one file per verb. Exit codes are part of the interface (docs/reference/cli.md).
 
 pub mod daemon;
+mod eject;
 mod error;
 mod extract;
 mod extract_into;
 mod info;
+mod insert;
 mod ls;
 mod output;
+mod remote;
 mod report;
+mod status;
+mod tray;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -25,6 +31,11 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    Insert(insert::Args),
+    Eject(eject::Args),
+    Tray(tray::Args),
+    Status(status::Args),
+    Watch(watch::Args),
     Info(info::Args),
     Ls(ls::Args),
     Extract(extract::Args),
@@ -34,6 +45,11 @@ enum Verb {
 #[must_use]
 pub fn main() -> ExitCode {
     let result = match Cli::parse().verb {
+        Verb::Insert(args) => insert::run(&args),
+        Verb::Eject(args) => eject::run(&args),
+        Verb::Tray(args) => tray::run(&args),
+        Verb::Status(args) => status::run(&args),
+        Verb::Watch(args) => watch::run(&args),
         Verb::Info(args) => info::run(&args),
         Verb::Ls(args) => ls::run(&args),
         Verb::Extract(args) => extract::run(&args),

@@ -1,1 +1,21 @@
-//! The control socket: QMP wire format, verbs, events.
+//! The control socket: QMP's wire format, QEMU's commands where the meaning is QEMU's, our own beside them.
+//!
+//! Existing QMP clients work unchanged. One static table of verbs; dispatch, `query-commands` and `query-qmp-schema`
+//! come from it, and `docs/reference/control.md` is held against it by a test. Clients are not trusted to be sane: input,
+//! output, descriptors and the number of clients are bounded, and a client that does not read loses its connection.
+
+mod client;
+mod error;
+mod events;
+mod fdset;
+mod image;
+mod message;
+mod path;
+mod schema;
+mod server;
+mod verbs;
+
+pub use self::client::{Client, ClientError};
+pub use self::path::runtime_dir;
+pub use self::server::Server;
+pub use self::verbs::{Argument, Kind, VERBS, Verb};

@@ -6,18 +6,21 @@
 mod args;
 mod drive;
 
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Sender};
 use std::{io, thread};
 
 use clap::Parser;
-use log::info;
+use log::{info, warn};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use self::args::Args;
 use super::error::{CliError, Exit, report};
+use crate::control;
 use crate::sys::socket::{BoundSocket, Inherited, inherited};
 use crate::vhost_user::{Endpoint, Server};
 
@@ -47,6 +50,16 @@ fn run(args: &Args) -> Result<(), CliError> {
     end_on_signals(end.clone())?;
 
     let (endpoint, _socket) = listen(args)?;
+    let control_socket = control_socket(args)?;
+    let _control = match &control_socket {
+        Some(socket) => {
+            let end = end.clone();
+            // Nobody listens any more only when the process is ending anyway.
+            let quit = move || drop(end.send(End::Asked));
+            Some(control::Server::start(socket.listener()?, drives.clone(), Box::new(quit))?)
+        }
+        None => None,
+    };
     let server = Arc::new(Server::new(&drives)?);
     let stop = server.stop_handle();
     let once = args.once;
@@ -54,7 +67,6 @@ fn run(args: &Args) -> Result<(), CliError> {
         let server = Arc::clone(&server);
         thread::Builder::new().name("serve".to_owned()).spawn(move || {
             let result = server.run(endpoint, once);
-            // Nobody listens any more only when the process is ending anyway.
             let _ = end.send(End::Served(result));
         })?
     };
@@ -85,6 +97,25 @@ fn listen(args: &Args) -> Result<(Endpoint, Option<BoundSocket>), CliError> {
     let socket = BoundSocket::bind(path, group)
         .map_err(|error| CliError::new(Exit::Failure, format!("{}: {error}", path.display())))?;
     Ok((Endpoint::Listening(socket.listener()?), Some(socket)))
+}
+
+/// The control socket: where `--control` says, and then it must work; else in the runtime folder, where `spindle` looks
+/// for it, if there is one.
+fn control_socket(args: &Args) -> Result<Option<BoundSocket>, CliError> {
+    if let Some(path) = &args.control {
+        let socket = BoundSocket::bind(path, None);
+        return socket.map(Some).map_err(|error| CliError::new(Exit::Failure, format!("{}: {error}", path.display())));
+    }
+    let Some(folder) = control::runtime_dir() else { return Ok(None) };
+    let path = folder.join(format!("{}.sock", std::process::id()));
+    let made = DirBuilder::new().mode(0o700).recursive(true).create(&folder);
+    match made.and_then(|()| BoundSocket::bind(&path, None)) {
+        Ok(socket) => Ok(Some(socket)),
+        Err(error) => {
+            warn!("no control socket: {}: {error} (give --control PATH)", path.display());
+            Ok(None)
+        }
+    }
 }
 
 /// SIGTERM and SIGINT end the daemon as `quit` does.

@@ -1,0 +1,68 @@
+//! What the verbs that talk to a daemon share.
+
+use std::path::PathBuf;
+
+use super::{CliError, Exit};
+use crate::control::{Client, ClientError};
+
+/// Which daemon.
+#[derive(Debug, clap::Args)]
+pub struct Daemon {
+    /// The control socket; by default that of the only spindled running here
+    #[arg(long, value_name = "PATH", env = "SPINDLE_CONTROL")]
+    control: Option<PathBuf>,
+}
+
+/// Which daemon, and which of its drives.
+#[derive(Debug, clap::Args)]
+pub struct Drive {
+    #[command(flatten)]
+    pub daemon: Daemon,
+    /// The drive; by default the only one
+    #[arg(long, value_name = "NAME")]
+    pub drive: Option<String>,
+}
+
+/// How patient to be with a guest that has locked the tray.
+#[derive(Debug, clap::Args)]
+pub struct Patience {
+    /// Take the medium although the guest holds it, once the guest was asked and the time is up
+    #[arg(long)]
+    force: bool,
+    /// Seconds to wait for a guest that has locked the tray to release it
+    #[arg(long, value_name = "S", default_value_t = 5.0)]
+    timeout: f64,
+}
+
+impl Daemon {
+    /// A connection to it.
+    ///
+    /// # Errors
+    /// When there is none, or several to choose from.
+    pub fn connect(&self) -> Result<Client, CliError> {
+        Ok(Client::connect(self.control.as_deref())?)
+    }
+}
+
+impl Patience {
+    /// Adds what it says to the arguments of a verb.
+    pub fn add_to(&self, arguments: &mut serde_json::Value) {
+        arguments["force"] = self.force.into();
+        arguments["timeout"] = self.timeout.into();
+    }
+}
+
+impl From<ClientError> for CliError {
+    fn from(error: ClientError) -> Self {
+        let exit = match &error {
+            ClientError::Which(_) | ClientError::Io(..) => Exit::Failure,
+            ClientError::Refused { reason, .. } => match reason.as_deref() {
+                Some("locked") => Exit::Locked,
+                Some("no-medium") => Exit::NoMedium,
+                Some("not-recognised") => Exit::NotRecognised,
+                _ => Exit::Failure,
+            },
+        };
+        Self::new(exit, error.to_string())
+    }
+}

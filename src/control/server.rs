@@ -1,0 +1,293 @@
+//! The server: one thread accepts, two serve each client. All of them block; none has a timer.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::io::{self, Write};
+use std::net::Shutdown;
+use std::os::fd::AsFd;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+
+use log::{debug, warn};
+use serde_json::{Map, Value, json};
+
+use super::error::VerbError;
+use super::events::Announcer;
+use super::fdset::FdSets;
+use super::message::{Frame, Framer};
+use super::verbs::{Call, find, version};
+use crate::drive::{Drive, Medium};
+use crate::sys::descriptors::receive;
+
+/// Most clients at a time; one more is told so and sent away.
+const MOST_CLIENTS: usize = 32;
+/// Lines that wait for a client that does not read; one more and it loses its connection.
+const MOST_WAITING: usize = 1024;
+/// Descriptors that a client may send before a verb takes them; more are closed.
+const MOST_DESCRIPTORS: usize = 16;
+
+/// What verbs and clients share.
+pub struct Shared {
+    /// The drives, in the order of their LUNs.
+    pub drives: Vec<Arc<Drive>>,
+    /// Descriptors that clients passed.
+    pub sets: Mutex<FdSets>,
+    /// Ends the daemon; must return at once.
+    pub quit: Box<dyn Fn() + Send + Sync>,
+    nodes: Mutex<BTreeMap<String, Arc<Medium>>>,
+    clients: Mutex<HashMap<u64, Outlet>>,
+    stopped: AtomicBool,
+}
+
+/// Where a client's lines go.
+struct Outlet {
+    lines: SyncSender<Arc<str>>,
+    stream: UnixStream,
+    /// Set by `qmp_capabilities`: no event comes before it.
+    negotiated: bool,
+}
+
+impl Shared {
+    /// Media that are open under a name.
+    pub fn nodes(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Medium>>> {
+        self.nodes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sends an event to every client that has negotiated. Never waits.
+    pub fn broadcast(&self, event: &Value) {
+        let line = line(event);
+        for outlet in self.clients().values().filter(|outlet| outlet.negotiated) {
+            if let Err(TrySendError::Full(_)) = outlet.lines.try_send(Arc::clone(&line)) {
+                warn!("a control client does not read what it is sent; closing its connection");
+                // It may be gone already.
+                let _ = outlet.stream.shutdown(Shutdown::Both);
+            }
+        }
+    }
+
+    fn clients(&self) -> MutexGuard<'_, HashMap<u64, Outlet>> {
+        self.clients.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A running control server. Dropping it ends every connection and thread.
+pub struct Server {
+    shared: Arc<Shared>,
+    listener: UnixListener,
+    accepting: Option<JoinHandle<()>>,
+}
+
+impl Server {
+    /// Serves clients of `listener` until this is dropped. `quit` ends the daemon and must return at once.
+    ///
+    /// # Errors
+    /// When there is no descriptor or thread left.
+    pub fn start(
+        listener: UnixListener,
+        drives: Vec<Arc<Drive>>,
+        quit: Box<dyn Fn() + Send + Sync>,
+    ) -> io::Result<Self> {
+        let shared = Arc::new(Shared {
+            drives,
+            sets: Mutex::default(),
+            quit,
+            nodes: Mutex::default(),
+            clients: Mutex::default(),
+            stopped: AtomicBool::new(false),
+        });
+        let announcer = Arc::new(Announcer::new(&shared));
+        for drive in &shared.drives {
+            drive.listen(Arc::clone(&announcer) as _);
+        }
+        let accepting = {
+            let (shared, listener) = (Arc::clone(&shared), listener.try_clone()?);
+            thread::Builder::new().name("control".to_owned()).spawn(move || accept(&shared, &listener))?
+        };
+        Ok(Self { shared, listener, accepting: Some(accepting) })
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.shared.stopped.store(true, Ordering::SeqCst);
+        // Wakes the accepting thread; Linux ends accept(2) on a listening socket that is shut down.
+        let _ = rustix::net::shutdown(self.listener.as_fd(), rustix::net::Shutdown::Both);
+        if let Some(accepting) = self.accepting.take() {
+            // A panic there was logged when it happened.
+            let _ = accepting.join();
+        }
+    }
+}
+
+/// Accepts until the server stops, then ends every client and waits for its threads.
+fn accept(shared: &Arc<Shared>, listener: &UnixListener) {
+    let mut threads: Vec<JoinHandle<()>> = Vec::new();
+    for number in 0_u64.. {
+        let accepted = listener.accept();
+        if shared.stopped.load(Ordering::SeqCst) {
+            break;
+        }
+        threads.retain(|thread| !thread.is_finished());
+        match accepted {
+            Ok((stream, _)) => match start_client(shared, stream, number) {
+                Ok(started) => threads.extend(started),
+                Err(error) => warn!("a control client could not be served: {error}"),
+            },
+            Err(error) if matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted) => {}
+            Err(error) => {
+                warn!("no more control clients: {error}");
+                break;
+            }
+        }
+    }
+    for outlet in shared.clients().values() {
+        let _ = outlet.stream.shutdown(Shutdown::Both);
+    }
+    for thread in threads {
+        let _ = thread.join();
+    }
+}
+
+/// Greets a client and starts its two threads.
+fn start_client(shared: &Arc<Shared>, mut stream: UnixStream, number: u64) -> io::Result<[JoinHandle<()>; 2]> {
+    if shared.clients().len() >= MOST_CLIENTS {
+        let refusal =
+            json!({ "error": VerbError::generic(format!("There are {MOST_CLIENTS} clients already")).to_json() });
+        stream.set_nonblocking(true)?;
+        stream.write_all(line(&refusal).as_bytes())?;
+        return Err(io::Error::other(format!("there are {MOST_CLIENTS} already")));
+    }
+    let (lines, waiting) = sync_channel(MOST_WAITING);
+    let greeting = json!({ "QMP": { "version": version(), "capabilities": [] } });
+    // The queue is new and empty.
+    let _ = lines.try_send(line(&greeting));
+    let (to, from) = (stream.try_clone()?, stream.try_clone()?);
+    let writer = thread::Builder::new().name("control-out".to_owned()).spawn(move || write(to, &waiting))?;
+    shared.clients().insert(number, Outlet { lines: lines.clone(), stream, negotiated: false });
+    let reader = {
+        let shared = Arc::clone(shared);
+        thread::Builder::new().name("control-in".to_owned()).spawn(move || {
+            let mut client = Client { shared: &shared, number, lines, descriptors: VecDeque::new() };
+            if let Err(error) = client.read(&from) {
+                debug!("control client {number}: {error}");
+            }
+            drop(client);
+            shared.clients().remove(&number);
+        })?
+    };
+    Ok([reader, writer])
+}
+
+/// Writes lines until the client or the server is done.
+fn write(mut to: UnixStream, lines: &Receiver<Arc<str>>) {
+    for line in lines {
+        if to.write_all(line.as_bytes()).is_err() {
+            break;
+        }
+    }
+    // Also ends the reading thread, if the client still sends.
+    let _ = to.shutdown(Shutdown::Both);
+}
+
+/// The reading side of one client.
+struct Client<'a> {
+    shared: &'a Arc<Shared>,
+    number: u64,
+    lines: SyncSender<Arc<str>>,
+    descriptors: VecDeque<std::os::fd::OwnedFd>,
+}
+
+impl Client<'_> {
+    fn read(&mut self, from: &UnixStream) -> io::Result<()> {
+        let mut framer = Framer::default();
+        let mut buf = vec![0; 4096];
+        loop {
+            let (len, descriptors) = receive(from, &mut buf)?;
+            if len == 0 {
+                return Ok(());
+            }
+            let room = MOST_DESCRIPTORS.saturating_sub(self.descriptors.len());
+            self.descriptors.extend(descriptors.into_iter().take(room));
+            let mut gone = false;
+            framer.push(&buf[..len], |frame| {
+                let answer = match frame {
+                    Frame::Message(message) => self.answer(&message),
+                    Frame::Garbage(why) => json!({ "error": VerbError::generic(why).to_json() }),
+                };
+                // Waits while the client does not read: that holds up only this client.
+                gone |= self.lines.send(line(&answer)).is_err();
+            });
+            if gone {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Carries out one message; returns the whole answer.
+    fn answer(&mut self, message: &[u8]) -> Value {
+        let (id, result) = match serde_json::from_slice::<Value>(message) {
+            Ok(Value::Object(mut request)) => (request.remove("id"), self.execute(request)),
+            Ok(_) => (None, Err(VerbError::generic("QMP input must be a JSON object"))),
+            Err(error) => (None, Err(VerbError::generic(format!("JSON parse error: {error}")))),
+        };
+        let mut answer = match result {
+            Ok(value) => json!({ "return": value }),
+            Err(error) => json!({ "error": error.to_json() }),
+        };
+        if let Some(id) = id {
+            answer["id"] = id;
+        }
+        answer
+    }
+
+    fn execute(&mut self, mut request: Map<String, Value>) -> Result<Value, VerbError> {
+        let name = match request.remove("execute") {
+            Some(Value::String(name)) => name,
+            Some(_) => return Err(VerbError::generic("QMP input member 'execute' must be a string")),
+            None => return Err(VerbError::generic("QMP input lacks member 'execute'")),
+        };
+        let arguments = match request.remove("arguments") {
+            None => Map::new(),
+            Some(Value::Object(arguments)) => arguments,
+            Some(_) => return Err(VerbError::generic("QMP input member 'arguments' must be an object")),
+        };
+        if let Some(member) = request.keys().next() {
+            return Err(VerbError::generic(format!("QMP input member '{member}' is unexpected")));
+        }
+        match (self.negotiated(), name.as_str()) {
+            (false, "qmp_capabilities") => self.negotiate(&arguments),
+            (false, _) => Err(VerbError::not_negotiated()),
+            (true, "qmp_capabilities") => Err(VerbError::negotiated_already()),
+            (true, name) => {
+                let verb = find(name).ok_or_else(|| VerbError::not_found(name))?;
+                verb.check(&arguments)?;
+                debug!("control client {}: {name}", self.number);
+                (verb.run)(&mut Call { shared: self.shared, arguments, descriptors: &mut self.descriptors })
+            }
+        }
+    }
+
+    fn negotiated(&self) -> bool {
+        self.shared.clients().get(&self.number).is_some_and(|outlet| outlet.negotiated)
+    }
+
+    /// There is no capability to enable.
+    fn negotiate(&self, arguments: &Map<String, Value>) -> Result<Value, VerbError> {
+        match arguments.get("enable") {
+            None => {}
+            Some(Value::Array(wanted)) if wanted.is_empty() => {}
+            Some(_) => return Err(VerbError::generic("Parameter 'enable' names a capability that is not offered")),
+        }
+        if let Some(outlet) = self.shared.clients().get_mut(&self.number) {
+            outlet.negotiated = true;
+        }
+        Ok(json!({}))
+    }
+}
+
+/// One message on the wire.
+fn line(message: &Value) -> Arc<str> {
+    format!("{message}\r\n").into()
+}

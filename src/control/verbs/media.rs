@@ -1,0 +1,126 @@
+//! Our own verbs for media: opening one under a name, and putting in and out with patience.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::{Call, Kind, Returns, Verb, optional, required};
+use crate::control::error::{LOCKED, NO_MEDIUM, VerbError};
+use crate::control::image;
+use crate::drive::{Drive, EjectRefused, Tray};
+
+pub(super) static VERBS: &[Verb] = &[
+    Verb {
+        name: "media-insert",
+        arguments: &[
+            optional("drive", Kind::Str),
+            required("file", Kind::Str),
+            optional("locator", Kind::Str),
+            optional("force", Kind::Bool),
+            optional("timeout", Kind::Number),
+        ],
+        returns: Returns::Object,
+        run: insert,
+    },
+    Verb {
+        name: "media-eject",
+        arguments: &[optional("drive", Kind::Str), optional("force", Kind::Bool), optional("timeout", Kind::Number)],
+        returns: Returns::Object,
+        run: eject,
+    },
+    Verb {
+        name: "media-open",
+        arguments: &[required("node-name", Kind::Str), required("file", Kind::Str), optional("locator", Kind::Str)],
+        returns: Returns::Object,
+        run: open,
+    },
+    Verb { name: "media-close", arguments: &[required("node-name", Kind::Str)], returns: Returns::Object, run: close },
+];
+
+/// How long the guest has to let go of the medium when nobody says.
+const PATIENCE: f64 = 5.0;
+/// Most media that are open under a name.
+const MOST_NODES: usize = 64;
+
+/// Opens the image first: one that cannot be opened changes nothing.
+fn insert(call: &mut Call<'_>) -> Result<Value, VerbError> {
+    let drive = call.drive()?;
+    let timeout = timeout(call)?;
+    let medium = image::open(&call.shared.sets, call.required_str("file"), call.str("locator"), None)?;
+    let locator = medium.locator.clone();
+    with_patience(drive, call.flag("force"), timeout, |force| drive.change_medium(medium.clone(), force))?;
+    Ok(json!({ "drive": drive.identity().name, "locator": locator }))
+}
+
+/// Opens the tray and takes the medium out.
+fn eject(call: &mut Call<'_>) -> Result<Value, VerbError> {
+    let drive = call.drive()?;
+    let timeout = timeout(call)?;
+    let before = drive.snapshot();
+    let Some(medium) = before.medium else {
+        let tray = if before.tray == Tray::Open { "open" } else { "closed" };
+        let description = format!("There is no medium in drive {} (tray {tray})", drive.identity().name);
+        return Err(VerbError::generic(description).because(NO_MEDIUM));
+    };
+    with_patience(drive, call.flag("force"), timeout, |force| drive.open_tray(force))?;
+    drive.remove_medium();
+    Ok(json!({ "drive": drive.identity().name, "locator": medium.locator }))
+}
+
+/// Tries `change`; if a guest holds the lock, asks it to let go, waits, and tries again, by force if that is wanted.
+fn with_patience(
+    drive: &Drive,
+    force: bool,
+    timeout: Duration,
+    change: impl Fn(bool) -> Result<(), EjectRefused>,
+) -> Result<(), VerbError> {
+    if change(false).is_ok() {
+        return Ok(());
+    }
+    drive.request_eject();
+    // Whether it let go in time or not, the next try tells.
+    let _ = drive.wait_unlocked(timeout);
+    change(force).map_err(|refused| {
+        let name = &drive.identity().name;
+        let waited = timeout.as_secs_f64();
+        VerbError::generic(format!(
+            "Drive {name}: {refused}; it was asked to release the medium and did not within {waited} s (force takes it)"
+        ))
+        .because(LOCKED)
+    })
+}
+
+fn timeout(call: &Call<'_>) -> Result<Duration, VerbError> {
+    let seconds = call.arguments.get("timeout").and_then(Value::as_f64).unwrap_or(PATIENCE);
+    if !(0.0..=3600.0).contains(&seconds) {
+        return Err(VerbError::generic("Parameter 'timeout' expects seconds from 0 to 3600"));
+    }
+    Ok(Duration::from_secs_f64(seconds))
+}
+
+/// Opens an image under a name, for `blockdev-insert-medium`.
+fn open(call: &mut Call<'_>) -> Result<Value, VerbError> {
+    let name = call.required_str("node-name");
+    if name.is_empty() || name.len() > 64 {
+        return Err(VerbError::generic("Parameter 'node-name' expects 1 to 64 characters"));
+    }
+    let medium = image::open(&call.shared.sets, call.required_str("file"), call.str("locator"), None)?;
+    let mut nodes = call.shared.nodes();
+    if nodes.contains_key(name) {
+        return Err(VerbError::generic(format!("Duplicate nodes with node-name='{name}'")));
+    }
+    if nodes.len() >= MOST_NODES {
+        return Err(VerbError::generic(format!("{MOST_NODES} media are open already; close some")));
+    }
+    nodes.insert(name.to_owned(), medium);
+    Ok(json!({ "node-name": name }))
+}
+
+/// Forgets a name; a drive that holds the medium keeps it.
+fn close(call: &mut Call<'_>) -> Result<Value, VerbError> {
+    let name = call.required_str("node-name");
+    match call.shared.nodes().remove(name) {
+        Some(_) => Ok(json!({})),
+        None => Err(VerbError::generic(format!("Node '{name}' not found"))),
+    }
+}

@@ -1,0 +1,117 @@
+//! QEMU's tray commands, with QEMU's meaning: opening a locked tray without force asks the guest and fails at once.
+
+use serde_json::{Value, json};
+
+use super::{Argument, Call, Kind, Returns, Verb, optional, required};
+use crate::control::error::{LOCKED, VerbError};
+use crate::control::image;
+use crate::drive::Drive;
+
+/// Either names the drive.
+const DEVICE: Argument = optional("device", Kind::Str);
+const ID: Argument = optional("id", Kind::Str);
+const FORCE: Argument = optional("force", Kind::Bool);
+
+pub(super) static VERBS: &[Verb] = &[
+    Verb { name: "eject", arguments: &[DEVICE, ID, FORCE], returns: Returns::Object, run: eject },
+    Verb { name: "blockdev-open-tray", arguments: &[DEVICE, ID, FORCE], returns: Returns::Object, run: open_tray },
+    Verb { name: "blockdev-close-tray", arguments: &[DEVICE, ID], returns: Returns::Object, run: close_tray },
+    Verb {
+        name: "blockdev-remove-medium",
+        arguments: &[required("id", Kind::Str)],
+        returns: Returns::Object,
+        run: remove_medium,
+    },
+    Verb {
+        name: "blockdev-insert-medium",
+        arguments: &[required("id", Kind::Str), required("node-name", Kind::Str)],
+        returns: Returns::Object,
+        run: insert_medium,
+    },
+    Verb {
+        name: "blockdev-change-medium",
+        arguments: &[
+            DEVICE,
+            ID,
+            required("filename", Kind::Str),
+            optional("format", Kind::Str),
+            FORCE,
+            optional("read-only-mode", Kind::Str),
+        ],
+        returns: Returns::Object,
+        run: change_medium,
+    },
+];
+
+fn eject(call: &mut Call<'_>) -> Result<Value, VerbError> {
+    let drive = call.device()?;
+    open(drive, call.flag("force"))?;
+    drive.remove_medium();
+    Ok(json!({}))
+}
+
+fn open_tray(call: &mut Call<'_>) -> Result<Value, VerbError> {
+    open(call.device()?, call.flag("force"))?;
+    Ok(json!({}))
+}
+
+fn open(drive: &Drive, force: bool) -> Result<(), VerbError> {
+    drive.open_tray(force).map_err(|_| ask_guest(drive))
+}
+
+/// Asks the guest to let go, and says in QEMU's words that it has not yet.
+fn ask_guest(drive: &Drive) -> VerbError {
+    drive.request_eject();
+    VerbError::generic(format!(
+        "Device '{}' is locked and force was not specified, wait for tray to open and try again",
+        drive.identity().name
+    ))
+    .because(LOCKED)
+}
+
+fn close_tray(call: &mut Call<'_>) -> Result<Value, VerbError> {
+    call.device()?.close_tray();
+    Ok(json!({}))
+}
+
+fn remove_medium(call: &mut Call<'_>) -> Result<Value, VerbError> {
+    let drive = call.device()?;
+    // QEMU takes the medium out of an empty drive without complaint.
+    if drive.remove_medium().is_none() && drive.snapshot().medium.is_some() {
+        return Err(tray_not_open(drive));
+    }
+    Ok(json!({}))
+}
+
+fn tray_not_open(drive: &Drive) -> VerbError {
+    VerbError::generic(format!("Tray of device '{}' is not open", drive.identity().name))
+}
+
+fn insert_medium(call: &mut Call<'_>) -> Result<Value, VerbError> {
+    let drive = call.device()?;
+    let node = call.required_str("node-name");
+    let medium = call.shared.nodes().get(node).cloned();
+    let medium = medium.ok_or_else(|| VerbError::generic(format!("Node '{node}' not found")))?;
+    match drive.insert_medium(medium) {
+        Ok(()) => Ok(json!({})),
+        Err(_) if drive.snapshot().medium.is_some() => {
+            let name = &drive.identity().name;
+            Err(VerbError::generic(format!("There already is a medium in device '{name}'")))
+        }
+        Err(_) => Err(tray_not_open(drive)),
+    }
+}
+
+fn change_medium(call: &mut Call<'_>) -> Result<Value, VerbError> {
+    let drive = call.device()?;
+    match call.str("read-only-mode") {
+        None | Some("retain" | "read-only") => {}
+        Some("read-write") => return Err(VerbError::generic("an optical disc image is read-only")),
+        Some(other) => {
+            return Err(VerbError::generic(format!("Parameter 'read-only-mode' does not accept value '{other}'")));
+        }
+    }
+    let medium = image::open(&call.shared.sets, call.required_str("filename"), None, call.str("format"))?;
+    drive.change_medium(medium, call.flag("force")).map_err(|_| ask_guest(drive))?;
+    Ok(json!({}))
+}
