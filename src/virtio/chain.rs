@@ -22,7 +22,7 @@ pub struct Chain<'m> {
     pub readable: Pieces<'m>,
     /// What the device may write, in order.
     pub writable: Pieces<'m>,
-    /// Why the chain breaks the rules; what was found before that stands above.
+    /// The first rule that it breaks; the buffers that break none stand above.
     pub fault: Option<Fault>,
 }
 
@@ -40,7 +40,8 @@ pub enum Fault {
 }
 
 impl<'m> Chain<'m> {
-    /// Follows the chain to its end. Never longer than [`MAX_DESCRIPTORS`] steps.
+    /// Follows the chain to its end. Never longer than [`MAX_DESCRIPTORS`] steps. A buffer at fault is left out and the
+    /// rest looked at all the same: the response, which usually comes last, can then say that the request failed.
     pub fn walk<M>(memory: &'m GuestMemory, chain: DescriptorChain<M>) -> Self
     where
         M: Deref<Target = GuestMemory>,
@@ -50,7 +51,7 @@ impl<'m> Chain<'m> {
         for (count, descriptor) in chain.enumerate() {
             complete = !descriptor.has_next();
             if count >= MAX_DESCRIPTORS {
-                walked.fault = Some(Fault::TooLong);
+                walked.fault.get_or_insert(Fault::TooLong);
                 return walked;
             }
             let pieces = if descriptor.is_write_only() {
@@ -58,24 +59,22 @@ impl<'m> Chain<'m> {
             } else if walked.writable.is_empty() {
                 &mut walked.readable
             } else {
-                walked.fault = Some(Fault::Order);
-                return walked;
+                walked.fault.get_or_insert(Fault::Order);
+                continue;
             };
             let before = pieces.len();
             for slice in GuestMemoryBackend::get_slices(memory, descriptor.addr(), descriptor.len() as usize) {
-                match slice {
-                    Ok(slice) => pieces.push(slice),
-                    Err(_) => {
-                        // Half of a buffer is no buffer.
-                        pieces.truncate(before);
-                        walked.fault = Some(Fault::OutsideMemory);
-                        return walked;
-                    }
-                }
+                let Ok(slice) = slice else {
+                    // Half of a buffer is no buffer.
+                    pieces.truncate(before);
+                    walked.fault.get_or_insert(Fault::OutsideMemory);
+                    break;
+                };
+                pieces.push(slice);
             }
         }
         if !complete {
-            walked.fault = Some(Fault::Truncated);
+            walked.fault.get_or_insert(Fault::Truncated);
         }
         walked
     }

@@ -27,21 +27,24 @@ where
     let chain = Chain::walk(memory, chain);
     let readable = Scatter::new(&chain.readable);
     let writable = Scatter::new(&chain.writable);
-    if let Some(fault) = chain.fault {
-        return Outcome { written: answer(writable, &[response::FAILURE]), fault: Some(RequestFault::Chain(fault)) };
-    }
     let mut kind = [0; 4];
-    if readable.copy_to(&mut kind) < kind.len() {
-        return refuse(writable, RequestFault::ShortRequest);
+    let short = readable.copy_to(&mut kind) < kind.len();
+    let kind = u32::from_le_bytes(kind);
+    let refuse = |fault| Outcome { written: fail(kind, writable), fault: Some(fault) };
+    if let Some(fault) = chain.fault {
+        return refuse(RequestFault::Chain(fault));
     }
-    match u32::from_le_bytes(kind) {
+    if short {
+        return refuse(RequestFault::ShortRequest);
+    }
+    match kind {
         control_type::TMF => {
             let mut request = TaskManagementRequest::new_zeroed();
             if readable.copy_to(request.as_mut_bytes()) < size_of::<TaskManagementRequest>() {
-                return refuse(writable, RequestFault::ShortRequest);
+                return refuse(RequestFault::ShortRequest);
             }
             if writable.is_empty() {
-                return refuse(writable, RequestFault::ShortResponse);
+                return refuse(RequestFault::ShortResponse);
             }
             let code = manage(target, nexus, &request);
             Outcome { written: answer(writable, &[code]), fault: None }
@@ -49,10 +52,10 @@ where
         control_type::AN_QUERY | control_type::AN_SUBSCRIBE => {
             let mut request = NotificationRequest::new_zeroed();
             if readable.copy_to(request.as_mut_bytes()) < size_of::<NotificationRequest>() {
-                return refuse(writable, RequestFault::ShortRequest);
+                return refuse(RequestFault::ShortRequest);
             }
             if writable.len() < 5 {
-                return refuse(writable, RequestFault::ShortResponse);
+                return refuse(RequestFault::ShortResponse);
             }
             let code = match address(request.lun) {
                 Address::Unit(lun) if exists(target, lun) => response::OK,
@@ -62,7 +65,7 @@ where
             // event_actual: none is sent this way, a guest polls GET EVENT STATUS NOTIFICATION instead.
             Outcome { written: answer(writable, &[0, 0, 0, 0, code]), fault: None }
         }
-        other => refuse(writable, RequestFault::UnknownType(other)),
+        other => refuse(RequestFault::UnknownType(other)),
     }
 }
 
@@ -97,8 +100,12 @@ fn manage(target: &Target, nexus: Nexus, request: &TaskManagementRequest) -> u8 
     }
 }
 
-fn refuse(writable: Scatter<'_>, fault: RequestFault) -> Outcome {
-    Outcome { written: answer(writable, &[response::FAILURE]), fault: Some(fault) }
+/// Writes FAILURE where the response of this type of request stands: behind `event_actual` in a notification's.
+fn fail(kind: u32, writable: Scatter<'_>) -> u32 {
+    match kind {
+        control_type::AN_QUERY | control_type::AN_SUBSCRIBE => answer(writable, &[0, 0, 0, 0, response::FAILURE]),
+        _ => answer(writable, &[response::FAILURE]),
+    }
 }
 
 fn answer(writable: Scatter<'_>, bytes: &[u8]) -> u32 {

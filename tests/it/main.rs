@@ -9,3 +9,4 @@ mod drive;
 mod fs;
 mod fuzz;
 mod layers;
+mod virtio;

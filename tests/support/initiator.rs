@@ -1,12 +1,18 @@
 //! An initiator: sends CDBs to a drive and collects everything that comes back.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
+use super::backend::Backend;
+use super::guest::{Command, Guest, Options, REQUESTS, lun};
 use spindle::drive::{Drive, Identity, Tray};
 use spindle::scsi::{DataIn, DataOut, LogicalUnit, Lun, Nexus, Sense, SenseFormat, SenseKey, Status, Target, Task};
 use spindle::source::Scatter;
 use spindle::sys::memory::anonymous;
 use vm_memory::{Bytes, GuestAddress, GuestMemoryBackend};
+
+/// Responses of virtio-scsi (virtio 1.2, 5.6.6.1.1).
+const OK: u8 = 0;
+const OVERRUN: u8 = 1;
 
 /// What came back for one command.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,19 +47,29 @@ impl Answer {
     }
 }
 
-/// One nexus to one target.
+/// One nexus to one target: the first over the real stack, a fake guest's rings and a connection; others on the target
+/// itself, because a connection is one nexus.
 pub struct Initiator {
-    target: Arc<Target>,
+    drives: Vec<Arc<Drive>>,
+    transport: Transport,
     pub nexus: Nexus,
     pub lun: Lun,
+}
+
+enum Transport {
+    // The guest is dropped first: it leaves, then the server ends.
+    Rings(Mutex<Guest>, #[expect(dead_code, reason = "it serves until it is dropped")] Backend),
+    Direct(Target),
 }
 
 impl Initiator {
     /// A fresh drive named `cd0` with a closed tray, and its initiator. The power-on unit attention is still pending.
     pub fn fresh() -> (Arc<Drive>, Self) {
         let drive = Arc::new(Drive::new(Identity::named("cd0"), Tray::Closed));
-        let target = Arc::new(Target::new(vec![Arc::clone(&drive) as Arc<dyn LogicalUnit>]));
-        (drive, Self { target, nexus: Nexus(0), lun: Lun(0) })
+        let drives = vec![Arc::clone(&drive)];
+        let backend = Backend::serve(&drives);
+        let guest = Mutex::new(backend.guest(Options::default()));
+        (drive, Self { drives, transport: Transport::Rings(guest, backend), nexus: Nexus(0), lun: Lun(0) })
     }
 
     /// As [`fresh`](Self::fresh), with `medium` in the drive and every unit attention and media event consumed.
@@ -64,9 +80,11 @@ impl Initiator {
         (drive, initiator)
     }
 
-    /// Another nexus to the same target.
+    /// Another nexus to the same drives.
     pub fn other(&self, nexus: u16) -> Self {
-        Self { target: Arc::clone(&self.target), nexus: Nexus(nexus), lun: self.lun }
+        let units = self.drives.iter().map(|drive| Arc::clone(drive) as Arc<dyn LogicalUnit>).collect();
+        let transport = Transport::Direct(Target::new(units));
+        Self { drives: self.drives.clone(), transport, nexus: Nexus(nexus), lun: self.lun }
     }
 
     /// Consumes every pending unit attention and media event.
@@ -82,6 +100,26 @@ impl Initiator {
 
     /// A command with data to the drive and room for what it returns.
     pub fn send(&self, cdb: &[u8], room: usize, out: &[u8]) -> Answer {
+        match &self.transport {
+            Transport::Rings(guest, _) => self.send_over_rings(&mut guest.lock().unwrap(), cdb, room, out),
+            Transport::Direct(target) => self.send_directly(target, cdb, room, out),
+        }
+    }
+
+    fn send_over_rings(&self, guest: &mut Guest, cdb: &[u8], room: usize, out: &[u8]) -> Answer {
+        guest.free_all();
+        let reply = guest.command(REQUESTS, &Command { lun: lun(self.lun.0), out, ..Command::new(cdb, room) });
+        assert!(matches!(reply.response, OK | OVERRUN), "virtio-scsi response of {reply:02x?}");
+        Answer {
+            status: reply.status,
+            sense: reply.sense,
+            data: reply.data,
+            residual: reply.residual as usize,
+            overrun: reply.response == OVERRUN,
+        }
+    }
+
+    fn send_directly(&self, target: &Target, cdb: &[u8], room: usize, out: &[u8]) -> Answer {
         const IN: u64 = 0x1_0000;
         let memory = anonymous(0x1_0000 + room.max(1).next_multiple_of(4096) + out.len().max(1)).unwrap();
         let out_at = IN + room.max(1).next_multiple_of(4096) as u64;
@@ -96,12 +134,12 @@ impl Initiator {
         padded[..cdb.len()].copy_from_slice(cdb);
         let mut task = Task {
             nexus: self.nexus,
-            luns: self.target.luns(),
+            luns: target.luns(),
             cdb: padded,
             data_in: DataIn::new(Scatter::new(&pieces)),
             data_out: DataOut::new(Scatter::new(&sent)),
         };
-        let status = self.target.execute(self.lun, &mut task);
+        let status = target.execute(self.lun, &mut task);
         let (status, sense) = match status {
             Status::Good => (0x00, Vec::new()),
             Status::CheckCondition(sense, format) => (0x02, encode(&sense, format)),

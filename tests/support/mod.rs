@@ -1,5 +1,7 @@
-//! What the tests share: discs to put in, volumes to read, and an initiator to ask.
+//! What the tests share: discs to put in, a guest, an initiator and clients to ask.
 
+pub mod backend;
 pub mod disc;
+pub mod guest;
 pub mod initiator;
 pub mod volume;

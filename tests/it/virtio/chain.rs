@@ -1,0 +1,111 @@
+//! Chains that break the rules: each is answered, if there is room, and given back, and the ring goes on.
+
+use super::{FAILURE, INQUIRY, OK, with_disc};
+use crate::support::guest::{Command, Descriptor, END, Guest, NOWHERE, Options, REQUESTS, flags};
+
+const REQUEST: u32 = 51;
+const RESPONSE: u32 = 108;
+
+fn read(at: u64, len: u32) -> Descriptor {
+    Descriptor { at, len, flags: 0, next: 0 }
+}
+
+fn write(at: u64, len: u32) -> Descriptor {
+    Descriptor { at, len, flags: flags::WRITE, next: 0 }
+}
+
+/// Sends the descriptors chained in order, the last with `last_next` as its next one if there is such. Returns the
+/// bytes written and what the response byte then was.
+fn answer(guest: &mut Guest, mut chain: Vec<Descriptor>, last_next: Option<u16>, response: u64) -> (u32, u8) {
+    let count = chain.len();
+    for (next, descriptor) in (1..).zip(&mut chain) {
+        if usize::from(next) < count {
+            descriptor.flags |= flags::NEXT;
+            descriptor.next = next;
+        } else if let Some(next) = last_next {
+            descriptor.flags |= flags::NEXT;
+            descriptor.next = next;
+        }
+    }
+    guest.write(response, &[0xA5; 108]);
+    guest.submit_raw(REQUESTS, &chain);
+    let (head, written) = guest.wait(REQUESTS);
+    assert_eq!(head, 0);
+    (written, guest.read(response + 11, 1)[0])
+}
+
+#[test]
+fn a_malformed_chain_fails_and_the_ring_goes_on() {
+    let (_drive, _backend, mut guest) = with_disc(Options { features: 0, ..Options::default() });
+    let (pieces, response) = guest.lay_out(&Command::new(&INQUIRY, 36));
+    let request = pieces[0].at;
+    let data = response + u64::from(RESPONSE);
+    let failed = (RESPONSE, FAILURE);
+    for (what, chain, last_next, expected) in [
+        ("well-formed", vec![read(request, REQUEST), write(response, RESPONSE), write(data, 36)], None, (144, OK)),
+        (
+            "data outside memory",
+            vec![read(request, REQUEST), write(response, RESPONSE), write(NOWHERE, 36)],
+            None,
+            failed,
+        ),
+        (
+            "data across the end",
+            vec![read(request, REQUEST), write(response, RESPONSE), write(END - 4, 36)],
+            None,
+            failed,
+        ),
+        (
+            "address overflow",
+            vec![read(request, REQUEST), write(response, RESPONSE), write(u64::MAX - 4, 36)],
+            None,
+            failed,
+        ),
+        ("4 GiB", vec![read(request, REQUEST), write(response, RESPONSE), write(data, u32::MAX)], None, failed),
+        ("request outside memory", vec![read(NOWHERE, REQUEST), write(response, RESPONSE)], None, failed),
+        (
+            "readable after writable",
+            vec![read(request, REQUEST), write(response, RESPONSE), read(data, 8)],
+            None,
+            failed,
+        ),
+        ("all in the wrong order", vec![write(response, RESPONSE), read(request, REQUEST)], None, failed),
+        ("a loop", vec![read(request, REQUEST), write(response, RESPONSE)], Some(1), failed),
+        ("a next one outside the table", vec![read(request, REQUEST), write(response, RESPONSE)], Some(128), failed),
+        ("no request", vec![write(response, RESPONSE)], None, failed),
+        ("half a request", vec![read(request, REQUEST - 1), write(response, RESPONSE)], None, failed),
+        ("no response", vec![read(request, REQUEST)], None, (0, 0xA5)),
+        ("half a response", vec![read(request, REQUEST), write(response, RESPONSE - 1)], None, (0, 0xA5)),
+        ("response outside memory", vec![read(request, REQUEST), write(NOWHERE, RESPONSE)], None, (0, 0xA5)),
+        ("nothing", vec![read(request, 0)], None, (0, 0xA5)),
+    ] {
+        assert_eq!(answer(&mut guest, chain, last_next, response), expected, "{what}");
+    }
+    assert_eq!(guest.command(REQUESTS, &Command::new(&INQUIRY, 36)).response, OK);
+}
+
+#[test]
+fn a_bad_indirect_table_gives_the_chain_back_empty() {
+    let (_drive, _backend, mut guest) = with_disc(Options::default());
+    let (pieces, response) = guest.lay_out(&Command::new(&INQUIRY, 36));
+    let table = guest.allocate(64);
+    // A table that would be right, except that its second entry is a table again.
+    let entry = |at: u64, len: u32, flags: u16, next: u16| {
+        [&at.to_le_bytes()[..], &len.to_le_bytes(), &flags.to_le_bytes(), &next.to_le_bytes()].concat()
+    };
+    let nested = [entry(pieces[0].at, REQUEST, flags::NEXT, 1), entry(table, 32, flags::INDIRECT, 0)].concat();
+    guest.write(table, &nested);
+    let indirect = |at: u64, len: u32| Descriptor { at, len, flags: flags::INDIRECT, next: 0 };
+    for (what, descriptor) in [
+        ("nested", indirect(table, 32)),
+        ("not a multiple of 16", indirect(table, 17)),
+        ("empty", indirect(table, 0)),
+        ("outside memory", indirect(NOWHERE, 32)),
+        ("across the end", indirect(END - 16, 32)),
+        ("address overflow", indirect(u64::MAX - 15, 32)),
+        ("more than 65,535 entries", indirect(table, u32::MAX - 15)),
+    ] {
+        assert_eq!(answer(&mut guest, vec![descriptor], None, response), (0, 0xA5), "{what}");
+    }
+    assert_eq!(guest.command(REQUESTS, &Command::new(&INQUIRY, 36)).response, OK);
+}

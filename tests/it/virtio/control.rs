@@ -1,0 +1,90 @@
+//! The control queue (virtio 1.2, 5.6.6.2): every request is answered, or a driver waits for ever.
+
+use super::{BAD_TARGET, FAILURE, FUNCTION_REJECTED, INCORRECT_LUN, OK, READ, TEST_UNIT_READY, with_disc};
+use crate::support::disc::block;
+use crate::support::guest::{CONTROL, Command, INDIRECT, Options, Piece, REQUESTS, lun};
+
+const I_T_NEXUS_RESET: u32 = 4;
+const LOGICAL_UNIT_RESET: u32 = 5;
+const ELSEWHERE: [u8; 8] = [1, 9, 0x40, 0, 0, 0, 0, 0];
+const MALFORMED: [u8; 8] = [0xFF; 8];
+
+#[test]
+fn every_task_management_function_is_answered() {
+    let (_drive, _backend, mut guest) = with_disc(Options::default());
+    for function in 0..8 {
+        assert_eq!(guest.task_management(function, lun(0)), OK, "function {function}");
+        assert_eq!(guest.task_management(function, [1, 0, 0, 0, 0, 0, 0, 0]), OK, "function {function}");
+        assert_eq!(guest.task_management(function, lun(1)), INCORRECT_LUN, "function {function}");
+        assert_eq!(guest.task_management(function, ELSEWHERE), BAD_TARGET, "function {function}");
+        assert_eq!(guest.task_management(function, MALFORMED), INCORRECT_LUN, "function {function}");
+    }
+    for function in [8, 0x8000_0000, u32::MAX] {
+        assert_eq!(guest.task_management(function, lun(0)), FUNCTION_REJECTED);
+    }
+}
+
+#[test]
+fn resets_reach_the_drive_and_the_other_functions_do_not() {
+    let (_drive, _backend, mut guest) = with_disc(Options::default());
+    for function in 0..8 {
+        guest.task_management(function, lun(0));
+        let reply = guest.command(REQUESTS, &Command::new(&TEST_UNIT_READY, 0));
+        if matches!(function, I_T_NEXUS_RESET | LOGICAL_UNIT_RESET) {
+            assert_eq!((reply.status, reply.sense[2] & 0xF, reply.sense[12]), (2, 6, 0x29), "function {function}");
+            while guest.command(REQUESTS, &Command::new(&TEST_UNIT_READY, 0)).status != 0 {}
+        } else {
+            assert_eq!(reply.status, 0, "function {function}");
+        }
+    }
+}
+
+#[test]
+fn a_command_that_is_aborted_while_it_runs_ends_normally() {
+    let (_drive, _backend, mut guest) = with_disc(Options { request_queues: 2, ..Options::default() });
+    for _ in 0..50 {
+        guest.free_all();
+        let pending = guest.begin(REQUESTS + 1, &Command::new(&READ, 4096));
+        assert_eq!(guest.task_management(0, lun(0)), OK);
+        assert_eq!(guest.finish(pending).data[..2048], block(1, 7));
+    }
+}
+
+#[test]
+fn asynchronous_notification_reports_no_event_of_its_own() {
+    let (_drive, _backend, mut guest) = with_disc(Options::default());
+    for kind in [1_u32, 2] {
+        for (field, response) in [(lun(0), OK), (lun(1), INCORRECT_LUN), (ELSEWHERE, BAD_TARGET)] {
+            let request = [&kind.to_le_bytes()[..], &field, &0x3E_u32.to_le_bytes()].concat();
+            assert_eq!(guest.control(&request, 5), (vec![0, 0, 0, 0, response], 5), "type {kind}");
+        }
+    }
+}
+
+#[test]
+fn what_is_no_control_request_fails() {
+    let (_drive, _backend, mut guest) = with_disc(Options::default());
+    let unknown = [7, 0, 0, 0].repeat(6);
+    assert_eq!(guest.control(&unknown, 1), (vec![FAILURE], 1));
+    // Half a type, half a function, half a notification.
+    assert_eq!(guest.control(&[0; 3], 1), (vec![FAILURE], 1));
+    assert_eq!(guest.control(&[0; 23], 1), (vec![FAILURE], 1));
+    assert_eq!(guest.control(&[1, 0, 0, 0, 1, 0, 0x40, 0, 0, 0, 0, 0, 0, 0, 0], 5), (vec![0, 0, 0, 0, FAILURE], 5));
+    // Nowhere to answer.
+    let at = guest.allocate(24);
+    guest.write(at, &[0; 24]);
+    guest.submit(CONTROL, &[Piece { at, len: 24, write: false }]);
+    assert_eq!(guest.wait(CONTROL).1, 0);
+    assert_eq!(guest.task_management(0, lun(0)), OK);
+}
+
+#[test]
+fn a_malformed_control_chain_fails() {
+    let (_drive, _backend, mut guest) = with_disc(Options { features: INDIRECT, ..Options::default() });
+    let at = guest.allocate(32);
+    let pieces = [Piece { at, len: 1, write: true }, Piece { at: at + 8, len: 24, write: false }];
+    guest.submit(CONTROL, &pieces);
+    assert_eq!(guest.wait(CONTROL).1, 1);
+    assert_eq!(guest.read(at, 1), [FAILURE]);
+    assert_eq!(guest.task_management(0, lun(0)), OK);
+}
