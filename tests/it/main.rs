@@ -9,4 +9,5 @@ mod drive;
 mod fs;
 mod fuzz;
 mod layers;
+mod qemu;
 mod virtio;

@@ -3,5 +3,7 @@
 pub mod backend;
 pub mod disc;
 pub mod guest;
+pub mod host;
 pub mod initiator;
+pub mod vm;
 pub mod volume;

@@ -1,0 +1,10 @@
+//! Real guests: firmware, boot loaders, Linux and its clients on drives of the built `spindled`, in QEMU.
+//!
+//! `qemu-scripts/test` installs what these tests run. What is missing fails the test.
+
+mod boot;
+mod clients;
+mod filesystems;
+mod machines;
+mod swap;
+mod tray;

@@ -1,0 +1,356 @@
+//! Virtual machines with Spindle drives: the daemon, QEMU, and a shell in the guest.
+//!
+//! Every wait has a generous deadline and fails with what the guest's console said. All processes end with the thread that
+//! started them. `SPINDLE_QEMU` names another QEMU than the one in `PATH`, `SPINDLE_QEMU_ARGS` what it needs besides.
+
+use std::env;
+use std::fs;
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Condvar, Mutex, OnceLock, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// Under software emulation, on a busy machine.
+const BOOT: Duration = Duration::from_secs(180);
+const COMMAND: Duration = Duration::from_secs(90);
+
+/// Firmware, or none: QEMU then starts the test guest's kernel by itself.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    Kernel,
+    SeaBios,
+    Ovmf,
+}
+
+/// A running `spindled`, killed when dropped.
+pub struct Daemon {
+    process: Child,
+    folder: TempDir,
+}
+
+impl Daemon {
+    /// With `arguments` after the sockets' own; returns when both sockets are there.
+    pub fn start(arguments: &[&str]) -> Self {
+        let folder = TempDir::with_prefix("spindle-").unwrap();
+        let log = fs::File::create(folder.path().join("spindled.log")).unwrap();
+        let process = mortal(env!("CARGO_BIN_EXE_spindled"))
+            .arg("--socket-path")
+            .arg(folder.path().join("drive"))
+            .arg("--control")
+            .arg(folder.path().join("control"))
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        let mut daemon = Self { process, folder };
+        daemon.wait(COMMAND, "the sockets", |daemon| {
+            ["drive", "control"].iter().all(|socket| daemon.folder.path().join(socket).exists())
+        });
+        daemon
+    }
+
+    /// Runs `spindle ARGUMENTS` on this daemon's control socket.
+    pub fn spindle(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    /// The same, which must succeed; returns what it printed.
+    pub fn spindle_ok(&self, arguments: &[&str]) -> String {
+        let output = self.spindle(arguments);
+        assert!(output.status.success(), "spindle {arguments:?}: {output:?}\n{}", self.log());
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// `spindle ARGUMENTS`, to be started by the caller.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = mortal(env!("CARGO_BIN_EXE_spindle"));
+        command.env("SPINDLE_CONTROL", self.folder.path().join("control")).args(arguments).stdin(Stdio::null());
+        command
+    }
+
+    /// A drive's entry in `spindle status --json`.
+    pub fn status(&self) -> Value {
+        serde_json::from_str(&self.spindle_ok(&["status", "--json"])).unwrap()
+    }
+
+    /// Waits until the daemon has ended; returns its exit status.
+    pub fn ended(&mut self) -> Option<i32> {
+        let mut status = None;
+        self.wait(COMMAND, "the daemon's end", |daemon| {
+            status = daemon.process.try_wait().unwrap();
+            status.is_some()
+        });
+        status.unwrap().code()
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub fn log(&self) -> String {
+        let log = fs::read(self.folder.path().join("spindled.log")).unwrap();
+        format!("spindled's log:\n{}", String::from_utf8_lossy(&log))
+    }
+
+    fn wait(&mut self, limit: Duration, what: &str, mut done: impl FnMut(&mut Self) -> bool) {
+        let deadline = Instant::now() + limit;
+        while !done(self) {
+            assert!(Instant::now() < deadline, "{what}: not within {limit:?}\n{}", self.log());
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// A running virtual machine, killed when dropped.
+pub struct Vm {
+    process: Child,
+    shell: Option<UnixStream>,
+    folder: TempDir,
+    _turn: Turn,
+}
+
+impl Vm {
+    /// A machine with the daemon's drives on `-device vhost-user-scsi-pci` as it comes, and 2 processors.
+    pub fn start(daemon: &Daemon, start: Start) -> Self {
+        Self::start_with(daemon, start, &["-smp", "2"])
+    }
+
+    /// The same with more of QEMU's arguments; `-smp` must be among them.
+    pub fn start_with(daemon: &Daemon, start: Start, arguments: &[&str]) -> Self {
+        let turn = Turn::take();
+        let folder = TempDir::with_prefix("spindle-vm-").unwrap();
+        let file = |name: &str| folder.path().join(name).display().to_string();
+        let listener = UnixListener::bind(file("shell")).unwrap();
+        let qemu = env::var("SPINDLE_QEMU").unwrap_or_else(|_| "qemu-system-x86_64".to_owned());
+        let mut command = mortal(&qemu);
+        command
+            .args(env::var("SPINDLE_QEMU_ARGS").unwrap_or_default().split_whitespace())
+            .args(["-accel", "tcg", "-m", "512", "-nodefaults", "-display", "none", "-vga", "std"])
+            .args(["-object", "memory-backend-memfd,id=memory,size=512M,share=on"])
+            .args(["-machine", "pc,memory-backend=memory,graphics=off"])
+            .args(["-serial", &format!("file:{}", file("console"))])
+            .args(["-qmp", &format!("unix:{},server=on,wait=off", file("qmp"))])
+            .args(["-device", "virtio-serial-pci", "-chardev", &format!("socket,id=shell,path={}", file("shell"))])
+            .args(["-device", "virtserialport,chardev=shell,name=spindle.shell"])
+            .args(["-chardev", &format!("socket,id=drive,path={}", daemon.folder.path().join("drive").display())])
+            .args(arguments);
+        let boot_index = if start == Start::Kernel { "" } else { ",bootindex=0" };
+        command.args(["-device", &format!("vhost-user-scsi-pci,chardev=drive{boot_index}")]);
+        match start {
+            Start::Kernel => {
+                let guest = guest();
+                command.arg("-kernel").arg(guest.join("vmlinuz")).arg("-initrd").arg(guest.join("initrd.img"));
+                command.args(["-append", "console=ttyS0 panic=-1 quiet"]);
+            }
+            Start::SeaBios => {}
+            Start::Ovmf => drop(command.args(["-bios", "/usr/share/ovmf/OVMF.fd"])),
+        }
+        let log = fs::File::create(folder.path().join("qemu.log")).unwrap();
+        let process =
+            command.stdin(Stdio::null()).stderr(log).spawn().unwrap_or_else(|error| panic!("{qemu}: {error}"));
+        let mut vm = Self { process, shell: None, folder, _turn: turn };
+        listener.set_nonblocking(true).unwrap();
+        let mut connection = None;
+        vm.wait(COMMAND, "QEMU", |_| match listener.accept() {
+            Ok((stream, _)) => {
+                connection = Some(stream);
+                true
+            }
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::WouldBlock);
+                false
+            }
+        });
+        vm.shell = connection;
+        vm
+    }
+
+    /// The test guest, started by QEMU itself, up to its shell.
+    pub fn linux(daemon: &Daemon) -> Self {
+        let mut vm = Self::start(daemon, Start::Kernel);
+        vm.wait_for_shell();
+        vm
+    }
+
+    /// Waits until the guest's shell says that it is there, at the start and after each reboot.
+    pub fn wait_for_shell(&mut self) {
+        assert_eq!(self.answer(BOOT, "the guest's shell"), (0, String::new()));
+    }
+
+    /// Runs a shell script in the guest; returns its exit status and what it wrote.
+    pub fn run(&mut self, script: &str) -> (u32, String) {
+        self.send(script);
+        self.answer(COMMAND, script)
+    }
+
+    /// The same, for a script that must succeed; returns what it wrote.
+    pub fn ok(&mut self, script: &str) -> String {
+        let (status, output) = self.run(script);
+        assert_eq!(status, 0, "{script}\n{output}\n{}", self.story());
+        output
+    }
+
+    /// Runs `script` again and again until what it writes has `text` in it.
+    pub fn until(&mut self, script: &str, text: &str) -> String {
+        let deadline = Instant::now() + COMMAND;
+        loop {
+            let (status, output) = self.run(script);
+            if output.contains(text) {
+                return output;
+            }
+            assert!(Instant::now() < deadline, "{script}: never {text:?}, last {status} {output:?}\n{}", self.story());
+            thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    /// Starts a script that does not answer (it ends the guest).
+    pub fn send(&mut self, script: &str) {
+        let mut message = (script.len() as u32).to_le_bytes().to_vec();
+        message.extend_from_slice(script.as_bytes());
+        self.shell.as_mut().unwrap().write_all(&message).unwrap();
+    }
+
+    /// Waits until the console has shown `text`; returns all that it has shown.
+    pub fn console_shows(&mut self, text: &str) -> String {
+        let mut shown = String::new();
+        self.wait(BOOT, text, |vm| {
+            shown = vm.console();
+            shown.contains(text)
+        });
+        shown
+    }
+
+    /// The text on the VGA screen in text mode, 25 lines.
+    pub fn screen_shows(&mut self, text: &str) -> String {
+        let mut shown = String::new();
+        self.wait(BOOT, text, |vm| {
+            let dump = vm.folder.path().join("screen");
+            vm.qmp("pmemsave", &json!({ "val": 0xB_8000, "size": 4000, "filename": dump }));
+            let cells = fs::read(&dump).unwrap();
+            let line = |row: &[u8]| row.iter().step_by(2).map(|byte| char::from(*byte)).collect::<String>();
+            shown = cells.chunks(160).map(|row| line(row) + "\n").collect();
+            shown.contains(text)
+        });
+        shown
+    }
+
+    /// Gives QEMU itself a command.
+    pub fn qmp(&mut self, command: &str, arguments: &Value) -> Value {
+        let mut stream = UnixStream::connect(self.folder.path().join("qmp")).unwrap();
+        stream.set_read_timeout(Some(COMMAND)).unwrap();
+        let mut answers = serde_json::Deserializer::from_reader(stream.try_clone().unwrap()).into_iter::<Value>();
+        let mut answer = || {
+            loop {
+                let answer = answers.next().unwrap().unwrap();
+                assert!(answer.get("error").is_none(), "{command}: {answer}");
+                if answer.get("event").is_none() {
+                    return answer;
+                }
+            }
+        };
+        answer();
+        writeln!(stream, "{}", json!({ "execute": "qmp_capabilities" })).unwrap();
+        answer();
+        writeln!(stream, "{}", json!({ "execute": command, "arguments": arguments })).unwrap();
+        answer()
+    }
+
+    fn answer(&mut self, limit: Duration, what: &str) -> (u32, String) {
+        let mut header = [0; 8];
+        self.receive(&mut header, limit, what);
+        let [status, length] = [0, 4].map(|at| u32::from_le_bytes(header[at..at + 4].try_into().unwrap()));
+        let mut output = vec![0; length as usize];
+        self.receive(&mut output, limit, what);
+        (status, String::from_utf8_lossy(&output).into_owned())
+    }
+
+    fn receive(&mut self, buffer: &mut [u8], limit: Duration, what: &str) {
+        let shell = self.shell.as_mut().unwrap();
+        shell.set_read_timeout(Some(limit)).unwrap();
+        if let Err(error) = shell.read_exact(buffer) {
+            panic!("{what}: {error}\n{}", self.story());
+        }
+    }
+
+    fn wait(&mut self, limit: Duration, what: &str, mut done: impl FnMut(&mut Self) -> bool) {
+        let deadline = Instant::now() + limit;
+        while !done(self) {
+            let ended = self.process.try_wait().unwrap();
+            assert!(ended.is_none(), "{what}: QEMU ended with {ended:?}\n{}", self.story());
+            assert!(Instant::now() < deadline, "{what}: not within {limit:?}\n{}", self.story());
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    fn console(&self) -> String {
+        fs::read(self.folder.path().join("console"))
+            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+            .unwrap_or_default()
+    }
+
+    /// For a failure: what QEMU and the console said.
+    fn story(&self) -> String {
+        let qemu = fs::read_to_string(self.folder.path().join("qemu.log")).unwrap_or_default();
+        format!("QEMU said:\n{qemu}\nthe console:\n{}", self.console())
+    }
+}
+
+impl Drop for Vm {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// The folder of the test guest, built if need be.
+pub fn guest() -> &'static Path {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("qemu-scripts/lib/guest");
+        let output = Command::new(script).stdin(Stdio::null()).output().unwrap();
+        assert!(output.status.success(), "the test guest: {}", String::from_utf8_lossy(&output.stderr));
+        PathBuf::from(String::from_utf8(output.stdout).unwrap().trim_end())
+    })
+}
+
+/// A program that is killed when the thread that starts it ends: nothing is left running.
+fn mortal(program: &str) -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL", "--", program]);
+    command
+}
+
+/// Two machines at a time, whatever the number of test threads.
+struct Turn;
+
+static TURNS: (Mutex<u32>, Condvar) = (Mutex::new(2), Condvar::new());
+
+impl Turn {
+    fn take() -> Self {
+        let (free, freed) = &TURNS;
+        let free = free.lock().unwrap_or_else(PoisonError::into_inner);
+        *freed.wait_while(free, |free| *free == 0).unwrap_or_else(PoisonError::into_inner) -= 1;
+        Self
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        *TURNS.0.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        TURNS.1.notify_one();
+    }
+}
