@@ -1,13 +1,14 @@
 # Virtual machines with a Spindle drive, for the scripts; sourced after common.sh.
 
 qemu=${SPINDLE_QEMU:-qemu-system-x86_64}
+spindled=$target/debug/spindled
 
 # start_daemon FOLDER ARGUMENT...: a spindled with its sockets (`drive`, `control`) and log in FOLDER; sets `daemon`, its
 # process id. Comes back when the drive's socket is there.
 start_daemon() {
     local folder=$1 waited=0
     shift
-    "$target/debug/spindled" --socket-path "$folder/drive" --control "$folder/control" "$@" \
+    "$spindled" --socket-path "$folder/drive" --control "$folder/control" "$@" \
         >"$folder/spindled.log" 2>&1 </dev/null &
     daemon=$!
     until [ -S "$folder/drive" ]; do

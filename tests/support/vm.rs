@@ -1,7 +1,7 @@
 //! Virtual machines with Spindle drives: the daemon, QEMU, and a shell in the guest.
 //!
 //! Every wait has a generous deadline and fails with what the guest's console said. All processes end with the thread that
-//! started them. `SPINDLE_QEMU` names another QEMU than the one in `PATH`, `SPINDLE_QEMU_ARGS` what it needs besides.
+//! started them. `SPINDLE_QEMU` names another QEMU than the one in `PATH`.
 
 use std::env;
 use std::fs;
@@ -138,7 +138,6 @@ impl Vm {
         let qemu = env::var("SPINDLE_QEMU").unwrap_or_else(|_| "qemu-system-x86_64".to_owned());
         let mut command = mortal(&qemu);
         command
-            .args(env::var("SPINDLE_QEMU_ARGS").unwrap_or_default().split_whitespace())
             .args(["-accel", "tcg", "-m", "512", "-nodefaults", "-display", "none", "-vga", "std"])
             .args(["-object", "memory-backend-memfd,id=memory,size=512M,share=on"])
             .args(["-machine", "pc,memory-backend=memory,graphics=off"])
