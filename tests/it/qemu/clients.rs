@@ -18,12 +18,13 @@ fn disc(folder: &Path, label: &str) -> (String, u64) {
     (image, blocks)
 }
 
-/// Fails unless a program's output has every one of `lines` (spaces at their ends apart), in this order.
+/// Fails unless a program's output has every one of `words`, in this order.
 #[track_caller]
-fn says(output: &str, lines: &[&str]) {
-    let mut rest = output.lines().map(str::trim);
-    for line in lines {
-        assert!(rest.any(|found| found.contains(line)), "{line:?} is missing, or not in its place:\n{output}");
+fn says(output: &str, words: &[&str]) {
+    let mut rest = output;
+    for word in words {
+        let Some(at) = rest.find(word) else { panic!("{word:?} is missing, or not in its place:\n{output}") };
+        rest = &rest[at + word.len()..];
     }
 }
 
