@@ -63,10 +63,7 @@ fn a_mounted_disc_is_locked_until_the_guest_lets_it_go_or_the_host_insists() {
     assert_ne!(status, 0, "{output}");
     assert!(output.contains("Illegal request") || output.contains("Medium removal prevented"), "{output}");
     assert!(!tray_is_open(&daemon));
-    assert_eq!(
-        vm.ok("cat /mnt/boot/grub/i386-pc/moddep.lst | wc -l").trim().parse::<u32>().ok().filter(|n| *n > 0).is_some(),
-        true
-    );
+    vm.ok("test -s /mnt/boot/grub/i386-pc/moddep.lst");
 
     // The guest's udev answers the request: it unlocks the door and ejects.
     daemon.spindle_ok(&["eject", "--timeout", "60"]);
