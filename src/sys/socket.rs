@@ -93,14 +93,25 @@ fn remove_stale(path: &Path) -> io::Result<()> {
 /// # Errors
 /// When the folder or the socket cannot be made.
 pub fn private_pair() -> io::Result<(UnixListener, UnixStream)> {
-    let folder = std::env::temp_dir().join(format!("spindled-{}", std::process::id()));
-    fs::DirBuilder::new().mode(0o700).create(&folder)?;
+    let folder = private_folder()?;
     let path = folder.join("relay");
     let pair = UnixListener::bind(&path).and_then(|listener| Ok((listener, UnixStream::connect(&path)?)));
     // Best effort: the pair works without its name.
     let _ = fs::remove_file(&path);
     let _ = fs::remove_dir(&folder);
     pair
+}
+
+/// A new folder that only this user may enter. Others may have taken a name, by accident or to be in the way.
+fn private_folder() -> io::Result<PathBuf> {
+    let mut attempt = 0_u32;
+    loop {
+        let folder = std::env::temp_dir().join(format!("spindled-{}-{attempt}", std::process::id()));
+        match fs::DirBuilder::new().mode(0o700).create(&folder) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && attempt < 1000 => attempt += 1,
+            made => return made.map(|()| folder),
+        }
+    }
 }
 
 /// A socket that the parent process left open for this one.

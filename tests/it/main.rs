@@ -5,9 +5,11 @@ mod support;
 
 mod cli;
 mod conformance;
+mod daemon;
 mod drive;
 mod fs;
 mod fuzz;
 mod layers;
 mod qemu;
+mod vhost_user;
 mod virtio;

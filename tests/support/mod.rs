@@ -1,9 +1,11 @@
 //! What the tests share: discs to put in, a guest, an initiator and clients to ask.
 
 pub mod backend;
+pub mod daemon;
 pub mod disc;
 pub mod guest;
 pub mod host;
 pub mod initiator;
+pub mod message;
 pub mod vm;
 pub mod volume;

@@ -32,7 +32,19 @@ pub fn main() -> ExitCode {
         println!("{{\"type\":\"scsi\"}}");
         return ExitCode::SUCCESS;
     }
-    report("spindled", run(&Args::parse()))
+    match Args::try_parse() {
+        Ok(args) => report("spindled", run(&args)),
+        Err(error) if error.use_stderr() => report("spindled", Err(usage_error(&error))),
+        Err(help) => help.exit(),
+    }
+}
+
+/// The reason alone, in one line: who starts a daemon is mostly a program that shows one.
+fn usage_error(error: &clap::Error) -> CliError {
+    let text = error.render().to_string();
+    let reason: Vec<_> = text.lines().take_while(|line| !line.is_empty()).map(str::trim).collect();
+    let reason = reason.join(" ");
+    CliError::new(Exit::Usage, format!("{} (see --help)", reason.strip_prefix("error: ").unwrap_or(&reason)))
 }
 
 /// Why the daemon ends.
@@ -44,12 +56,17 @@ enum End {
 }
 
 fn run(args: &Args) -> Result<(), CliError> {
+    // First of all: once this process opens descriptors of its own, a number that was not inherited may be one of them.
+    let inherited = args.fd.map(inherit).transpose()?;
     args::start_log(args.log_level);
     let drives = drive::make(&args.drives()?)?;
     let (end, ended) = mpsc::channel();
     end_on_signals(end.clone())?;
 
-    let (endpoint, _socket) = listen(args)?;
+    let (endpoint, _socket) = match inherited {
+        Some(endpoint) => (endpoint, None),
+        None => listen(args).map(|(endpoint, socket)| (endpoint, Some(socket)))?,
+    };
     let control_socket = control_socket(args)?;
     let _control = match &control_socket {
         Some(socket) => {
@@ -83,20 +100,22 @@ fn run(args: &Args) -> Result<(), CliError> {
     Ok(result?)
 }
 
-/// The vhost-user socket: made here and removed with the second value, or inherited.
-fn listen(args: &Args) -> Result<(Endpoint, Option<BoundSocket>), CliError> {
-    if let Some(fd) = args.fd {
-        let socket = inherited(fd).map_err(|error| CliError::new(Exit::Failure, format!("--fd {fd}: {error}")))?;
-        return Ok(match socket {
-            Inherited::Listening(listener) => (Endpoint::Listening(listener), None),
-            Inherited::Connected(stream) => (Endpoint::Connected(stream), None),
-        });
+/// The vhost-user socket that the parent process left open for this one.
+fn inherit(fd: i32) -> Result<Endpoint, CliError> {
+    match inherited(fd) {
+        Ok(Inherited::Listening(listener)) => Ok(Endpoint::Listening(listener)),
+        Ok(Inherited::Connected(stream)) => Ok(Endpoint::Connected(stream)),
+        Err(error) => Err(CliError::new(Exit::Failure, format!("--fd {fd}: {error}"))),
     }
+}
+
+/// The vhost-user socket, made here; its file is removed with the second value.
+fn listen(args: &Args) -> Result<(Endpoint, BoundSocket), CliError> {
     let path = args.socket_path.as_deref().ok_or_else(|| CliError::new(Exit::Usage, "give --socket-path or --fd"))?;
     let group = args.socket_group.as_deref().map(args::group_id).transpose()?;
     let socket = BoundSocket::bind(path, group)
         .map_err(|error| CliError::new(Exit::Failure, format!("{}: {error}", path.display())))?;
-    Ok((Endpoint::Listening(socket.listener()?), Some(socket)))
+    Ok((Endpoint::Listening(socket.listener()?), socket))
 }
 
 /// The control socket: where `--control` says, and then it must work; else in the runtime folder, where `spindle` looks

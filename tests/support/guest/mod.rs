@@ -104,6 +104,15 @@ impl Guest {
         Self { frontend, memory, rings, heap: HEAP, features: options.features }
     }
 
+    /// Another driver takes over: these features from now on, with rings that are all stopped.
+    pub fn take_features(&mut self, features: u64) {
+        self.frontend.set_features(VERSION_1 | PROTOCOL_FEATURES | features).unwrap();
+        self.features = features;
+        for ring in &mut self.rings {
+            ring.event_idx = features & EVENT_IDX != 0;
+        }
+    }
+
     /// Tells the back-end where the ring is and that it goes on at `base`, as a front-end starts one.
     pub fn start_ring(&mut self, index: usize, base: u16) {
         let ring = &self.rings[index];
@@ -175,11 +184,6 @@ impl Guest {
     /// The next used chain, if there is one already.
     pub fn poll(&mut self, queue: usize) -> Option<(u16, u32)> {
         self.rings[queue].take(&self.memory)
-    }
-
-    /// How often the device called since it was last asked.
-    pub fn calls(&mut self, queue: usize) -> u64 {
-        self.rings[queue].call.read().unwrap_or(0)
     }
 
     /// Room in the guest's memory; whoever allocates more than there is overwrites its own.

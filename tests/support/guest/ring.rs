@@ -53,7 +53,7 @@ impl Descriptor {
 pub struct Ring {
     base: u64,
     pub size: u16,
-    event_idx: bool,
+    pub event_idx: bool,
     next_available: Wrapping<u16>,
     next_used: Wrapping<u16>,
     /// `next_available` at the last kick.

@@ -1,0 +1,6 @@
+//! `spindled` as a person and as a management program meet it.
+
+mod lifecycle;
+mod refusal;
+mod resources;
+mod sockets;

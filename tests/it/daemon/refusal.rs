@@ -1,0 +1,96 @@
+//! What `spindled` refuses, and how it says so: one line on stderr, before there is any socket.
+
+use std::os::unix::net::UnixListener;
+use std::path::Path;
+use std::process::Output;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::support::daemon::spindled;
+
+fn run(folder: &TempDir, arguments: &[&str]) -> Output {
+    spindled(folder).args(arguments).output().unwrap()
+}
+
+#[test]
+fn every_refusal_is_one_line_and_a_status() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let socket = at("socket");
+    let _used = UnixListener::bind(folder.path().join("used")).unwrap();
+    std::fs::write(folder.path().join("file"), "not a socket").unwrap();
+    std::fs::write(folder.path().join("empty.iso"), "").unwrap();
+    std::fs::create_dir(folder.path().join("folder")).unwrap();
+    let long = at(&"x".repeat(108));
+    let many: Vec<String> = (0..257).map(|at| format!("--drive=name=cd{at}")).collect();
+    let many: Vec<&str> = ["--socket-path", &socket].into_iter().chain(many.iter().map(String::as_str)).collect();
+    for (arguments, reason) in [
+        (&[][..], "--socket-path"),
+        (&["--socket-path", &socket, "--fd", "3"], "cannot be used with"),
+        (&["--socket-path", &socket, "--wat"], "--wat"),
+        (&["--socket-path", &socket, "a", "b"], "unexpected argument"),
+        (&["--socket-path", &socket, "--log-level", "loud"], "loud"),
+        (&["--socket-path", &long], "longer than the 107 bytes"),
+        (&["--socket-path", &at("used")], "in use"),
+        (&["--socket-path", &at("file")], "not a socket"),
+        (&["--socket-path", &at("no/such/folder")], "No such file"),
+        (&["--socket-path", &socket, "--control", &long], "longer than the 107 bytes"),
+        (&["--socket-path", &socket, "--control", &at("used")], "in use"),
+        (&["--socket-path", &socket, "--socket-group", "no-such-group"], "no-such-group"),
+        (&["--socket-path", &socket, &at("missing.iso")], "missing.iso"),
+        (&["--socket-path", &socket, &at("empty.iso")], "empty"),
+        (&["--socket-path", &socket, &at("folder")], "folder"),
+        (&["--socket-path", &socket, "--drive", "name=a,image=/nonexistent"], "/nonexistent"),
+        (&["--socket-path", &socket, "--drive", "name=a", "--drive", "name=a"], "two drives are named a"),
+        (&["--socket-path", &socket, "--drive", "name=a b"], "name"),
+        (&["--socket-path", &socket, "--drive", "tray=open"], "name is missing"),
+        (&["--fd", "0"], "--fd 0"),
+        (&["--fd", "999"], "--fd 999"),
+        (&["--fd", "-1"], "-1"),
+        (&many, "at most 256"),
+    ] {
+        let output = run(&folder, arguments);
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success(), "{arguments:?}");
+        assert!(stderr.starts_with("spindled: ") && stderr.contains(reason), "{arguments:?}: {stderr}");
+        assert_eq!(stderr.lines().count(), 1, "{arguments:?}: {stderr}");
+        assert!(!Path::new(&socket).exists(), "{arguments:?}");
+    }
+    assert_eq!(std::fs::read(folder.path().join("file")).unwrap(), b"not a socket");
+}
+
+#[test]
+fn capabilities_are_printed_whatever_else_is_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    for arguments in [&["--print-capabilities"][..], &["--wat", "--print-capabilities", "--fd", "x", "missing.iso"]] {
+        let output = run(&folder, arguments);
+        assert!(output.status.success());
+        let capabilities: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(capabilities, serde_json::json!({"type": "scsi"}));
+    }
+}
+
+#[test]
+fn the_descriptor_for_management_programs_agrees_with_the_binary() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("qemu-scripts/50-spindled.json");
+    let descriptor: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+    let capabilities: Value = serde_json::from_slice(&run(&folder, &["--print-capabilities"]).stdout).unwrap();
+    assert_eq!(descriptor["type"], capabilities["type"]);
+    assert!(descriptor["description"].as_str().is_some_and(|text| !text.is_empty()));
+    assert!(descriptor["binary"].as_str().is_some_and(|path| path.starts_with('/') && path.ends_with("/spindled")));
+    let keys: Vec<_> = descriptor.as_object().unwrap().keys().map(String::as_str).collect();
+    // The members of VHostUserBackend (vhost-user.json); the optional ones may be missing.
+    assert!(keys.iter().all(|key| ["type", "description", "binary", "features", "tags"].contains(key)), "{keys:?}");
+}
+
+#[test]
+fn help_and_version_go_to_stdout() {
+    let folder = tempfile::tempdir().unwrap();
+    for argument in ["--help", "--version"] {
+        let output = run(&folder, &[argument]);
+        assert!(output.status.success() && output.stderr.is_empty());
+        assert!(String::from_utf8(output.stdout).unwrap().contains("spindled"));
+    }
+}

@@ -1,0 +1,51 @@
+//! What a daemon costs.
+
+use std::time::Duration;
+
+use crate::support::daemon::Daemon;
+use crate::support::guest::{Command, Options, REQUESTS};
+
+#[test]
+fn a_drive_with_100_gb_stays_under_12_mb() {
+    let image = tempfile::NamedTempFile::new().unwrap();
+    image.as_file().set_len(100_000_000_000).unwrap();
+    let daemon = Daemon::start(&[image.path().to_str().unwrap()]);
+    let mut guest = daemon.guest(Options { request_queues: 62, ..Options::default() });
+    while guest.command(REQUESTS, &Command::new(&[0; 6], 0)).status != 0 {}
+    for at in 0..4000_u32 {
+        guest.free_all();
+        let [a, b, c, d] = (at * 12_000).to_be_bytes();
+        let queue = REQUESTS + at as usize % 62;
+        let reply = guest.command(queue, &Command::new(&[0x28, 0, a, b, c, d, 0, 0, 32, 0], 65_536));
+        assert_eq!((reply.status, reply.residual), (0, 0));
+    }
+    // The program's own pages and the guest's memory are not counted: they are others' too.
+    assert!(daemon.memory("RssAnon:") < 12 * 1024, "{} KiB", daemon.memory("RssAnon:"));
+}
+
+#[test]
+fn the_number_of_threads_does_not_follow_the_rings() {
+    let daemon = Daemon::start(&[]);
+    let threads = [1, 8, 62].map(|request_queues| {
+        let mut guest = daemon.guest(Options { request_queues, ..Options::default() });
+        guest.command(REQUESTS, &Command::new(&[0; 6], 0));
+        daemon.threads()
+    });
+    assert_eq!(threads, [threads[0]; 3]);
+    assert!(threads[0] <= 12, "{threads:?}");
+}
+
+#[test]
+fn an_idle_daemon_is_never_woken() {
+    let daemon = Daemon::start(&[]);
+    let mut guest = daemon.guest(Options { request_queues: 8, ..Options::default() });
+    guest.command(REQUESTS, &Command::new(&[0; 6], 0));
+    // What the last request set in motion comes to rest: two equal looks. A periodic wake-up never lets that happen.
+    let rest = Duration::from_millis(500);
+    let still = (0..20).any(|_| {
+        let before = daemon.wakeups();
+        std::thread::sleep(rest);
+        daemon.wakeups() == before
+    });
+    assert!(still, "some thread wakes up every {rest:?}");
+}

@@ -1,0 +1,187 @@
+//! Connections: what a front-end may ask, how it may leave, and what the next one finds.
+
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+
+use spindle::drive::{Drive, Identity, Tray};
+use spindle::vhost_user::{Endpoint, Server};
+use vhost::vhost_user::VhostUserFrontend;
+use vhost::vhost_user::message::VhostUserProtocolFeatures as Protocol;
+use vhost::{VhostBackend, VringConfigData};
+
+use super::served;
+use crate::support::backend::Backend;
+use crate::support::disc::block;
+use crate::support::guest::{Command, Guest, Options, REQUESTS};
+use crate::support::message::{SET_VRING_CALL, SET_VRING_NUM, message, send_to_the_end};
+
+const TEST_UNIT_READY: [u8; 6] = [0; 6];
+const READ: [u8; 10] = [0x28, 0, 0, 0, 0, 7, 0, 0, 1, 0];
+
+/// Sense key, ASC and ASCQ of each unit attention that is pending, in order.
+fn attentions(guest: &mut Guest) -> Vec<(u8, u8)> {
+    std::iter::from_fn(|| {
+        let reply = guest.command(REQUESTS, &Command::new(&TEST_UNIT_READY, 0));
+        (reply.status == 2 && reply.sense[2] & 0xF == 6).then(|| (reply.sense[12], reply.sense[13]))
+    })
+    .collect()
+}
+
+#[test]
+fn every_feature_that_qemu_lets_through_is_offered_and_no_other() {
+    let (_drive, backend) = served();
+    let mut guest = backend.guest(Options::default());
+    // INOUT, HOTPLUG, CHANGE; NOTIFY_ON_EMPTY, LOG_ALL, ANY_LAYOUT, INDIRECT_DESC, EVENT_IDX, PROTOCOL_FEATURES;
+    // VERSION_1. Not T10_PI, RING_PACKED, IN_ORDER.
+    let expected = 0b111 | 1 << 24 | 1 << 26 | 1 << 27 | 1 << 28 | 1 << 29 | 1 << 30 | 1 << 32;
+    assert_eq!(guest.frontend.get_features().unwrap(), expected);
+    // Not INFLIGHT_SHMFD nor STATUS, which the back-end crate does not have, nor CONFIG, which is QEMU's own.
+    let expected = Protocol::MQ
+        | Protocol::REPLY_ACK
+        | Protocol::LOG_SHMFD
+        | Protocol::CONFIGURE_MEM_SLOTS
+        | Protocol::RESET_DEVICE;
+    assert_eq!(guest.frontend.get_protocol_features().unwrap(), expected);
+    assert_eq!(guest.frontend.get_queue_num().unwrap(), 64);
+    assert_eq!(guest.frontend.get_max_mem_slots().unwrap(), 509);
+}
+
+#[test]
+fn the_next_front_end_finds_the_disc_in_a_drive_that_was_just_switched_on() {
+    let (drive, backend) = served();
+    let mut guest = backend.guest(Options::default());
+    assert_eq!(attentions(&mut guest), [(0x29, 0)]);
+    for prevent in [1, 2, 3] {
+        assert_eq!(guest.command(REQUESTS, &Command::new(&[0x1E, 0, 0, 0, prevent, 0], 0)).status, 0);
+    }
+    drop(guest);
+    let mut guest = backend.guest(Options::default());
+    assert_eq!(attentions(&mut guest), [(0x29, 0)]);
+    assert_eq!(guest.command(REQUESTS, &Command::new(&READ, 2048)).data, block(1, 7));
+    assert!(drive.snapshot().locked_by.is_empty());
+}
+
+#[test]
+fn the_tray_stays_as_it_is_between_front_ends() {
+    let (drive, backend) = served();
+    let mut guest = backend.guest(Options::default());
+    attentions(&mut guest);
+    assert_eq!(guest.command(REQUESTS, &Command::new(&[0x1B, 0, 0, 0, 2, 0], 0)).status, 0);
+    drop(guest);
+    let mut guest = backend.guest(Options::default());
+    attentions(&mut guest);
+    let reply = guest.command(REQUESTS, &Command::new(&TEST_UNIT_READY, 0));
+    assert_eq!((reply.sense[2], reply.sense[12], reply.sense[13]), (2, 0x3A, 2));
+    assert_eq!(drive.snapshot().tray, Tray::Open);
+}
+
+#[test]
+fn a_front_end_that_asks_for_a_65th_ring_is_left_and_the_next_one_served() {
+    let (_drive, backend) = served();
+    // QEMU's first word about a ring is its call descriptor; here without one (bit 8).
+    for request in [message(SET_VRING_NUM, &[64, 128]), message(SET_VRING_CALL, &[0x100 | 64, 0])] {
+        // The back-end hangs up: this side does not.
+        let mut stream = UnixStream::connect(backend.path()).unwrap();
+        stream.write_all(&request).unwrap();
+        assert_eq!(stream.read(&mut [0; 64]).unwrap(), 0);
+    }
+    attentions(&mut backend.guest(Options::default()));
+}
+
+#[test]
+fn a_front_end_that_talks_nonsense_is_left_and_the_next_one_served() {
+    let (_drive, backend) = served();
+    for nonsense in [
+        &b""[..],
+        b"GET / HTTP/1.1\r\n\r\n",
+        &[0xFF; 4096],
+        // Half a header; a header that promises more than follows; one that promises 4 GiB.
+        &[1, 0, 0, 0, 1],
+        &[2, 0, 0, 0, 1, 0, 0, 0, 8, 0, 0, 0, 0, 0],
+        &[2, 0, 0, 0, 1, 0, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF],
+    ] {
+        send_to_the_end(UnixStream::connect(backend.path()).unwrap(), nonsense);
+    }
+    attentions(&mut backend.guest(Options::default()));
+}
+
+#[test]
+fn a_ring_outside_the_memory_is_refused_and_the_next_front_end_served() {
+    let (_drive, backend) = served();
+    for address in [0, 0x10, u64::MAX - 15] {
+        let mut guest = backend.guest(Options::default());
+        guest.stop_ring(REQUESTS);
+        let addresses = VringConfigData {
+            queue_max_size: 128,
+            queue_size: 128,
+            flags: 0,
+            desc_table_addr: address,
+            used_ring_addr: address,
+            avail_ring_addr: address,
+            log_addr: None,
+        };
+        assert!(guest.frontend.set_vring_addr(REQUESTS, &addresses).is_err(), "{address:#x}");
+    }
+    attentions(&mut backend.guest(Options::default()));
+}
+
+#[test]
+fn a_front_end_that_leaves_with_requests_under_way_harms_nobody() {
+    let (_drive, backend) = served();
+    for _ in 0..20 {
+        let mut guest = backend.guest(Options { request_queues: 4, ..Options::default() });
+        for queue in REQUESTS..REQUESTS + 4 {
+            for _ in 0..8 {
+                guest.begin(queue, &Command::new(&READ, 2048));
+            }
+        }
+    }
+    attentions(&mut backend.guest(Options::default()));
+}
+
+#[test]
+fn connections_leave_no_descriptor_and_no_thread_behind() {
+    // Counts what the daemon's process has: the tests' own has other tests.
+    let daemon = crate::support::daemon::Daemon::start(&[]);
+    daemon.guest(Options::default());
+    let before = (daemon.descriptors(), daemon.threads());
+    for _ in 0..10 {
+        daemon.guest(Options { request_queues: 62, ..Options::default() });
+    }
+    // A guest is only served when the one before is gone entirely.
+    let _guest = daemon.guest(Options::default());
+    let with_one = (daemon.descriptors(), daemon.threads());
+    assert!(with_one.0 < before.0 + 40 && with_one.1 < before.1 + 20, "{before:?} then {with_one:?}");
+}
+
+#[test]
+fn a_stream_that_is_connected_already_is_served_to_its_end() {
+    let drive = Arc::new(Drive::new(Identity::named("cd0"), Tray::Closed));
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    let server = Server::new(&[drive]).unwrap();
+    let serving = std::thread::spawn(move || server.run(Endpoint::Connected(theirs), false));
+    let mut guest = Guest::over(ours, Options::default());
+    assert_eq!(guest.command(REQUESTS, &Command::new(&[0x12, 0, 0, 0, 36, 0], 36)).data.len(), 36);
+    drop(guest);
+    serving.join().unwrap().unwrap();
+}
+
+#[test]
+fn several_servers_in_one_process_do_not_mix() {
+    let (_first, a) = served();
+    let (_second, b) = served();
+    let mut guest_a = a.guest(Options::default());
+    let mut guest_b = b.guest(Options::default());
+    attentions(&mut guest_a);
+    assert_eq!(attentions(&mut guest_b)[0], (0x29, 0));
+}
+
+#[test]
+fn a_server_that_is_stopped_leaves_its_front_end() {
+    let (_drive, backend): (_, Backend) = served();
+    let mut guest = backend.guest(Options::default());
+    attentions(&mut guest);
+    drop(backend);
+    assert!(guest.frontend.get_features().is_err());
+}

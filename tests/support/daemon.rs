@@ -1,0 +1,145 @@
+//! `spindled` as a process.
+
+use std::io::{BufRead, BufReader};
+use std::os::fd::OwnedFd;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+use super::guest::{Guest, Options};
+
+/// Far more than anything takes: reached only when it never comes.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The binary, with a runtime folder of its own and without a log setting of the caller's.
+pub fn spindled(runtime: &TempDir) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_spindled"));
+    command.env("XDG_RUNTIME_DIR", runtime.path()).env_remove("RUST_LOG").stdin(Stdio::null());
+    command
+}
+
+/// A daemon that is ready. It is killed with this.
+pub struct Daemon {
+    child: Child,
+    lines: Receiver<String>,
+    log: Vec<String>,
+    pub folder: TempDir,
+}
+
+impl Daemon {
+    /// Starts one that listens at [`path`](Self::path), with these arguments besides.
+    pub fn start(arguments: &[&str]) -> Self {
+        Self::start_in(tempfile::tempdir().unwrap(), arguments)
+    }
+
+    /// As [`start`](Self::start), in a folder that is there already.
+    pub fn start_in(folder: TempDir, arguments: &[&str]) -> Self {
+        let mut command = spindled(&folder);
+        command.arg("--socket-path").arg(folder.path().join("socket")).args(arguments);
+        Self::run(command, folder)
+    }
+
+    /// Starts one that serves the given socket, which it inherits as descriptor 3.
+    pub fn on_descriptor(socket: OwnedFd, arguments: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        // The shell moves the socket to where no safe Rust puts it.
+        let mut command = Command::new("sh");
+        command.args(["-c", "exec \"$0\" --fd 3 \"$@\" 3<&0 0</dev/null", env!("CARGO_BIN_EXE_spindled")]);
+        command.env("XDG_RUNTIME_DIR", folder.path()).env_remove("RUST_LOG").args(arguments).stdin(socket);
+        Self::run(command, folder)
+    }
+
+    /// Runs a command that becomes a daemon.
+    pub fn run(mut command: Command, folder: TempDir) -> Self {
+        let mut child = command.process_group(0).stderr(Stdio::piped()).spawn().unwrap();
+        let errors = BufReader::new(child.stderr.take().unwrap());
+        let (sender, lines) = channel();
+        std::thread::spawn(move || errors.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        let mut daemon = Self { child, lines, log: Vec::new(), folder };
+        daemon.wait_for_line("ready");
+        daemon
+    }
+
+    pub fn path(&self) -> PathBuf {
+        self.folder.path().join("socket")
+    }
+
+    pub fn guest(&self, options: Options) -> Guest {
+        Guest::connect(&self.path(), options)
+    }
+
+    /// Waits until it logs a line with `text`; returns the line.
+    pub fn wait_for_line(&mut self, text: &str) -> String {
+        loop {
+            let Ok(line) = self.lines.recv_timeout(PATIENCE) else {
+                panic!("no line with \"{text}\" in {:#?}", self.log);
+            };
+            self.log.push(line.clone());
+            if line.contains(text) {
+                return line;
+            }
+        }
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Waits for its end; returns its status and all that it logged.
+    pub fn end(self) -> (ExitStatus, Vec<String>) {
+        let (status, log, _) = self.end_in_folder();
+        (status, log)
+    }
+
+    /// As [`end`](Self::end), with the folder, which goes with the daemon otherwise.
+    pub fn end_in_folder(mut self) -> (ExitStatus, Vec<String>, TempDir) {
+        while let Ok(line) = self.lines.recv_timeout(PATIENCE) {
+            self.log.push(line);
+        }
+        let folder = std::mem::replace(&mut self.folder, tempfile::tempdir().unwrap());
+        (self.child.wait().unwrap(), std::mem::take(&mut self.log), folder)
+    }
+
+    fn proc(&self, name: &str) -> PathBuf {
+        PathBuf::from(format!("/proc/{}", self.child.id())).join(name)
+    }
+
+    pub fn threads(&self) -> usize {
+        std::fs::read_dir(self.proc("task")).unwrap().count()
+    }
+
+    pub fn descriptors(&self) -> usize {
+        std::fs::read_dir(self.proc("fd")).unwrap().count()
+    }
+
+    /// A number of `/proc/PID/status`, in KiB.
+    pub fn memory(&self, field: &str) -> u64 {
+        let status = std::fs::read_to_string(self.proc("status")).unwrap();
+        let line = status.lines().find(|line| line.starts_with(field)).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+
+    /// How often any thread was given a processor after it had waited.
+    pub fn wakeups(&self) -> u64 {
+        let tasks = std::fs::read_dir(self.proc("task")).unwrap();
+        let count = |task: std::fs::DirEntry| -> u64 {
+            let status = std::fs::read_to_string(task.path().join("status")).unwrap();
+            let line = status.lines().find(|line| line.starts_with("voluntary_ctxt_switches")).unwrap();
+            line.split_whitespace().nth(1).unwrap().parse().unwrap()
+        };
+        tasks.map(|task| count(task.unwrap())).sum()
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // It may have ended.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
