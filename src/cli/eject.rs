@@ -17,9 +17,7 @@ pub struct Args {
 /// Asks the daemon, and tells what came out.
 pub fn run(args: &Args) -> Result<(), CliError> {
     let mut arguments = json!({});
-    if let Some(drive) = &args.from.drive {
-        arguments["drive"] = drive.as_str().into();
-    }
+    args.from.add_to(&mut arguments);
     args.patience.add_to(&mut arguments);
     let result = args.from.daemon.connect()?.execute("media-eject", &arguments, None)?;
     let text = |name: &str| result[name].as_str().unwrap_or_default().to_owned();

@@ -38,9 +38,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
     let mut client = args.to.daemon.connect()?;
     let set = client.execute("add-fd", &json!({ "opaque": locator }), Some(file.as_fd()))?["fdset-id"].take();
     let mut arguments = json!({ "file": format!("/dev/fdset/{set}"), "locator": locator });
-    if let Some(drive) = &args.to.drive {
-        arguments["drive"] = drive.as_str().into();
-    }
+    args.to.add_to(&mut arguments);
     args.patience.add_to(&mut arguments);
     let result = client.execute("media-insert", &arguments, None);
     // The drive has a descriptor of its own by now, or will never need one.

@@ -20,7 +20,7 @@ pub struct Drive {
     pub daemon: Daemon,
     /// The drive; by default the only one
     #[arg(long, value_name = "NAME")]
-    pub drive: Option<String>,
+    drive: Option<String>,
 }
 
 /// How patient to be with a guest that has locked the tray.
@@ -41,6 +41,15 @@ impl Daemon {
     /// When there is none, or several to choose from.
     pub fn connect(&self) -> Result<Client, CliError> {
         Ok(Client::connect(self.control.as_deref())?)
+    }
+}
+
+impl Drive {
+    /// Adds what it says to the arguments of a verb.
+    pub fn add_to(&self, arguments: &mut serde_json::Value) {
+        if let Some(drive) = &self.drive {
+            arguments["drive"] = drive.as_str().into();
+        }
     }
 }
 

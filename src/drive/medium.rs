@@ -1,8 +1,8 @@
 //! Moving the medium: START STOP UNIT, LOAD/UNLOAD MEDIUM, PREVENT ALLOW MEDIUM REMOVAL.
 
+use super::Context;
 use super::commands::{Access, Command};
-use super::{Context, EjectRefused, Tray};
-use crate::scsi::{Sense, SenseKey, Task};
+use crate::scsi::{Nexus, Sense, Task};
 
 /// This topic's rows.
 pub(super) static COMMANDS: &[Command] = &[
@@ -42,7 +42,7 @@ fn start_stop_unit(cx: &Context<'_>, task: &mut Task<'_>) -> Result<(), Sense> {
     let (load_eject, start) = (task.u8(4) & 0x02 != 0, task.u8(4) & 0x01 != 0);
     match (power_condition, load_eject, start) {
         (0, true, true) => load(cx),
-        (0, true, false) => eject(cx),
+        (0, true, false) => eject(cx, task.nexus),
         (0, false, true) => cx.need_disc().map(|_| ()),
         // Stop; ACTIVE, IDLE, STANDBY, SLEEP.
         (0, false, false) | (1 | 2 | 3 | 5, _, _) => Ok(()),
@@ -57,7 +57,7 @@ fn load_unload_medium(cx: &Context<'_>, task: &mut Task<'_>) -> Result<(), Sense
     }
     match task.u8(4) & 0x03 {
         0b11 => load(cx),
-        0b10 => eject(cx),
+        0b10 => eject(cx, task.nexus),
         0b01 => cx.need_disc().map(|_| ()),
         _ => Ok(()),
     }
@@ -68,13 +68,8 @@ fn load(cx: &Context<'_>) -> Result<(), Sense> {
     Ok(())
 }
 
-/// 05/53/02 with a medium; without one 02/53/02, as drives and QEMU report it.
-fn eject(cx: &Context<'_>) -> Result<(), Sense> {
-    let moved = cx.drive.transition(|state, events| state.eject(events));
-    moved.map_err(|EjectRefused { .. }| match (cx.tray, &cx.medium) {
-        (Tray::Closed, None) => Sense::new(SenseKey::NotReady, 0x53, 0x02),
-        _ => Sense::REMOVAL_PREVENTED,
-    })
+fn eject(cx: &Context<'_>, nexus: Nexus) -> Result<(), Sense> {
+    cx.drive.transition(|state, events| state.eject(nexus, events))
 }
 
 /// MMC-6, PREVENT ALLOW MEDIUM REMOVAL: 00b unlocks, 01b locks; 10b and 11b do the same to the persistent prevent

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::VecDeque;
+use std::mem;
 use std::sync::Arc;
 
 use thiserror::Error;
@@ -13,7 +14,7 @@ use thiserror::Error;
 use super::mode_page::{Live, ModePages, PageControl};
 use super::speed::Speed;
 use super::{DriveEvent, Medium};
-use crate::scsi::{Nexus, Reset, Sense};
+use crate::scsi::{Nexus, Reset, Sense, SenseKey};
 
 /// Position of the tray.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -49,6 +50,18 @@ pub enum MediaEvent {
     MediaRemoval = 3,
 }
 
+/// What became of the EjectRequest that a nexus was told.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum EjectRequest {
+    /// It was told none, or answered it.
+    #[default]
+    None,
+    /// Its answer is awaited.
+    Told,
+    /// The medium left before it answered.
+    Void,
+}
+
 /// How removal is prevented (MMC-6, PREVENT ALLOW MEDIUM REMOVAL).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Prevent {
@@ -66,6 +79,7 @@ struct NexusState {
     attentions: VecDeque<Sense>,
     /// Media events to report, oldest first; each kind at most once.
     media_events: VecDeque<MediaEvent>,
+    eject_request: EjectRequest,
     /// The features that are current changed since GET EVENT STATUS NOTIFICATION last said so.
     features_changed: bool,
 }
@@ -77,6 +91,7 @@ impl NexusState {
             prevent: Prevent::default(),
             attentions: VecDeque::from([Sense::RESET_OCCURRED]),
             media_events: VecDeque::new(),
+            eject_request: EjectRequest::None,
             features_changed: false,
         }
     }
@@ -97,6 +112,9 @@ impl NexusState {
         self.attend(Sense::MEDIUM_REMOVED);
         self.media_events.clear();
         self.notice(MediaEvent::MediaRemoval);
+        if self.eject_request == EjectRequest::Told {
+            self.eject_request = EjectRequest::Void;
+        }
         self.features_changed = true;
     }
 
@@ -174,11 +192,20 @@ impl State {
 
     /// Opens the tray because an initiator says so. A persistent prevent state stays, and does not stand in the way:
     /// it takes the eject button away, not the command (Mt. Fuji, PREVENT ALLOW MEDIUM REMOVAL).
-    pub fn eject(&mut self, events: &mut Vec<DriveEvent>) -> Result<(), EjectRefused> {
-        let prevents = |nexus: &NexusState| nexus.prevent.plain;
-        if self.tray == Tray::Closed && self.nexuses.values().any(prevents) {
-            let locked_by = self.nexuses.iter().filter(|(_, nexus)| prevents(nexus)).map(|(&id, _)| id).collect();
-            return Err(EjectRefused { locked_by });
+    ///
+    /// # Errors
+    /// 05/53/02 while removal is prevented; without a medium 02/53/02, as drives and QEMU report it. 06/28/00 for the late
+    /// answer to an EjectRequest whose medium has left since: a guest that read another command's unit attention would
+    /// otherwise throw the new disc out (Linux's udev answers seconds later when the machine is busy).
+    pub fn eject(&mut self, nexus: Nexus, events: &mut Vec<DriveEvent>) -> Result<(), Sense> {
+        if self.tray == Tray::Closed {
+            if self.nexuses.values().any(|nexus| nexus.prevent.plain) {
+                let without_medium = Sense::new(SenseKey::NotReady, 0x53, 0x02);
+                return Err(self.medium.as_ref().map_or(without_medium, |_| Sense::REMOVAL_PREVENTED));
+            }
+            if mem::take(&mut self.nexus(nexus).eject_request) == EjectRequest::Void {
+                return Err(Sense::MEDIUM_MAY_HAVE_CHANGED);
+            }
         }
         self.move_out(events);
         Ok(())
@@ -334,12 +361,17 @@ impl State {
 
     /// The oldest media event of `nexus`; it is not reported again.
     pub fn take_media_event(&mut self, nexus: Nexus) -> Option<MediaEvent> {
-        self.nexus(nexus).media_events.pop_front()
+        let nexus = self.nexus(nexus);
+        let event = nexus.media_events.pop_front();
+        if event == Some(MediaEvent::EjectRequest) {
+            nexus.eject_request = EjectRequest::Told;
+        }
+        event
     }
 
     /// Whether the current features changed for `nexus`; it is not reported again.
     pub fn take_feature_change(&mut self, nexus: Nexus) -> bool {
-        std::mem::take(&mut self.nexus(nexus).features_changed)
+        mem::take(&mut self.nexus(nexus).features_changed)
     }
 
     /// True when some nexus prevents removal persistently.

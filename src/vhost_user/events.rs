@@ -8,7 +8,7 @@ use vmm_sys_util::eventfd::{EFD_CLOEXEC, EFD_NONBLOCK, EventFd};
 
 use crate::drive::{Drive, DriveEvent, Listener};
 use crate::scsi::Lun;
-use crate::virtio::wire::{Event, event, lun_field};
+use crate::virtio::wire::{Event, event, event_lun};
 
 /// ASC 2Ah, ASCQ 09h: CAPACITY DATA HAS CHANGED, as `reason` carries it (virtio 1.2, 5.6.6.3). Linux and Windows look at
 /// the unit again; Linux' sr learns of the medium itself by polling.
@@ -103,7 +103,7 @@ impl Listener for UnitEvents {
         if matches!(event, DriveEvent::TrayMoved { .. }) {
             self.queue.add(Event {
                 event: event::PARAM_CHANGE.into(),
-                lun: lun_field(self.lun),
+                lun: event_lun(self.lun),
                 reason: CAPACITY_CHANGED.into(),
             });
         }

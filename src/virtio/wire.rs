@@ -162,11 +162,14 @@ pub fn address(field: [u8; 8]) -> Address {
     }
 }
 
-/// The LUN field of a logical unit of target 0, in the form that Linux expects in events.
+/// The LUN field of a logical unit of target 0 in an event. Linux takes the two bytes as a number there ("SCSI device 0 0 0
+/// 16384 not found"), so a LUN that fits is in peripheral device addressing.
 #[must_use]
-pub fn lun_field(lun: Lun) -> [u8; 8] {
-    let [high, low] = lun.0.to_be_bytes();
-    [1, 0, 0x40 | high, low, 0, 0, 0, 0]
+pub fn event_lun(lun: Lun) -> [u8; 8] {
+    match lun.0.to_be_bytes() {
+        [0, low] => [1, 0, 0x00, low, 0, 0, 0, 0],
+        [high, low] => [1, 0, 0x40 | high, low, 0, 0, 0, 0],
+    }
 }
 
 #[cfg(test)]
@@ -190,6 +193,7 @@ mod tests {
         assert_eq!(address([1, 9, 0x40, 0, 0, 0, 0, 0]), Address::OtherTarget);
         assert_eq!(address([0, 0, 0x40, 0, 0, 0, 0, 0]), Address::Malformed);
         assert_eq!(address([1, 0, 0xC1, 1, 0, 0, 0, 0]), Address::Malformed);
-        assert_eq!(address(lun_field(Lun(0x103))), Address::Unit(Lun(0x103)));
+        assert_eq!(address(event_lun(Lun(0x103))), Address::Unit(Lun(0x103)));
+        assert_eq!(event_lun(Lun(3)), [1, 0, 0, 3, 0, 0, 0, 0]);
     }
 }

@@ -73,7 +73,7 @@ impl Daemon {
         command
     }
 
-    /// A drive's entry in `spindle status --json`.
+    /// `spindle status --json`: a list of drives.
     pub fn status(&self) -> Value {
         serde_json::from_str(&self.spindle_ok(&["status", "--json"])).unwrap()
     }

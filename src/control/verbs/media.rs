@@ -1,4 +1,4 @@
-//! Our own verbs for media: opening one under a name, and putting in and out with patience.
+//! Our own verbs for media and tray: opening a medium under a name, and putting in and out with patience.
 
 use std::time::Duration;
 
@@ -28,6 +28,13 @@ pub(super) static VERBS: &[Verb] = &[
         returns: Returns::Object,
         run: eject,
     },
+    Verb {
+        name: "tray-open",
+        arguments: &[optional("drive", Kind::Str), optional("force", Kind::Bool), optional("timeout", Kind::Number)],
+        returns: Returns::Object,
+        run: open_tray,
+    },
+    Verb { name: "tray-close", arguments: &[optional("drive", Kind::Str)], returns: Returns::Object, run: close_tray },
     Verb {
         name: "media-open",
         arguments: &[required("node-name", Kind::Str), required("file", Kind::Str), optional("locator", Kind::Str)],
@@ -65,6 +72,19 @@ fn eject(call: &mut Call<'_>) -> Result<Value, VerbError> {
     with_patience(drive, call.flag("force"), timeout, |force| drive.open_tray(force))?;
     drive.remove_medium();
     Ok(json!({ "drive": drive.identity().name, "locator": medium.locator }))
+}
+
+/// Opens the tray; what is in it stays in it.
+fn open_tray(call: &mut Call<'_>) -> Result<Value, VerbError> {
+    let drive = call.drive()?;
+    with_patience(drive, call.flag("force"), timeout(call)?, |force| drive.open_tray(force))?;
+    Ok(json!({ "drive": drive.identity().name }))
+}
+
+fn close_tray(call: &mut Call<'_>) -> Result<Value, VerbError> {
+    let drive = call.drive()?;
+    drive.close_tray();
+    Ok(json!({ "drive": drive.identity().name }))
 }
 
 /// Tries `change`; if a guest holds the lock, asks it to let go, waits, and tries again, by force if that is wanted.

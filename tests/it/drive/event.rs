@@ -155,3 +155,21 @@ fn a_pending_unit_attention_waits() {
     assert_eq!(media(&guest), (3, 2));
     assert_eq!(guest.run(&[0; 6], 0).kaq(), (6, 0x3A, 0));
 }
+
+#[test]
+fn an_eject_that_answers_a_request_for_another_disc_leaves_the_new_one_in() {
+    let (drive, guest) = Initiator::with(patterned(1, 5000));
+    let eject = [0x1B, 0, 0, 0, 2, 0];
+    prevent(&guest, 1);
+    drive.request_eject();
+    assert_eq!(media(&guest), (1, 2));
+    // The guest lets go; before it ejects, the host has put another disc in and somebody has read the attentions.
+    prevent(&guest, 0);
+    drive.change_medium(patterned(2, 5000), false).unwrap();
+    guest.settle();
+    assert_eq!(guest.run(&eject, 0).kaq(), (6, 0x28, 0));
+    assert_eq!(drive.snapshot().tray, Tray::Closed);
+    // A guest that means it says it again.
+    guest.run(&eject, 0).good();
+    assert_eq!(drive.snapshot().tray, Tray::Open);
+}

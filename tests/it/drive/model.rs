@@ -61,6 +61,8 @@ struct Told {
     removed: bool,
     arrived: bool,
     events: Vec<u8>,
+    /// It was told EjectRequest, and has not ejected since; whether the medium has left since.
+    asked: Option<bool>,
     plain: bool,
     persistent: bool,
     /// It has sent a command since it last met the drive anew.
@@ -130,6 +132,7 @@ impl Model {
             for told in self.known() {
                 (told.removed, told.arrived) = (true, false);
                 told.events = vec![3];
+                told.asked = told.asked.map(|_| true);
             }
         }
         self.set_open(true);
@@ -261,6 +264,9 @@ impl Pair {
             Operation::PollEvents(nexus) => {
                 let events = &mut self.model.meet(nexus).events;
                 let event = if events.is_empty() { 0 } else { events.remove(0) };
+                if event == 1 {
+                    self.model.nexuses[nexus].asked = Some(false);
+                }
                 let status = u8::from(!self.model.open && self.model.disc.is_some()) << 1 | u8::from(self.model.open);
                 let answer = self.guests[nexus].run(&[0x4A, 1, 0, 0, 0x10, 0, 0, 0, 8, 0], 8).good();
                 assert_eq!((answer[2], answer[4] & 0xF, answer[5]), (4, event, status));
@@ -269,6 +275,10 @@ impl Pair {
                 self.command(nexus, &[0x1B, 0, 0, 0, 2, 0], |model| {
                     if !model.open && model.locked_plainly() {
                         return Some((if model.disc.is_some() { 5 } else { 2 }, 0x53, 2));
+                    }
+                    // An answer to a request for another disc leaves this one in.
+                    if !model.open && model.nexuses[nexus].asked.take() == Some(true) {
+                        return Some((6, 0x28, 0));
                     }
                     model.out();
                     None

@@ -56,9 +56,7 @@ fn every_client_succeeds_and_agrees_with_the_disc() {
             "Unit serial number: 0123456789AB",
         ],
     );
-    let pages =
-        vm.ok("sg_vpd --page=0 --short /dev/sr0; sg_vpd --page=0 --hex --raw /dev/sr0 | hexdump -v -e '1/1 \"%02x \"'");
-    let pages = pages.lines().last().unwrap();
+    let pages = vm.ok("sg_vpd --page=0 --raw /dev/sr0 | od -An -tx1 -v");
     let pages: Vec<&str> = pages.split_whitespace().skip(4).collect();
     assert!(["00", "80", "83"].iter().all(|page| pages.contains(page)), "{pages:?}");
     for page in &pages {
@@ -86,24 +84,24 @@ fn every_client_succeeds_and_agrees_with_the_disc() {
         &["Mode data length=", ">> Read-Write error recovery", "MM capabilities and mechanical status"],
     );
     says(&vm.ok("sg_modes -6 -a /dev/sr0"), &["MM capabilities and mechanical status"]);
-    says(&vm.ok("sg_luns /dev/sg0"), &["Lun list length = 8 which imply 1 lun entry", "0000000000000000"]);
+    says(&vm.ok("sg_luns /dev/sg0"), &["Lun list length = 8", "1 lun entry", "0000000000000000"]);
     let commands = vm.ok("sg_opcodes --no-inquiry /dev/sr0");
     for name in ["Test Unit Ready", "Inquiry", "Read(10)", "Read TOC/PMA/ATIP", "Get configuration", "Mode sense(10)"] {
         assert!(commands.to_lowercase().contains(&name.to_lowercase()), "{name}: {commands}");
     }
     vm.ok("sg_opcodes --no-inquiry --opcode=0x28 /dev/sr0");
-    says(&vm.ok("sg_opcodes --no-inquiry --tmf /dev/sr0"), &["Abort Task", "Logical unit reset"]);
+    says(&vm.ok("sg_opcodes --no-inquiry --tmf /dev/sr0"), &["Abort task", "Logical unit reset"]);
     says(
         &vm.ok("sg_get_config /dev/sr0"),
         &[
             "Current profile: CD-ROM",
             "Profile list feature",
             "Core feature",
-            "Removable medium feature",
+            "Removable media feature",
             "CD read feature",
         ],
     );
-    says(&vm.ok("sg_rmsn --help >/dev/null 2>&1; sg_logs -l /dev/sr0"), &["Supported log pages"]);
+    says(&vm.ok("sg_logs -L /dev/sr0"), &["Supported log pages", "0x00 "]);
     says(&vm.ok("sg_read if=/dev/sg0 bs=2048 count=16 2>&1"), &["16+0 records in"]);
     vm.ok("sg_verify --lba=0 --count=16 /dev/sg0 && sg_prevent --allow /dev/sg0 && sg_sync /dev/sg0 && sg_start --loej --start /dev/sg0");
     says(&vm.ok("sg_dd if=/dev/sg0 of=/tmp/copy bs=2048 bpt=16 2>&1"), &[&format!("{blocks}+0 records in")]);
@@ -138,7 +136,6 @@ fn every_client_succeeds_and_agrees_with_the_disc() {
             "Does read CD-R media",
             "Does not write CD-R media",
             "Does read DVD-ROM media",
-            "Does read Mode 2 Form 1 blocks",
             "Loading mechanism type: tray",
             "Does support ejection of CD via START/STOP command",
         ],
@@ -151,7 +148,6 @@ fn every_client_succeeds_and_agrees_with_the_disc() {
             &format!("track:lout lba: {blocks:>9} ({:>9}) {}", blocks * 4, msf(blocks)),
         ],
     );
-    vm.ok("wodim -msinfo dev=/dev/sr0 || true");
     says(&vm.ok("setcd -i /dev/sr0"), &["Disc found in drive: data disc type 1", "Volume name: Clients"]);
     vm.ok("setcd -x 4 /dev/sr0");
 

@@ -31,7 +31,7 @@ fn a_change_of_medium_is_an_event() {
     let (drive, _backend, mut guest) = with_disc(Options::default());
     let at = give_buffer(&mut guest);
     drive.change_medium(patterned(2, 40), false).unwrap();
-    assert_eq!(next(&mut guest, at), (PARAM_CHANGE, lun(0).to_vec(), 0x092A));
+    assert_eq!(next(&mut guest, at), (PARAM_CHANGE, vec![1, 0, 0, 0, 0, 0, 0, 0], 0x092A));
 }
 
 #[test]
@@ -39,7 +39,7 @@ fn an_event_waits_for_a_buffer() {
     let (drive, _backend, mut guest) = with_disc(Options::default());
     drive.change_medium(patterned(2, 40), false).unwrap();
     let at = give_buffer(&mut guest);
-    assert_eq!(next(&mut guest, at), (PARAM_CHANGE, lun(0).to_vec(), 0x092A));
+    assert_eq!(next(&mut guest, at), (PARAM_CHANGE, vec![1, 0, 0, 0, 0, 0, 0, 0], 0x092A));
 }
 
 #[test]
@@ -82,6 +82,6 @@ fn lost_events_are_marked_on_the_next_one() {
     }
     let first = give_buffer(&mut guest);
     let second = give_buffer(&mut guest);
-    assert_eq!(next(&mut guest, first), (PARAM_CHANGE | MISSED, lun(0).to_vec(), 0x092A));
-    assert_eq!(next(&mut guest, second), (PARAM_CHANGE, lun(1).to_vec(), 0x092A));
+    assert_eq!(next(&mut guest, first), (PARAM_CHANGE | MISSED, vec![1, 0, 0, 0, 0, 0, 0, 0], 0x092A));
+    assert_eq!(next(&mut guest, second), (PARAM_CHANGE, vec![1, 0, 0, 1, 0, 0, 0, 0], 0x092A));
 }
