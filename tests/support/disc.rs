@@ -5,7 +5,7 @@ use std::sync::Arc;
 use spindle::disc::{Control, Disc, Extent, Lba, MediumType, Session, Track, TrackMode};
 use spindle::drive::Medium;
 use spindle::image::{Opened, open_source};
-use spindle::source::{ByteSource, MemorySource};
+use spindle::source::ByteSource;
 
 /// Block `lba` of the disc with `seed`: every eight bytes name seed, block and position.
 pub fn block(seed: u32, lba: u32) -> [u8; 2048] {
@@ -34,8 +34,14 @@ impl ByteSource for Patterned {
         if offset.checked_add(buf.len() as u64).is_none_or(|end| end > self.len()) {
             return Err(std::io::ErrorKind::UnexpectedEof.into());
         }
-        for (byte, at) in buf.iter_mut().zip(offset..) {
-            *byte = block(self.seed, (at / 2048) as u32)[(at % 2048) as usize];
+        let (mut buf, mut at) = (buf, offset);
+        while !buf.is_empty() {
+            let block = block(self.seed, (at / 2048) as u32);
+            let rest = &block[(at % 2048) as usize..];
+            let (now, later) = buf.split_at_mut(rest.len().min(buf.len()));
+            now.copy_from_slice(&rest[..now.len()]);
+            at += now.len() as u64;
+            buf = later;
         }
         Ok(())
     }
@@ -44,11 +50,6 @@ impl ByteSource for Patterned {
 /// A medium of `blocks` patterned blocks.
 pub fn patterned(seed: u32, blocks: u32) -> Arc<Medium> {
     medium(open_source(Arc::new(Patterned { seed, blocks })).unwrap())
-}
-
-/// A medium over the given bytes.
-pub fn bytes(bytes: Vec<u8>) -> Arc<Medium> {
-    medium(open_source(Arc::new(MemorySource::new(bytes))).unwrap())
 }
 
 fn medium(opened: Opened) -> Arc<Medium> {
