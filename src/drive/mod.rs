@@ -62,7 +62,8 @@ impl Identity {
             vendor: "SPINDLE".to_owned(),
             product: "Virtual Optical".to_owned(),
             revision: concat!(env!("CARGO_PKG_VERSION_MAJOR"), ".", env!("CARGO_PKG_VERSION_MINOR")).to_owned(),
-            serial: format!("SP-{name}"),
+            // 20 characters are what the pages have room for.
+            serial: format!("SP-{name:.17}"),
         }
     }
 }

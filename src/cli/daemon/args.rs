@@ -103,3 +103,15 @@ pub fn group_id(group: &str) -> Result<u32, CliError> {
         .find_map(|mut fields| (fields.next()? == group).then(|| fields.nth(1)?.parse().ok())?)
         .ok_or_else(|| CliError::new(Exit::Failure, format!("--socket-group: there is no group {group}")))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_has_a_name_or_a_number() {
+        assert_eq!(group_id("root").unwrap(), 0);
+        assert_eq!(group_id("4711").unwrap(), 4711);
+        assert!(group_id("no such group").is_err());
+    }
+}

@@ -1,6 +1,6 @@
 //! `--drive`: what it says, and making the drives.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -115,7 +115,7 @@ fn field(key: &str, value: &str, most: usize) -> Result<String, String> {
 /// Makes the drives with their discs in them.
 ///
 /// # Errors
-/// When two have the same name, there are more than LUNs, or an image cannot be opened.
+/// When two have the same name or serial number, there are more than LUNs, or an image cannot be opened.
 pub fn make(specs: &[DriveSpec]) -> Result<Vec<Arc<Drive>>, CliError> {
     let mut names = HashSet::new();
     if let Some(twice) = specs.iter().find(|spec| !names.insert(&spec.name)) {
@@ -123,6 +123,15 @@ pub fn make(specs: &[DriveSpec]) -> Result<Vec<Arc<Drive>>, CliError> {
     }
     if specs.len() > 256 {
         return Err(CliError::new(Exit::Usage, "one target has at most 256 drives"));
+    }
+    // A guest would take the two for two ways to one drive (SPC-4, Device Identification VPD page).
+    let mut serials = HashMap::new();
+    for spec in specs {
+        if let Some(other) = serials.insert(spec.identity().serial.trim_end().to_owned(), &spec.name) {
+            let twice =
+                format!("drives {other} and {} have the same serial number; give one another serial=", spec.name);
+            return Err(CliError::new(Exit::Usage, twice));
+        }
     }
     specs.iter().map(make_one).collect()
 }

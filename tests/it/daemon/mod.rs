@@ -1,5 +1,6 @@
 //! `spindled` as a person and as a management program meet it.
 
+mod drives;
 mod lifecycle;
 mod refusal;
 mod resources;

@@ -25,34 +25,42 @@ fn every_refusal_is_one_line_and_a_status() {
     let long = at(&"x".repeat(108));
     let many: Vec<String> = (0..257).map(|at| format!("--drive=name=cd{at}")).collect();
     let many: Vec<&str> = ["--socket-path", &socket].into_iter().chain(many.iter().map(String::as_str)).collect();
-    for (arguments, reason) in [
-        (&[][..], "--socket-path"),
-        (&["--socket-path", &socket, "--fd", "3"], "cannot be used with"),
-        (&["--socket-path", &socket, "--wat"], "--wat"),
-        (&["--socket-path", &socket, "a", "b"], "unexpected argument"),
-        (&["--socket-path", &socket, "--log-level", "loud"], "loud"),
-        (&["--socket-path", &long], "longer than the 107 bytes"),
-        (&["--socket-path", &at("used")], "in use"),
-        (&["--socket-path", &at("file")], "not a socket"),
-        (&["--socket-path", &at("no/such/folder")], "No such file"),
-        (&["--socket-path", &socket, "--control", &long], "longer than the 107 bytes"),
-        (&["--socket-path", &socket, "--control", &at("used")], "in use"),
-        (&["--socket-path", &socket, "--socket-group", "no-such-group"], "no-such-group"),
-        (&["--socket-path", &socket, &at("missing.iso")], "missing.iso"),
-        (&["--socket-path", &socket, &at("empty.iso")], "empty"),
-        (&["--socket-path", &socket, &at("folder")], "folder"),
-        (&["--socket-path", &socket, "--drive", "name=a,image=/nonexistent"], "/nonexistent"),
-        (&["--socket-path", &socket, "--drive", "name=a", "--drive", "name=a"], "two drives are named a"),
-        (&["--socket-path", &socket, "--drive", "name=a b"], "name"),
-        (&["--socket-path", &socket, "--drive", "tray=open"], "name is missing"),
-        (&["--fd", "0"], "--fd 0"),
-        (&["--fd", "999"], "--fd 999"),
-        (&["--fd", "-1"], "-1"),
-        (&many, "at most 256"),
+    for (status, arguments, reason) in [
+        (2, &[][..], "--socket-path"),
+        (2, &["--socket-path", &socket, "--fd", "3"], "cannot be used with"),
+        (2, &["--socket-path", &socket, "--wat"], "--wat"),
+        (2, &["--socket-path", &socket, "a", "b"], "unexpected argument"),
+        (2, &["--socket-path", &socket, "--log-level", "loud"], "loud"),
+        (1, &["--socket-path", &long], "longer than the 107 bytes"),
+        (1, &["--socket-path", &at("used")], "in use"),
+        (1, &["--socket-path", &at("file")], "not a socket"),
+        (1, &["--socket-path", &at("no/such/folder")], "No such file"),
+        (1, &["--socket-path", &socket, "--control", &long], "longer than the 107 bytes"),
+        (1, &["--socket-path", &socket, "--control", &at("used")], "in use"),
+        (1, &["--socket-path", &socket, "--socket-group", "no-such-group"], "no-such-group"),
+        (1, &["--socket-path", &socket, &at("missing.iso")], "missing.iso"),
+        (5, &["--socket-path", &socket, &at("empty.iso")], "empty"),
+        (1, &["--socket-path", &socket, &at("folder")], "folder"),
+        (1, &["--socket-path", &socket, "--drive", "name=a,image=/nonexistent"], "/nonexistent"),
+        (2, &["--socket-path", &socket, "--drive", "name=a", "--drive", "name=a"], "two drives are named a"),
+        (2, &["--socket-path", &socket, "--drive", "name=a,serial=X", "--drive", "name=b,serial=X"], "drives a and b"),
+        (2, &["--socket-path", &socket, "--drive", "name=a", "--drive", "name=b,serial=SP-a"], "same serial number"),
+        // A default serial number holds 17 characters of the name.
+        (
+            2,
+            &["--socket-path", &socket, "--drive=name=a2345678901234567b", "--drive=name=a2345678901234567c"],
+            "serial=",
+        ),
+        (2, &["--socket-path", &socket, "--drive", "name=a b"], "name"),
+        (2, &["--socket-path", &socket, "--drive", "tray=open"], "name is missing"),
+        (1, &["--fd", "0"], "--fd 0"),
+        (1, &["--fd", "999"], "--fd 999"),
+        (2, &["--fd", "-1"], "-1"),
+        (2, &many, "at most 256"),
     ] {
         let output = run(&folder, arguments);
         let stderr = String::from_utf8(output.stderr).unwrap();
-        assert!(!output.status.success(), "{arguments:?}");
+        assert_eq!(output.status.code(), Some(status), "{arguments:?}: {stderr}");
         assert!(stderr.starts_with("spindled: ") && stderr.contains(reason), "{arguments:?}: {stderr}");
         assert_eq!(stderr.lines().count(), 1, "{arguments:?}: {stderr}");
         assert!(!Path::new(&socket).exists(), "{arguments:?}");

@@ -1,0 +1,66 @@
+//! The drives that `spindled` is asked for, and what is in them.
+
+use crate::support::daemon::Daemon;
+use crate::support::guest::{Command, Guest, Options, REQUESTS, lun};
+
+/// The data of the first answer that is no unit attention.
+fn ask(guest: &mut Guest, at: u16, cdb: &[u8], room: usize) -> Vec<u8> {
+    let command = Command { lun: lun(at), ..Command::new(cdb, room) };
+    loop {
+        let reply = guest.command(REQUESTS, &command);
+        if reply.status == 0 {
+            return reply.data;
+        }
+        assert_eq!(reply.sense[2] & 0xF, 6, "{:x?}", reply.sense);
+    }
+}
+
+#[test]
+fn eight_drives_are_eight_logical_units_each_with_its_disc_and_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let image = |at: u8| {
+        let path = folder.path().join(format!("{at}.iso"));
+        std::fs::write(&path, [at; 4096]).unwrap();
+        format!("--drive=name=cd{at},image={},serial=S-{at},product=Reader {at}", path.display())
+    };
+    let drives: Vec<_> = (0..8).map(image).collect();
+    let daemon = Daemon::start(&drives.iter().map(String::as_str).collect::<Vec<_>>());
+    let mut guest = daemon.guest(Options::default());
+    // REPORT LUNS: a header of eight bytes, then eight for each.
+    assert_eq!(ask(&mut guest, 0, &[0xA0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0], 256).len(), 8 + 8 * 8);
+    for at in 0..8 {
+        assert_eq!(ask(&mut guest, at, &[0x28, 0, 0, 0, 0, 1, 0, 0, 1, 0], 2048), [at as u8; 2048]);
+        assert_eq!(ask(&mut guest, at, &[0x12, 1, 0x80, 0, 255, 0], 255)[4..7], *format!("S-{at}").as_bytes());
+        assert_eq!(ask(&mut guest, at, &[0x12, 0, 0, 0, 36, 0], 36)[16..24], *format!("Reader {at}").as_bytes());
+    }
+}
+
+#[test]
+fn a_drive_may_start_without_a_disc_or_with_its_tray_open() {
+    let daemon = Daemon::start(&["--drive", "name=a", "--drive", "name=b,tray=open"]);
+    let mut guest = daemon.guest(Options::default());
+    for (at, tray) in [(0, 1), (1, 2)] {
+        ask(&mut guest, at, &[0x12, 0, 0, 0, 36, 0], 36);
+        let command = Command { lun: lun(at), ..Command::new(&[0; 6], 0) };
+        guest.command(REQUESTS, &command);
+        // MEDIUM NOT PRESENT, and by tray: CLOSED or OPEN.
+        let sense = guest.command(REQUESTS, &command).sense;
+        assert_eq!((sense[2], sense[12], sense[13]), (2, 0x3A, tray));
+    }
+}
+
+#[test]
+fn a_last_sector_that_is_not_whole_is_filled_with_zeros_and_named_in_the_log() {
+    let image = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(image.path(), [7; 2048 + 100]).unwrap();
+    let path = image.path().to_str().unwrap();
+    let daemon = Daemon::start(&[path, "--once"]);
+    let mut guest = daemon.guest(Options::default());
+    assert_eq!(ask(&mut guest, 0, &[0x25, 0, 0, 0, 0, 0, 0, 0, 0, 0], 8), [0, 0, 0, 1, 0, 0, 8, 0]);
+    let last = ask(&mut guest, 0, &[0x28, 0, 0, 0, 0, 1, 0, 0, 1, 0], 2048);
+    assert_eq!((&last[..100], &last[100..]), (&[7; 100][..], &[0; 1948][..]));
+    drop(guest);
+    let (_, log) = daemon.end();
+    let warnings: Vec<_> = log.iter().filter(|line| line.starts_with("[WARN")).collect();
+    assert!(matches!(&warnings[..], [line] if line.contains(path) && line.contains("2148 bytes")), "{log:#?}");
+}
