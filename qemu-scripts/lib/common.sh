@@ -89,16 +89,39 @@ need() {
     long "installing ${missing[*]}" apt_update_and_install "${missing[@]}"
 }
 
-# need_rust: a Rust toolchain that is new enough, or an explanation.
+# need_rust: a Rust toolchain that is new enough. Where there is none, Debian's newest is installed: `rustc-web`, which
+# follows the web browsers' needs in stable releases, or else rustup.
 need_rust() {
-    local wanted found
+    local wanted
     wanted=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' "$root/Cargo.toml")
     [ -f "$HOME/.cargo/env" ] && . "$HOME/.cargo/env"
-    found=$(rustc --version 2>/dev/null | awk '{print $2}') || found=
-    if [ -z "$found" ] || ! printf '%s\n%s\n' "$wanted" "${found%%-*}" | sort -V -C; then
-        die "Spindle needs Rust $wanted or newer; ${found:-none} is installed, and Debian 12's own (1.63) is too old.
-        Install rustup as rustup.rs says (it needs no root's rights), then run this again."
+    rust_reaches "$wanted" && return
+    command -v rustup >/dev/null && die "Spindle needs Rust $wanted or newer; run: rustup update stable"
+    command -v apt-get >/dev/null || die "Spindle needs Rust $wanted or newer; install rustup as rustup.rs says"
+    [ "$(id -u)" = 0 ] || as_root -v
+    long "asking Debian for Rust $wanted or newer" apt_update
+    if at_least "$wanted" "$(candidate rustc-web)"; then
+        need rust
+    elif [ -n "$(candidate rustup)" ]; then
+        long "installing rustup" apt_install rustup
+        long "installing Rust" rustup toolchain install stable --profile minimal -c clippy -c rustfmt
+        rustup default stable
     fi
+    rust_reaches "$wanted" || die "Spindle needs Rust $wanted or newer and apt has none; install rustup as rustup.rs says"
+}
+
+rust_reaches() {
+    command -v cargo >/dev/null && at_least "$1" "$(rustc --version 2>/dev/null | awk '{print $2}')"
+}
+
+# at_least WANTED FOUND: compares version numbers; an empty one is too old.
+at_least() {
+    [ -n "$2" ] && printf '%s\n%s\n' "$1" "${2%%-*}" | sort -V -C
+}
+
+# candidate PACKAGE: the version that apt would install, if any.
+candidate() {
+    apt-cache policy "$1" | sed -n 's/^  Candidate: \([0-9][^+]*\).*/\1/p'
 }
 
 # guest: builds the test guest (kernel, initramfs, boot disc) unless it is there; prints its folder.
