@@ -107,6 +107,18 @@ fn a_front_end_that_talks_nonsense_is_left_and_the_next_one_served() {
 }
 
 #[test]
+fn a_message_with_any_payload_harms_nobody() {
+    let (_drive, backend) = served();
+    for request in 0..64 {
+        for payload in [&[][..], &[0; 2], &[u32::MAX; 2], &[1, 0, 8, 0, 0, 0, 0, 0, 0, 0], &[u32::MAX; 66]] {
+            let stream = UnixStream::connect(backend.path()).unwrap();
+            send_to_the_end(stream, &message(request, payload));
+        }
+    }
+    attentions(&mut backend.guest(Options::default()));
+}
+
+#[test]
 fn a_ring_outside_the_memory_is_refused_and_the_next_front_end_served() {
     let (_drive, backend) = served();
     for address in [0, 0x10, u64::MAX - 15] {

@@ -1,6 +1,7 @@
 //! The vhost-user back-end from the front-end's side: connections, and the life of a ring.
 
 mod connection;
+mod memory;
 mod rings;
 
 use std::sync::Arc;

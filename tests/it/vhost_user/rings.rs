@@ -44,6 +44,17 @@ fn a_ring_that_is_not_enabled_is_not_served() {
 }
 
 #[test]
+fn all_64_rings_are_served() {
+    let (_drive, backend) = served();
+    let mut guest = backend.guest(Options { request_queues: 62, ..Options::default() });
+    let pending: Vec<_> =
+        (REQUESTS..REQUESTS + 62).map(|queue| guest.begin(queue, &Command::new(&INQUIRY, 36))).collect();
+    for pending in pending {
+        assert_eq!(guest.finish(pending).data.len(), 36);
+    }
+}
+
+#[test]
 fn a_ring_disabled_and_enabled_again_goes_on() {
     let (_drive, backend) = served();
     let mut guest = backend.guest(Options::default());

@@ -8,7 +8,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 
 use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
-use vhost::vhost_user::message::{VhostUserHeaderFlag, VhostUserProtocolFeatures};
+use vhost::vhost_user::message::VhostUserHeaderFlag;
 use vhost::vhost_user::{Frontend, VhostUserFrontend};
 use vhost::{VhostBackend, VhostUserMemoryRegionInfo, VringConfigData};
 use vm_memory::{Bytes, FileOffset, GuestAddress, GuestMemoryBackend, GuestMemoryMmap};
@@ -88,7 +88,7 @@ impl Guest {
         let wanted = VERSION_1 | PROTOCOL_FEATURES | options.features;
         assert_eq!(wanted & !offered, 0, "the back-end does not offer what the guest wants");
         let protocol = frontend.get_protocol_features().unwrap();
-        frontend.set_protocol_features(protocol & !VhostUserProtocolFeatures::LOG_SHMFD).unwrap();
+        frontend.set_protocol_features(protocol).unwrap();
         // Every message is answered from here on, so that a test knows what has happened.
         frontend.set_hdr_flags(VhostUserHeaderFlag::NEED_REPLY);
         frontend.set_features(wanted).unwrap();
@@ -96,15 +96,18 @@ impl Guest {
         assert!(frontend.get_queue_num().unwrap() >= count as u64);
 
         let memory = memory();
-        let regions: Vec<_> =
-            memory.iter().map(|region| VhostUserMemoryRegionInfo::from_guest_region(region).unwrap()).collect();
-        frontend.set_mem_table(&regions).unwrap();
+        frontend.set_mem_table(&regions(&memory)).unwrap();
         let event_idx = options.features & EVENT_IDX != 0;
         let rings = (0..count as u64).map(|at| Ring::new(at * RING_BYTES, options.ring_size, event_idx)).collect();
         Self { frontend, memory, rings, heap: HEAP, features: options.features }
     }
 
-    /// Another driver takes over: these features from now on, with rings that are all stopped.
+    /// Where the guest's memory is, as the back-end is told: the part with the rings, then the other.
+    pub fn regions(&self) -> Vec<VhostUserMemoryRegionInfo> {
+        regions(&self.memory)
+    }
+
+    /// These features from now on. A ring that the feature changes anything for must be stopped.
     pub fn take_features(&mut self, features: u64) {
         self.frontend.set_features(VERSION_1 | PROTOCOL_FEATURES | features).unwrap();
         self.features = features;
@@ -176,6 +179,11 @@ impl Guest {
         self.rings[queue].kick.write(1).unwrap();
     }
 
+    /// Where the used ring is.
+    pub fn used_ring(&self, queue: usize) -> u64 {
+        self.rings[queue].used()
+    }
+
     /// Waits for the next used chain: its head and the bytes written to it.
     pub fn wait(&mut self, queue: usize) -> (u16, u32) {
         self.rings[queue].wait(&self.memory)
@@ -211,6 +219,10 @@ impl Guest {
         self.memory.read_slice(&mut bytes, GuestAddress(at)).unwrap();
         bytes
     }
+}
+
+fn regions(memory: &GuestMemoryMmap<()>) -> Vec<VhostUserMemoryRegionInfo> {
+    memory.iter().map(|region| VhostUserMemoryRegionInfo::from_guest_region(region).unwrap()).collect()
 }
 
 fn memory() -> GuestMemoryMmap<()> {
