@@ -2,15 +2,38 @@
 
 #[path = "../fuzz/bodies/cdb.rs"]
 mod cdb;
+#[path = "../fuzz/bodies/chain.rs"]
+mod chain;
+#[path = "../fuzz/bodies/control.rs"]
+mod control;
+#[path = "../fuzz/bodies/filesystem.rs"]
+mod filesystem;
 
 use std::fs;
 use std::path::Path;
 
-/// Runs `body` on every file of its corpus; returns how many there were.
-fn corpus(name: &str, body: fn(&[u8])) -> usize {
+/// The files of a target's corpus, of which there is at least one.
+fn corpus(name: &str) -> Vec<Vec<u8>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/corpus").join(name);
     let files = fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
-    files.map(|file| body(&fs::read(file.unwrap().path()).unwrap())).count()
+    let inputs: Vec<_> = files.map(|file| fs::read(file.unwrap().path()).unwrap()).collect();
+    assert!(!inputs.is_empty(), "{}", folder.display());
+    inputs
+}
+
+/// Runs `body` on the corpus, and on `rounds` of it with a few bytes changed each.
+fn corpus_and_changes(name: &str, rounds: u64, body: fn(&[u8])) {
+    for original in corpus(name) {
+        body(&original);
+        for round in 0..rounds {
+            let mut input = original.clone();
+            for change in bytes(round, 5 * 4).chunks_exact(5) {
+                let at = u32::from_le_bytes([change[0], change[1], change[2], change[3]]) as usize % input.len();
+                input[at] = change[4];
+            }
+            body(&input);
+        }
+    }
 }
 
 /// xorshift64*: the same bytes every time.
@@ -27,7 +50,7 @@ fn bytes(seed: u64, len: usize) -> Vec<u8> {
 
 #[test]
 fn commands_in_any_order_keep_the_drive_sound() {
-    assert!(corpus("cdb", cdb::run) > 0);
+    corpus("cdb").iter().for_each(|input| cdb::run(input));
     for seed in 0..2000 {
         let mut input = bytes(seed, 24 * 40);
         // Random operation codes are mostly invalid: let two of three be ones that the drive has.
@@ -37,4 +60,19 @@ fn commands_in_any_order_keep_the_drive_sound() {
         }
         cdb::run(&input);
     }
+}
+
+#[test]
+fn reading_any_disc_ends() {
+    corpus_and_changes("filesystem", 100, filesystem::run);
+}
+
+#[test]
+fn a_guest_may_write_anything_into_its_rings() {
+    corpus_and_changes("chain", 500, chain::run);
+}
+
+#[test]
+fn a_control_client_may_send_anything() {
+    corpus_and_changes("control", 50, control::run);
 }
