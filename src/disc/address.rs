@@ -69,6 +69,12 @@ impl Lba {
 }
 
 impl Msf {
+    /// Its three numbers in BCD, as headers and the Q channel have them. A minute from 100 on loses its hundreds.
+    #[must_use]
+    pub fn to_bcd(self) -> [u8; 3] {
+        [self.minute, self.second, self.frame].map(|number| ((number / 10 % 10) << 4) | (number % 10))
+    }
+
     /// The block address; minutes from 90 on with a negative result are not assumed (READ CD MSF decides that).
     #[must_use]
     pub fn to_lba(self) -> Lba {

@@ -4,10 +4,13 @@
 //! the sectors say (see [`crate::fs`]) nor for which commands reach them (see [`crate::drive`]).
 
 mod address;
+pub mod edc;
 mod fulltoc;
 mod medium;
 mod read;
+pub mod sector;
 mod structure;
+pub mod subchannel;
 mod toc;
 mod track;
 
@@ -49,10 +52,15 @@ impl Disc {
             start: Lba(0),
             end,
             pregap: if medium == MediumType::CdRom { 150 } else { 0 },
+            indices: Vec::new(),
             isrc: None,
             extents,
         };
-        Ok(Self { medium, sessions: vec![Session { number: 1, tracks: vec![track], lead_out: end }], mcn: None })
+        Ok(Self {
+            medium,
+            sessions: vec![Session { number: 1, tracks: vec![track], lead_out: end, cd_text: Vec::new() }],
+            mcn: None,
+        })
     }
 
     /// All tracks of all sessions, in order.

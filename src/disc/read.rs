@@ -1,11 +1,15 @@
-//! Reading user data.
+//! Reading sectors: user data straight into guest memory, or whole sectors with what the file does not store.
 
 use std::io;
+use std::ops::Range;
 
 use thiserror::Error;
 
+use super::sector::{self, Form, RAW};
 use super::{BLOCK_SIZE, Disc, Extent, Lba, Track, TrackMode};
 use crate::source::Scatter;
+
+const BLOCK: usize = BLOCK_SIZE as usize;
 
 /// Why a sector could not be given.
 #[derive(Debug, Error)]
@@ -13,8 +17,8 @@ pub enum SectorError {
     /// The address is outside the user area.
     #[error("block {0} is past the end of the disc")]
     OutOfRange(Lba),
-    /// The sector holds no 2,048 bytes of user data: audio, or Mode 2 without a form.
-    #[error("block {0} lies in a track without 2048-byte sectors")]
+    /// The sector holds no 2,048 bytes of user data: audio, Mode 2 without a form, or Form 2.
+    #[error("block {0} has no 2048 bytes of user data")]
     WrongMode(Lba),
     /// The storage failed at this sector; all before it are in place.
     #[error("block {0} cannot be read: {1}")]
@@ -32,19 +36,13 @@ impl Disc {
         let mut lba = lba;
         let mut done = 0;
         while done < out.len() {
-            let (track, extent) = self.locate(lba)?;
-            let left = blocks_in(out.len() - done);
-            let run = match extent {
-                Found::Stored(extent) => left.min(extent.end().since(lba)),
-                Found::Gap { until } => left.min(until.since(lba)),
-            };
-            if !matches!(track.mode, TrackMode::Mode1 | TrackMode::Mode2Xa) {
-                return Err(SectorError::WrongMode(lba));
-            }
-            let window = out.slice(done, run as usize * BLOCK_SIZE as usize);
-            match extent {
-                Found::Stored(extent) => extent.read_user_data(lba, window)?,
-                Found::Gap { .. } => window.fill_zero(),
+            let (track, found) = self.locate(lba)?;
+            let run = blocks_in(out.len() - done).min(found.end().since(lba));
+            let window = out.slice(done, run as usize * BLOCK);
+            match found {
+                Found::Stored(extent) => extent.read_user_data(track.mode, lba, window)?,
+                Found::Gap { .. } if block_form(track.mode).is_some() => window.fill_zero(),
+                Found::Gap { .. } => return Err(SectorError::WrongMode(lba)),
             }
             done += window.len();
             lba = lba.plus(run);
@@ -56,20 +54,50 @@ impl Disc {
     ///
     /// # Errors
     /// As [`read_user_data`](Self::read_user_data).
-    pub fn read_block(&self, lba: Lba, buf: &mut [u8; BLOCK_SIZE as usize]) -> Result<(), SectorError> {
-        let (track, extent) = self.locate(lba)?;
-        if !matches!(track.mode, TrackMode::Mode1 | TrackMode::Mode2Xa) {
-            return Err(SectorError::WrongMode(lba));
-        }
-        match extent {
-            Found::Stored(extent) => {
-                extent.source.read_exact_at(buf, extent.position(lba)).map_err(|error| SectorError::Storage(lba, error))
+    pub fn read_block(&self, lba: Lba, buf: &mut [u8; BLOCK]) -> Result<(), SectorError> {
+        let (track, found) = self.locate(lba)?;
+        let at = match found {
+            Found::Stored(extent) => Some((extent, extent.block_at(track.mode, lba)?)),
+            Found::Gap { .. } => block_form(track.mode).map(|_| None).ok_or(SectorError::WrongMode(lba))?,
+        };
+        match at {
+            Some((extent, at)) => {
+                extent.source.read_exact_at(buf, at).map_err(|error| SectorError::Storage(lba, error))
             }
-            Found::Gap { .. } => {
+            None => {
                 buf.fill(0);
                 Ok(())
             }
         }
+    }
+
+    /// Reads a whole sector of a CD. What the file stores is given as stored, the rest is made.
+    ///
+    /// # Errors
+    /// When the address is outside the tracks, or the storage fails.
+    pub fn read_sector(&self, lba: Lba, raw: &mut [u8; RAW]) -> Result<Form, SectorError> {
+        let (track, found) = self.locate(lba)?;
+        let stored = match found {
+            Found::Stored(extent) => {
+                let stored = extent.stored.start.min(RAW)..extent.stored.end.min(RAW);
+                extent
+                    .source
+                    .read_exact_at(&mut raw[stored.clone()], extent.sector_at(lba))
+                    .map_err(|error| SectorError::Storage(lba, error))?;
+                stored
+            }
+            Found::Gap { .. } => {
+                raw.fill(0);
+                // As if zeros were stored for the user data alone.
+                match track.mode {
+                    TrackMode::Audio => Form::Audio.user_data(),
+                    TrackMode::Mode1 => Form::Mode1.user_data(),
+                    TrackMode::Mode2Formless => Form::Mode2.user_data(),
+                    TrackMode::Mode2Xa => Form::Form1.user_data(),
+                }
+            }
+        };
+        Ok(sector::complete(lba, track.mode, &stored, raw))
     }
 
     fn locate(&self, lba: Lba) -> Result<(&Track, Found<'_>), SectorError> {
@@ -95,29 +123,79 @@ enum Found<'a> {
     },
 }
 
+impl Found<'_> {
+    fn end(&self) -> Lba {
+        match self {
+            Self::Stored(extent) => extent.end(),
+            Self::Gap { until } => *until,
+        }
+    }
+}
+
 fn blocks_in(bytes: usize) -> u32 {
-    u32::try_from(bytes / BLOCK_SIZE as usize).unwrap_or(u32::MAX).max(1)
+    u32::try_from(bytes / BLOCK).unwrap_or(u32::MAX).max(1)
+}
+
+/// The form that has 2,048 bytes of user data in a track of `mode`.
+fn block_form(mode: TrackMode) -> Option<Form> {
+    match mode {
+        TrackMode::Mode1 => Some(Form::Mode1),
+        TrackMode::Mode2Xa => Some(Form::Form1),
+        TrackMode::Audio | TrackMode::Mode2Formless => None,
+    }
 }
 
 impl Extent {
-    /// Where the user data of `lba` lies in the source.
-    fn position(&self, lba: Lba) -> u64 {
-        self.offset + u64::from(lba.since(self.first)) * u64::from(self.stride) + u64::from(self.user_data)
+    /// Where the first stored byte of `lba` lies in the source.
+    fn sector_at(&self, lba: Lba) -> u64 {
+        // An offset that the file claims beyond all bounds is past its end too.
+        self.offset.saturating_add(u64::from(lba.since(self.first)) * u64::from(self.stride))
     }
 
-    fn read_user_data(&self, lba: Lba, out: Scatter<'_>) -> Result<(), SectorError> {
-        if self.stride == BLOCK_SIZE {
-            match self.source.read_scatter_at(out, self.position(lba)) {
+    /// Where the 2,048 bytes of user data of `lba` lie in the source. Looks at the sub-header, where one is stored.
+    fn block_at(&self, mode: TrackMode, lba: Lba) -> Result<u64, SectorError> {
+        let wrong = || SectorError::WrongMode(lba);
+        let user = self.block_in_sector(mode).ok_or_else(wrong)?;
+        if self.has_subheader(mode) {
+            let mut raw = [0; RAW];
+            let upto = Form::Form1.user_data().start;
+            self.source
+                .read_exact_at(&mut raw[self.stored.start..upto], self.sector_at(lba))
+                .map_err(|error| SectorError::Storage(lba, error))?;
+            if sector::form(mode, &self.stored, &raw) != Form::Form1 {
+                return Err(wrong());
+            }
+        }
+        Ok(self.sector_at(lba).saturating_add(user as u64))
+    }
+
+    /// Offset of the 2,048 bytes of user data in what is stored of a sector, if they are.
+    fn block_in_sector(&self, mode: TrackMode) -> Option<usize> {
+        let Range { start, end } = block_form(mode)?.user_data();
+        // Form 2 alone is stored: none of the sectors has a block.
+        let form_2 =
+            mode == TrackMode::Mode2Xa && !self.has_subheader(mode) && self.stored.end >= Form::Form2.user_data().end;
+        (!form_2 && self.stored.end >= end).then(|| start.checked_sub(self.stored.start)).flatten()
+    }
+
+    fn has_subheader(&self, mode: TrackMode) -> bool {
+        mode == TrackMode::Mode2Xa && self.stored.start <= Form::Mode2.user_data().start
+    }
+
+    fn read_user_data(&self, mode: TrackMode, lba: Lba, out: Scatter<'_>) -> Result<(), SectorError> {
+        if self.stride == BLOCK_SIZE && self.block_in_sector(mode) == Some(0) {
+            match self.source.read_scatter_at(out, self.sector_at(lba)) {
                 Ok(()) => return Ok(()),
                 // One sector of many may be at fault: find it block by block.
-                Err(_) if out.len() > BLOCK_SIZE as usize => {}
+                Err(_) if out.len() > BLOCK => {}
                 Err(error) => return Err(SectorError::Storage(lba, error)),
             }
         }
         for index in 0..blocks_in(out.len()) {
-            let at = lba.plus(index);
-            let window = out.slice(index as usize * BLOCK_SIZE as usize, BLOCK_SIZE as usize);
-            self.source.read_scatter_at(window, self.position(at)).map_err(|error| SectorError::Storage(at, error))?;
+            let lba = lba.plus(index);
+            let window = out.slice(index as usize * BLOCK, BLOCK);
+            let at = self.block_at(mode, lba)?;
+            self.source.read_scatter_at(window, at).map_err(|error| SectorError::Storage(lba, error))?;
         }
         Ok(())
     }

@@ -95,7 +95,7 @@ mod tests {
 
     fn disc(blocks: u32) -> Disc {
         let source = Arc::new(MemorySource::new([]));
-        let extent = Extent { first: Lba(0), blocks, source, offset: 0, stride: 2048, user_data: 0 };
+        let extent = Extent::plain(Lba(0), blocks, source);
         Disc::single_data_track(vec![extent]).unwrap()
     }
 

@@ -1,6 +1,10 @@
 //! Sessions, tracks, and where their sectors lie.
 
-use super::{Control, Lba};
+use std::ops::Range;
+
+use super::sector::Form;
+use super::subchannel::StoredSubchannel;
+use super::{BLOCK_SIZE, Control, Lba};
 use crate::source::SharedSource;
 
 /// Tracks between a lead-in and a lead-out.
@@ -12,6 +16,8 @@ pub struct Session {
     pub tracks: Vec<Track>,
     /// The first address of the lead-out.
     pub lead_out: Lba,
+    /// CD-TEXT packs of its lead-in, in order (MMC-6, annex J).
+    pub cd_text: Vec<[u8; 18]>,
 }
 
 /// One track. It owns the addresses from [`first`](Track::first) up to, not including, `end`.
@@ -29,6 +35,8 @@ pub struct Track {
     pub end: Lba,
     /// Blocks of index 0 before `start`. Track 1 of a CD has 150 that lie before LBA 0.
     pub pregap: u32,
+    /// Where index 2 and the following start, in order.
+    pub indices: Vec<Lba>,
     /// International standard recording code.
     pub isrc: Option<[u8; 12]>,
     /// Where the sectors lie, ordered by address and without overlap. Addresses of the track that none covers read as
@@ -62,8 +70,11 @@ pub struct Extent {
     pub offset: u64,
     /// Bytes from one sector to the next in `source`.
     pub stride: u32,
-    /// Offset of the 2,048 bytes of user data in a stored sector.
-    pub user_data: u32,
+    /// Which of the 2,352 bytes of a whole sector are stored, one after another. What is not stored is made when somebody asks
+    /// for it (see [`super::sector`]).
+    pub stored: Range<usize>,
+    /// Its subchannel, if that is stored too.
+    pub subchannel: Option<StoredSubchannel>,
 }
 
 impl Track {
@@ -71,6 +82,13 @@ impl Track {
     #[must_use]
     pub fn first(&self) -> Lba {
         self.start.minus(self.pregap)
+    }
+
+    /// The extent that stores `lba`, if one does.
+    #[must_use]
+    pub fn extent_at(&self, lba: Lba) -> Option<&Extent> {
+        let next = self.extents.partition_point(|extent| extent.end() <= lba);
+        self.extents.get(next).filter(|extent| extent.first <= lba)
     }
 
     /// Blocks from index 1 to the end.
@@ -100,6 +118,12 @@ impl TrackMode {
 }
 
 impl Extent {
+    /// Blocks of 2,048 bytes and nothing else, from the start of `source`.
+    #[must_use]
+    pub fn plain(first: Lba, blocks: u32, source: SharedSource) -> Self {
+        Self { first, blocks, source, offset: 0, stride: BLOCK_SIZE, stored: Form::Mode1.user_data(), subchannel: None }
+    }
+
     /// The address after the last sector.
     #[must_use]
     pub fn end(&self) -> Lba {

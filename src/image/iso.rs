@@ -40,14 +40,7 @@ impl ImageFormat for Iso {
 
         let mut extents = Vec::new();
         if whole > 0 {
-            extents.push(Extent {
-                first: Lba(0),
-                blocks: whole as u32,
-                source: Arc::clone(&source),
-                offset: 0,
-                stride: BLOCK_SIZE,
-                user_data: 0,
-            });
+            extents.push(Extent::plain(Lba(0), whole as u32, Arc::clone(&source)));
         }
         if rest > 0 {
             let mut last = vec![0; BLOCK_SIZE as usize];
@@ -59,14 +52,7 @@ impl ImageFormat for Iso {
                 source.len(),
                 block - rest
             ));
-            extents.push(Extent {
-                first: Lba(blocks - 1),
-                blocks: 1,
-                source: Arc::new(MemorySource::new(last)),
-                offset: 0,
-                stride: BLOCK_SIZE,
-                user_data: 0,
-            });
+            extents.push(Extent::plain(Lba(blocks - 1), 1, Arc::new(MemorySource::new(last))));
         }
         Disc::single_data_track(extents).map_err(|error| ImageError::new(ImageErrorKind::Limit, error.to_string()))
     }

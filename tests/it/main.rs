@@ -6,6 +6,7 @@ mod support;
 mod cli;
 mod conformance;
 mod daemon;
+mod disc;
 mod drive;
 mod fs;
 mod fuzz;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use spindle::disc::sector::Form;
 use spindle::disc::{Control, Disc, Extent, Lba, MediumType, Session, Track, TrackMode};
 use spindle::drive::Medium;
 use spindle::image::{Opened, open_source};
@@ -109,6 +110,7 @@ pub fn cd(seed: u32, sessions: &[&[(TrackMode, u32)]]) -> Disc {
                 start,
                 end,
                 pregap: if number == first_of_session { 150 } else { 0 },
+                indices: Vec::new(),
                 isrc: (mode == TrackMode::Audio).then_some(*b"DEABC2400001"),
                 extents: vec![Extent {
                     first: start,
@@ -116,12 +118,18 @@ pub fn cd(seed: u32, sessions: &[&[(TrackMode, u32)]]) -> Disc {
                     source: source.clone(),
                     offset,
                     stride: 2048,
-                    user_data: 0,
+                    stored: match mode {
+                        TrackMode::Audio => 0..2048,
+                        TrackMode::Mode1 => Form::Mode1.user_data(),
+                        TrackMode::Mode2Formless => 16..2064,
+                        TrackMode::Mode2Xa => Form::Form1.user_data(),
+                    },
+                    subchannel: None,
                 }],
             }
         });
         let tracks = tracks.collect();
-        Session { number: session, tracks, lead_out: at }
+        Session { number: session, tracks, lead_out: at, cd_text: Vec::new() }
     });
     let sessions = sessions.collect();
     Disc { medium: MediumType::CdRom, sessions, mcn: Some(*b"0123456789012") }

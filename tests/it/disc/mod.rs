@@ -1,0 +1,4 @@
+//! The disc model, below any command: sectors and subchannel.
+
+mod sector;
+mod subchannel;
