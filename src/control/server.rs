@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use log::{debug, warn};
 use serde_json::{Map, Value, json};
@@ -27,6 +28,9 @@ const MOST_CLIENTS: usize = 32;
 const MOST_WAITING: usize = 1024;
 /// Descriptors that a client may send before a verb takes them; more are closed.
 const MOST_DESCRIPTORS: usize = 16;
+
+/// How long one line may wait for a client that does not read. Also what such a client can delay the daemon's end.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What verbs and clients share.
 pub struct Shared {
@@ -65,6 +69,11 @@ impl Shared {
                 let _ = outlet.stream.shutdown(Shutdown::Both);
             }
         }
+    }
+
+    /// True once the server is ending.
+    pub fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::SeqCst)
     }
 
     fn clients(&self) -> MutexGuard<'_, HashMap<u64, Outlet>> {
@@ -126,7 +135,7 @@ fn accept(shared: &Arc<Shared>, listener: &UnixListener) {
     let mut threads: Vec<JoinHandle<()>> = Vec::new();
     for number in 0_u64.. {
         let accepted = listener.accept();
-        if shared.stopped.load(Ordering::SeqCst) {
+        if shared.is_stopped() {
             break;
         }
         threads.retain(|thread| !thread.is_finished());
@@ -142,8 +151,9 @@ fn accept(shared: &Arc<Shared>, listener: &UnixListener) {
             }
         }
     }
+    // Only the reading side: the answer to `quit` is still on its way out.
     for outlet in shared.clients().values() {
-        let _ = outlet.stream.shutdown(Shutdown::Both);
+        let _ = outlet.stream.shutdown(Shutdown::Read);
     }
     for thread in threads {
         let _ = thread.join();
@@ -159,6 +169,7 @@ fn start_client(shared: &Arc<Shared>, mut stream: UnixStream, number: u64) -> io
         stream.write_all(line(&refusal).as_bytes())?;
         return Err(io::Error::other(format!("there are {MOST_CLIENTS} already")));
     }
+    stream.set_write_timeout(Some(WRITE_TIMEOUT))?;
     let (lines, waiting) = sync_channel(MOST_WAITING);
     let greeting = json!({ "QMP": { "version": version(), "capabilities": [] } });
     // The queue is new and empty.
@@ -169,8 +180,8 @@ fn start_client(shared: &Arc<Shared>, mut stream: UnixStream, number: u64) -> io
     let reader = {
         let shared = Arc::clone(shared);
         thread::Builder::new().name("control-in".to_owned()).spawn(move || {
-            let mut client = Client { shared: &shared, number, lines, descriptors: VecDeque::new() };
-            if let Err(error) = client.read(&from) {
+            let mut client = Client { shared: &shared, number, lines, descriptors: VecDeque::new(), stream: &from };
+            if let Err(error) = client.read() {
                 debug!("control client {number}: {error}");
             }
             drop(client);
@@ -197,14 +208,15 @@ struct Client<'a> {
     number: u64,
     lines: SyncSender<Arc<str>>,
     descriptors: VecDeque<std::os::fd::OwnedFd>,
+    stream: &'a UnixStream,
 }
 
 impl Client<'_> {
-    fn read(&mut self, from: &UnixStream) -> io::Result<()> {
+    fn read(&mut self) -> io::Result<()> {
         let mut framer = Framer::default();
         let mut buf = vec![0; 4096];
         loop {
-            let (len, descriptors) = receive(from, &mut buf)?;
+            let (len, descriptors) = receive(self.stream, &mut buf)?;
             if len == 0 {
                 return Ok(());
             }
@@ -264,7 +276,12 @@ impl Client<'_> {
                 let verb = find(name).ok_or_else(|| VerbError::not_found(name))?;
                 verb.check(&arguments)?;
                 debug!("control client {}: {name}", self.number);
-                (verb.run)(&mut Call { shared: self.shared, arguments, descriptors: &mut self.descriptors })
+                (verb.run)(&mut Call {
+                    shared: self.shared,
+                    arguments,
+                    descriptors: &mut self.descriptors,
+                    client: self.stream,
+                })
             }
         }
     }

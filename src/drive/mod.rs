@@ -240,17 +240,20 @@ impl Drive {
         self.transition(State::request_eject);
     }
 
-    /// Waits until the tray is open or nobody prevents removal; false when `timeout` passes first.
+    /// Waits until the tray is open or nobody prevents removal; false when `timeout` passes first, or when `give_up` says so,
+    /// which is asked now and then.
     #[must_use]
-    pub fn wait_unlocked(&self, timeout: Duration) -> bool {
+    pub fn wait_unlocked(&self, timeout: Duration, give_up: impl Fn() -> bool) -> bool {
+        const NOW_AND_THEN: Duration = Duration::from_millis(100);
         let deadline = Instant::now() + timeout;
         let mut state = self.state();
         while state.tray() == Tray::Closed && state.is_locked() {
             let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
+            if left.is_zero() || give_up() {
                 return false;
             }
-            state = self.moved.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+            let step = left.min(NOW_AND_THEN);
+            state = self.moved.wait_timeout(state, step).unwrap_or_else(PoisonError::into_inner).0;
         }
         true
     }

@@ -55,7 +55,7 @@ fn insert(call: &mut Call<'_>) -> Result<Value, VerbError> {
     let timeout = timeout(call)?;
     let medium = image::open(&call.shared.sets, call.required_str("file"), call.str("locator"), None)?;
     let locator = medium.locator.clone();
-    with_patience(drive, call.flag("force"), timeout, |force| drive.change_medium(medium.clone(), force))?;
+    with_patience(call, drive, call.flag("force"), timeout, |force| drive.change_medium(medium.clone(), force))?;
     Ok(json!({ "drive": drive.identity().name, "locator": locator }))
 }
 
@@ -69,7 +69,7 @@ fn eject(call: &mut Call<'_>) -> Result<Value, VerbError> {
         let description = format!("There is no medium in drive {} (tray {tray})", drive.identity().name);
         return Err(VerbError::generic(description).because(NO_MEDIUM));
     };
-    with_patience(drive, call.flag("force"), timeout, |force| drive.open_tray(force))?;
+    with_patience(call, drive, call.flag("force"), timeout, |force| drive.open_tray(force))?;
     drive.remove_medium();
     Ok(json!({ "drive": drive.identity().name, "locator": medium.locator }))
 }
@@ -77,7 +77,7 @@ fn eject(call: &mut Call<'_>) -> Result<Value, VerbError> {
 /// Opens the tray; what is in it stays in it.
 fn open_tray(call: &mut Call<'_>) -> Result<Value, VerbError> {
     let drive = call.drive()?;
-    with_patience(drive, call.flag("force"), timeout(call)?, |force| drive.open_tray(force))?;
+    with_patience(call, drive, call.flag("force"), timeout(call)?, |force| drive.open_tray(force))?;
     Ok(json!({ "drive": drive.identity().name }))
 }
 
@@ -87,8 +87,10 @@ fn close_tray(call: &mut Call<'_>) -> Result<Value, VerbError> {
     Ok(json!({ "drive": drive.identity().name }))
 }
 
-/// Tries `change`; if a guest holds the lock, asks it to let go, waits, and tries again, by force if that is wanted.
+/// Tries `change`; if a guest holds the lock, asks it to let go, waits, and tries again, by force if that is wanted. Nothing
+/// is changed for a client that has left meanwhile: who interrupts a command does not want its effect an hour later.
 fn with_patience(
+    call: &Call<'_>,
     drive: &Drive,
     force: bool,
     timeout: Duration,
@@ -99,7 +101,10 @@ fn with_patience(
     }
     drive.request_eject();
     // Whether it let go in time or not, the next try tells.
-    let _ = drive.wait_unlocked(timeout);
+    let _ = drive.wait_unlocked(timeout, || call.is_abandoned());
+    if call.is_abandoned() {
+        return Err(VerbError::generic("nobody waits for the answer any more"));
+    }
     change(force).map_err(|refused| {
         let name = &drive.identity().name;
         let waited = timeout.as_secs_f64();

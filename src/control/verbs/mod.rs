@@ -11,8 +11,10 @@ pub(super) use self::query::version;
 
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde_json::{Map, Value};
 
 use super::error::VerbError;
@@ -70,6 +72,8 @@ pub struct Call<'a> {
     pub(super) arguments: Map<String, Value>,
     /// Descriptors that the client sent and no verb has taken yet, oldest first.
     pub(super) descriptors: &'a mut VecDeque<OwnedFd>,
+    /// Where the answer goes.
+    pub(super) client: &'a UnixStream,
 }
 
 /// Every verb, in the order of `query-commands`.
@@ -122,6 +126,13 @@ impl Verb {
 }
 
 impl Call<'_> {
+    /// True when nobody can get the answer: the client has closed its end, or the daemon is ending.
+    fn is_abandoned(&self) -> bool {
+        let mut client = [PollFd::new(self.client, PollFlags::empty())];
+        let polled = poll(&mut client, Some(&Timespec::default()));
+        self.shared.is_stopped() || polled.is_ok_and(|_| client[0].revents().contains(PollFlags::HUP))
+    }
+
     fn str(&self, name: &str) -> Option<&str> {
         self.arguments.get(name).and_then(Value::as_str)
     }
