@@ -5,6 +5,7 @@ mod support;
 
 mod cli;
 mod conformance;
+mod control;
 mod daemon;
 mod disc;
 mod drive;

@@ -66,10 +66,15 @@ impl Initiator {
     /// A fresh drive named `cd0` with a closed tray, and its initiator. The power-on unit attention is still pending.
     pub fn fresh() -> (Arc<Drive>, Self) {
         let drive = Arc::new(Drive::new(Identity::named("cd0"), Tray::Closed));
-        let drives = vec![Arc::clone(&drive)];
+        (Arc::clone(&drive), Self::of(drive))
+    }
+
+    /// The guest of a drive that is there already.
+    pub fn of(drive: Arc<Drive>) -> Self {
+        let drives = vec![drive];
         let backend = Backend::serve(&drives);
         let guest = Mutex::new(backend.guest(Options::default()));
-        (drive, Self { drives, transport: Transport::Rings(guest, backend), nexus: Nexus(0), lun: Lun(0) })
+        Self { drives, transport: Transport::Rings(guest, backend), nexus: Nexus(0), lun: Lun(0) }
     }
 
     /// As [`fresh`](Self::fresh), with `medium` in the drive and every unit attention and media event consumed.

@@ -1,4 +1,4 @@
-//! QEMU's tray commands, with QEMU's meaning: opening a locked tray without force asks the guest and fails at once.
+//! QEMU's tray commands, with QEMU's meaning: opening a locked tray without force asks the guest and does not wait for it.
 
 use serde_json::{Value, json};
 
@@ -45,18 +45,18 @@ pub(super) static VERBS: &[Verb] = &[
 
 fn eject(call: &mut Call<'_>) -> Result<Value, VerbError> {
     let drive = call.device()?;
-    open(drive, call.flag("force"))?;
+    drive.open_tray(call.flag("force")).map_err(|_| ask_guest(drive))?;
     drive.remove_medium();
     Ok(json!({}))
 }
 
+/// A tray that stays closed until the guest answers is no error here, unlike for `eject`: DEVICE_TRAY_MOVED tells when it opens.
 fn open_tray(call: &mut Call<'_>) -> Result<Value, VerbError> {
-    open(call.device()?, call.flag("force"))?;
+    let drive = call.device()?;
+    if drive.open_tray(call.flag("force")).is_err() {
+        drive.request_eject();
+    }
     Ok(json!({}))
-}
-
-fn open(drive: &Drive, force: bool) -> Result<(), VerbError> {
-    drive.open_tray(force).map_err(|_| ask_guest(drive))
 }
 
 /// Asks the guest to let go, and says in QEMU's words that it has not yet.

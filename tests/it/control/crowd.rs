@@ -1,0 +1,137 @@
+//! Clients that behave badly harm nobody else.
+
+use std::thread;
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::support::control::{Client, Control};
+
+#[test]
+fn nonsense_costs_errors_and_nobody_else_anything() {
+    let control = Control::start(&["cd0"]);
+    let (mut good, mut bad) = (control.client(), control.client());
+    for nonsense in [
+        &b"GET / HTTP/1.1\r\n\r\n"[..],
+        b"\0\x01\xFE\xFF{{{{",
+        b"{\"\\ud800\":1}",
+        b"\"text\"\n",
+        b"}\n",
+        b"\xEF\xBB\xBF{}\n",
+    ] {
+        bad.send(nonsense);
+        good.ok("query-version", json!({}));
+    }
+    // A control character ends what is open; after that the client is sane again.
+    bad.send(b"\x01\n");
+    bad.send(br#"{"execute":"query-version","id":"sane"}"#);
+    while bad.answer().get("id") != Some(&json!("sane")) {}
+}
+
+#[test]
+fn ten_megabytes_and_deep_nesting_are_refused_in_bounded_memory() {
+    let control = Control::start(&["cd0"]);
+    let mut client = control.client();
+    for piece in [&b"{\"execute\":\""[..], b"[[[[[[[[", b"{\"a\":"] {
+        // All of it in one line; the error comes early and the rest of the line is thrown away.
+        let chunk: Vec<u8> = piece.iter().copied().cycle().take(1 << 20).collect();
+        let mut writer = client.half();
+        let writing = thread::spawn(move || {
+            for _ in 0..10 {
+                writer.send(&chunk);
+            }
+            writer.send(b"\n");
+        });
+        let answer = client.answer();
+        assert_eq!(answer["error"]["class"], "GenericError", "{answer}");
+        writing.join().unwrap();
+        client.ok("query-version", json!({}));
+    }
+}
+
+#[test]
+fn half_a_line_holds_up_only_its_own_client() {
+    let control = Control::start(&["cd0"]);
+    let mut half = control.client();
+    half.send(br#"{"execute":"media-insert","arguments":{"file":""#);
+    control.client().ok("query-block", json!({}));
+    drop(half);
+    control.client().ok("query-block", json!({}));
+}
+
+#[test]
+fn a_client_that_reads_nothing_loses_its_connection_and_the_others_do_not_wait() {
+    let control = Control::start(&["cd0"]);
+    let mut deaf = control.client();
+    let mut good = control.client();
+    // Far more events than the socket and the queue hold.
+    for _ in 0..20_000 {
+        control.drive().open_tray(false).unwrap();
+        control.drive().close_tray();
+        // This one listens.
+        for open in [true, false] {
+            assert_eq!(good.event().1["tray-open"], open);
+        }
+    }
+    // It was sent what there was room for, and then nothing more.
+    let mut received = 0;
+    while deaf.line().is_some() {
+        received += 1;
+    }
+    assert!(received < 40_000, "{received}");
+    good.ok("query-version", json!({}));
+}
+
+#[test]
+fn a_client_that_asks_and_never_reads_is_held_up_alone() {
+    let mut control = Control::start(&["cd0"]);
+    let deaf = control.client();
+    let mut asking = deaf.half();
+    let asker = thread::spawn(move || while asking.try_send(br#"{"execute":"query-qmp-schema"}"#).is_ok() {});
+    control.client().ok("query-block", json!({}));
+    asker.join().unwrap();
+    control.client().ok("query-block", json!({}));
+    control.stop();
+    drop(deaf);
+}
+
+#[test]
+fn only_so_many_clients_are_served_and_a_place_becomes_free_again() {
+    let control = Control::start(&["cd0"]);
+    let mut clients: Vec<_> = (0..32).map(|_| control.client()).collect();
+    let mut refused = Client::connect(&control.path());
+    let answer = refused.line().unwrap();
+    assert!(answer["error"]["desc"].as_str().unwrap().contains("32 clients"), "{answer}");
+    assert_eq!(refused.line(), None);
+    clients.pop();
+    // Its place is free when its thread has seen that it left.
+    loop {
+        let mut next = Client::connect(&control.path());
+        if next.line().unwrap().get("QMP").is_some() {
+            break;
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+    clients.iter_mut().for_each(|client| drop(client.ok("query-version", json!({}))));
+}
+
+#[test]
+fn clients_that_change_the_same_drive_at_once_leave_it_sound() {
+    let control = Control::start(&["cd0"]);
+    let images = [1, 2, 3, 4].map(|byte| control.image(&byte.to_string(), byte, 10));
+    thread::scope(|scope| {
+        for image in &images {
+            let mut client = control.client();
+            scope.spawn(move || {
+                for _ in 0..50 {
+                    client.ok("media-insert", json!({ "file": image }));
+                    // Another client may have taken it out already.
+                    client.ask("media-eject", json!({}));
+                }
+            });
+        }
+    });
+    let mut client = control.client();
+    client.ok("media-insert", json!({ "file": images[0] }));
+    assert_eq!(client.ok("drive-query", json!({}))[0]["medium"]["locator"], json!(images[0]));
+}
