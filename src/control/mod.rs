@@ -16,6 +16,7 @@ mod server;
 mod verbs;
 
 pub use self::client::{Client, ClientError};
+pub use self::events::EVENTS;
 pub use self::path::runtime_dir;
 pub use self::server::Server;
 pub use self::verbs::{Argument, Kind, VERBS, Verb};

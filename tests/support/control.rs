@@ -151,7 +151,9 @@ impl Client {
 
     /// Sends a command; returns the whole answer.
     pub fn ask(&mut self, verb: &str, arguments: Value) -> Value {
-        self.send(json!({ "execute": verb, "arguments": arguments }).to_string().as_bytes());
+        let mut request = json!({ "execute": verb });
+        request["arguments"] = arguments;
+        self.send(request.to_string().as_bytes());
         self.answer()
     }
 

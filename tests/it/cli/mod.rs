@@ -3,6 +3,7 @@
 mod extract;
 mod info;
 mod ls;
+mod remote;
 
 use std::path::Path;
 use std::process::{Command, Output};

@@ -138,3 +138,29 @@ fn quit_is_answered_and_asks_the_daemon_to_end() {
     control.stop();
     assert_eq!(client.line(), None);
 }
+
+#[test]
+fn the_reference_has_every_verb_argument_and_event() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reference/control.md");
+    let text = std::fs::read_to_string(path).unwrap();
+    let rows: Vec<Vec<&str>> = text
+        .lines()
+        .filter(|line| line.starts_with("| `"))
+        .map(|line| line.trim_matches('|').split('|').map(str::trim).collect())
+        .collect();
+    let row = |name: &str| rows.iter().find(|row| row[0] == format!("`{name}`")).unwrap_or_else(|| panic!("{name}"));
+    let verbs: Vec<_> = spindle::control::VERBS.iter().flat_map(|verbs| verbs.iter()).collect();
+    for verb in &verbs {
+        let told: Vec<_> = row(verb.name)[1].split('`').skip(1).step_by(2).collect();
+        let mut known: Vec<_> = verb.arguments.iter().map(|argument| argument.name).collect();
+        let mut named =
+            told.iter().copied().filter(|name| !matches!(*name, "SCM_RIGHTS" | "media-open")).collect::<Vec<_>>();
+        known.sort_unstable();
+        named.sort_unstable();
+        assert_eq!(named, known, "{}", verb.name);
+    }
+    for event in spindle::control::EVENTS {
+        assert_eq!(row(event).len(), 3);
+    }
+    assert_eq!(rows.len(), verbs.len() + spindle::control::EVENTS.len(), "no row for what is not there");
+}

@@ -6,5 +6,6 @@ mod boot;
 mod clients;
 mod filesystems;
 mod machines;
+mod qmp_client;
 mod swap;
 mod tray;
