@@ -1,0 +1,106 @@
+//! A READ costs no allocation, from its kick to its call: the whole stack under an allocator that counts.
+//!
+//! A binary of its own, because the allocator is the process'.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use spindle::drive::{Drive, Identity, Medium, Tray};
+use spindle::image::open_path;
+
+use self::support::backend::Backend;
+use self::support::guest::{Command, Guest, Options, Piece, REQUESTS};
+
+#[expect(dead_code, unused_imports, reason = "the other test binary uses the rest")]
+#[path = "support/mod.rs"]
+mod support;
+
+/// Allocations of all threads but those of the guest.
+static COUNT: AtomicUsize = AtomicUsize::new(0);
+
+thread_local! {
+    /// Whether this thread is the guest's.
+    static GUEST: Cell<bool> = const { Cell::new(false) };
+}
+
+struct Counting;
+
+fn count() {
+    if !GUEST.get() {
+        COUNT.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[expect(unsafe_code, reason = "what an allocator is")]
+// SAFETY: everything is the system allocator's; counting touches no memory but two numbers that need no allocation.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count();
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count();
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.realloc(at, layout, size) }
+    }
+
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.dealloc(at, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+const BLOCKS: u32 = 1000;
+
+/// READ (10) of `blocks` blocks, into pieces of one page as Linux makes them; all in one chain.
+fn read(guest: &mut Guest, lba: u32, blocks: u8) {
+    guest.free_all();
+    let [a, b, c, d] = lba.to_be_bytes();
+    let cdb = [0x28, 0, a, b, c, d, 0, 0, blocks, 0];
+    let room = usize::from(blocks) * 2048;
+    let (mut pieces, response) = guest.lay_out(&Command::new(&cdb, room));
+    let data = pieces.pop().unwrap();
+    pieces.extend((0..data.len).step_by(4096).map(|at| Piece {
+        at: data.at + at as u64,
+        len: 4096.min(data.len - at),
+        write: true,
+    }));
+    guest.submit(REQUESTS, &pieces);
+    let (_, written) = guest.wait(REQUESTS);
+    assert_eq!(written as usize, 108 + room);
+    // Status GOOD.
+    assert_eq!(guest.read(response + 10, 1), [0]);
+    assert_eq!(guest.read(data.at, 4), lba.to_be_bytes());
+}
+
+#[test]
+fn a_steady_stream_of_reads_allocates_nothing() {
+    GUEST.set(true);
+    let image = tempfile::NamedTempFile::new().unwrap();
+    let bytes = (0..BLOCKS).flat_map(|lba| lba.to_be_bytes().repeat(512)).collect::<Vec<_>>();
+    std::fs::write(image.path(), bytes).unwrap();
+    let opened = open_path(image.path()).unwrap();
+    let drive = Arc::new(Drive::new(Identity::named("cd0"), Tray::Closed));
+    let medium = Medium { disc: opened.disc, locator: "test".to_owned(), format: opened.format.id };
+    drive.change_medium(Arc::new(medium), false).unwrap();
+    let backend = Backend::serve(&[drive]);
+    let mut guest = backend.guest(Options::default());
+    while guest.command(REQUESTS, &Command::new(&[0; 6], 0)).status != 0 {}
+    // The counter counts: the server was made on other threads, too.
+    assert!(COUNT.load(Ordering::Relaxed) > 0);
+
+    // What is made once is made now.
+    read(&mut guest, 0, 240);
+    let before = COUNT.load(Ordering::Relaxed);
+    for at in 0..500 {
+        read(&mut guest, at, [1, 32, 240][at as usize % 3]);
+    }
+    assert_eq!(COUNT.load(Ordering::Relaxed) - before, 0);
+}
