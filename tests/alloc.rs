@@ -96,11 +96,15 @@ fn a_steady_stream_of_reads_allocates_nothing() {
     // The counter counts: the server was made on other threads, too.
     assert!(COUNT.load(Ordering::Relaxed) > 0);
 
-    // What is made once is made now.
-    read(&mut guest, 0, 240);
-    let before = COUNT.load(Ordering::Relaxed);
-    for at in 0..500 {
-        read(&mut guest, at, [1, 32, 240][at as usize % 3]);
-    }
-    assert_eq!(COUNT.load(Ordering::Relaxed) - before, 0);
+    // Other threads start late, and the test harness has its own: they may count in some round. A READ that allocates
+    // counts in each.
+    let mut round = || {
+        let before = COUNT.load(Ordering::Relaxed);
+        for at in 0..300 {
+            read(&mut guest, at, [1, 32, 240][at as usize % 3]);
+        }
+        COUNT.load(Ordering::Relaxed) - before
+    };
+    let counts: Vec<_> = (0..10).map(|_| round()).collect();
+    assert!(counts.contains(&0), "{counts:?}");
 }
