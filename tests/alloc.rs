@@ -2,13 +2,11 @@
 //!
 //! A binary of its own, because the allocator is the process', and without the test harness, whose main thread allocates too.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use spindle::drive::{Drive, Identity, Medium, Tray};
 use spindle::image::open_path;
+use spindle::sys::counting::{Counting, allocations, leave_out_this_thread};
 
 use self::support::backend::Backend;
 use self::support::guest::{Command, Guest, Options, Piece, REQUESTS};
@@ -16,43 +14,6 @@ use self::support::guest::{Command, Guest, Options, Piece, REQUESTS};
 #[expect(dead_code, unused_imports, reason = "the other test binary uses the rest")]
 #[path = "support/mod.rs"]
 mod support;
-
-/// Allocations of all threads but those of the guest.
-static COUNT: AtomicUsize = AtomicUsize::new(0);
-
-thread_local! {
-    /// Whether this thread is the guest's.
-    static GUEST: Cell<bool> = const { Cell::new(false) };
-}
-
-struct Counting;
-
-fn count() {
-    if !GUEST.get() {
-        COUNT.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-#[expect(unsafe_code, reason = "what an allocator is")]
-// SAFETY: everything is the system allocator's; counting touches no memory but two numbers that need no allocation.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count();
-        // SAFETY: the caller's promise is passed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count();
-        // SAFETY: the caller's promise is passed on.
-        unsafe { System.realloc(at, layout, size) }
-    }
-
-    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promise is passed on.
-        unsafe { System.dealloc(at, layout) }
-    }
-}
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -81,7 +42,7 @@ fn read(guest: &mut Guest, lba: u32, blocks: u8) {
 }
 
 fn main() {
-    GUEST.set(true);
+    leave_out_this_thread();
     let image = tempfile::NamedTempFile::new().unwrap();
     let bytes = (0..BLOCKS).flat_map(|lba| lba.to_be_bytes().repeat(512)).collect::<Vec<_>>();
     std::fs::write(image.path(), bytes).unwrap();
@@ -93,15 +54,15 @@ fn main() {
     let mut guest = backend.guest(Options::default());
     while guest.command(REQUESTS, &Command::new(&[0; 6], 0)).status != 0 {}
     // The counter counts: the server was made on other threads, too.
-    assert!(COUNT.load(Ordering::Relaxed) > 0);
+    assert!(allocations() > 0);
 
     // Other threads start late: they may count in some round. A READ that allocates counts in each.
     let mut round = || {
-        let before = COUNT.load(Ordering::Relaxed);
+        let before = allocations();
         for at in 0..300 {
             read(&mut guest, at, [1, 32, 240][at as usize % 3]);
         }
-        COUNT.load(Ordering::Relaxed) - before
+        allocations() - before
     };
     let counts: Vec<_> = (0..10).map(|_| round()).collect();
     assert!(counts.contains(&0), "{counts:?}");

@@ -77,7 +77,7 @@ impl Folder {
     /// Makes a folder and its parents, unless they are there.
     ///
     /// # Errors
-    /// When a name is unsafe, or something else than a folder is in the way.
+    /// When a name could lead outside, or something else than a folder is in the way.
     pub fn directory(&mut self, names: &[Vec<u8>]) -> Result<(), FolderError> {
         self.enter(names).map(|_| ())
     }
@@ -85,7 +85,7 @@ impl Folder {
     /// Makes a symbolic link with any target: nothing here follows it.
     ///
     /// # Errors
-    /// When the name is unsafe or taken.
+    /// When the name could lead outside or is taken.
     pub fn symlink(&mut self, names: &[Vec<u8>], target: &[u8]) -> Result<(), FolderError> {
         let force = self.force;
         let (name, folder) = self.parent(names)?;
@@ -102,7 +102,7 @@ impl Folder {
     /// with `force` what was there before does.
     ///
     /// # Errors
-    /// When the name is unsafe or taken, or `fill` fails.
+    /// When the name could lead outside or is taken, or `fill` fails.
     pub fn file(
         &mut self,
         names: &[Vec<u8>],

@@ -1,0 +1,52 @@
+//! An allocator that counts, for `tests/alloc.rs`; no program uses it. It is here because an allocator is unsafe code.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+static COUNT: AtomicUsize = AtomicUsize::new(0);
+
+thread_local! {
+    static LEFT_OUT: Cell<bool> = const { Cell::new(false) };
+}
+
+/// The system's allocator, counting what it gives.
+#[derive(Debug)]
+pub struct Counting;
+
+/// Allocations so far, of all threads that are not left out.
+#[must_use]
+pub fn allocations() -> usize {
+    COUNT.load(Ordering::Relaxed)
+}
+
+/// Counts nothing that the calling thread allocates from now on.
+pub fn leave_out_this_thread() {
+    LEFT_OUT.set(true);
+}
+
+fn count() {
+    if !LEFT_OUT.get() {
+        COUNT.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+// SAFETY: everything is the system allocator's; counting touches no memory but two numbers that need no allocation.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count();
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count();
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.realloc(at, layout, size) }
+    }
+
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.dealloc(at, layout) }
+    }
+}
