@@ -23,7 +23,7 @@ pub use self::error::{CliError, Exit};
 
 /// Control Spindle drives and look at disc images.
 #[derive(Debug, Parser)]
-#[command(name = "spindle", version, about, max_term_width = 100)]
+#[command(name = "spindle", version, max_term_width = 100)]
 struct Cli {
     #[command(subcommand)]
     verb: Verb,
