@@ -9,7 +9,7 @@ start_daemon() {
     local folder=$1 waited=0
     shift
     "$spindled" --socket-path "$folder/drive" --control "$folder/control" "$@" \
-        >"$folder/spindled.log" 2>&1 </dev/null &
+        >>"$folder/spindled.log" 2>&1 </dev/null &
     daemon=$!
     until [ -S "$folder/drive" ]; do
         kill -0 "$daemon" 2>/dev/null || die "spindled does not start: $(cat "$folder/spindled.log")"
