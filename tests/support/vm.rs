@@ -92,6 +92,11 @@ impl Daemon {
         self.folder.path()
     }
 
+    /// Waits until `text` stands in the log.
+    pub fn logs(&mut self, text: &str) {
+        self.wait(COMMAND, text, |daemon| daemon.log().contains(text));
+    }
+
     pub fn log(&self) -> String {
         let log = fs::read(self.folder.path().join("spindled.log")).unwrap();
         format!("spindled's log:\n{}", String::from_utf8_lossy(&log))
