@@ -211,7 +211,7 @@ fn the_medium_that_the_guest_sees_follows_the_size_of_the_image() {
         let path = folder.path().join("large");
         let _ = fs::remove_file(&path);
         sparse_file(&path, image.as_ref(), bytes);
-        daemon.spindle_ok(&["insert", path.to_str().unwrap()]);
+        daemon.spindle_ok(&["insert", "--timeout", "60", path.to_str().unwrap()]);
         vm.until("blockdev --getsize64 /dev/sr0", &format!("{bytes}\n"));
         let config = vm.ok("sg_get_config --current /dev/sr0");
         assert!(config.contains(&format!("Current profile: {profile}")), "{gigabytes} GB: {config}");

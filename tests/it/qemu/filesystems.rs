@@ -34,7 +34,7 @@ fn linux_mounts_iso_9660_and_udf_discs_and_every_checksum_matches() {
         (&bridge, "BRIDGE", "iso9660", ""),
         (&bridge, "BRIDGE", "udf", ",iocharset=utf8"),
     ] {
-        daemon.spindle_ok(&["insert", image]);
+        daemon.spindle_ok(&["insert", "--timeout", "60", image]);
         vm.until("blkid -p -o value -s LABEL /dev/sr0", label);
         vm.ok(&format!("mount -t {kind} -o ro{options} /dev/sr0 /mnt"));
         assert_eq!(vm.ok(&format!("cd /mnt && {CHECKSUMS}")), expected, "{kind} on {label}");
@@ -46,7 +46,7 @@ fn linux_mounts_iso_9660_and_udf_discs_and_every_checksum_matches() {
     }
 
     // The file system that Linux itself wrote, now on a disc.
-    daemon.spindle_ok(&["insert", &udf]);
+    daemon.spindle_ok(&["insert", "--timeout", "60", &udf]);
     vm.until("blkid -p -o value -s LABEL /dev/sr0", "PURE");
     vm.ok("mount -t udf -o ro,iocharset=utf8 /dev/sr0 /mnt");
     assert_eq!(vm.ok(&format!("cd /mnt && {CHECKSUMS}")), expected);

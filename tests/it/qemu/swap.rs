@@ -31,7 +31,7 @@ fn two_hundred_swaps_under_read_load_show_no_stale_byte_and_no_other_error() {
          done"
     ));
     for seed in 1..=SWAPS {
-        daemon.spindle_ok(&["insert", &disc(seed)]);
+        daemon.spindle_ok(&["insert", "--timeout", "60", &disc(seed)]);
         fs::remove_file(folder.path().join((seed - 1).to_string())).unwrap();
         // From here on nobody reads the disc before.
         assert_eq!(vm.ok("spindle-read-load seed /dev/sg0"), format!("{seed}\n"));

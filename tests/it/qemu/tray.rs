@@ -40,7 +40,7 @@ fn guest_and_host_move_the_tray_and_each_sees_the_other() {
     daemon.spindle_ok(&["eject", "--timeout", "60"]);
     assert!(tray_is_open(&daemon));
     guest_sees(&mut vm, false);
-    daemon.spindle_ok(&["insert", RESCUE]);
+    daemon.spindle_ok(&["insert", "--timeout", "60", RESCUE]);
     guest_sees(&mut vm, true);
     daemon.spindle_ok(&["tray", "open", "--timeout", "60"]);
     guest_sees(&mut vm, false);
@@ -72,7 +72,7 @@ fn a_mounted_disc_is_locked_until_the_guest_lets_it_go_or_the_host_insists() {
     vm.ok("umount /mnt");
 
     // A guest that does not answer keeps its disc, unless the host insists.
-    daemon.spindle_ok(&["insert", RESCUE]);
+    daemon.spindle_ok(&["insert", "--timeout", "60", RESCUE]);
     guest_sees(&mut vm, true);
     vm.ok(mount);
     vm.ok("kill -STOP $(pidof systemd-udevd)");
