@@ -12,14 +12,16 @@
 //! virtio                                    virtio-scsi structures, descriptor chains <-> data buffers
 //! drive                                     the MMC logical unit: tray, medium, lock, events, commands
 //! scsi                                      tasks, sense data, LUN routing, task management
-//! image                                     ISO, ...: bytes -> Disc
+//! image                                     ISO, CUE, ...: bytes -> Disc
+//! container                                 CSO, gzip, ...: bytes -> bytes
 //! fs                                        ISO 9660, Joliet, Rock Ridge, UDF, El Torito: read only, bounded
 //! disc                                      sessions, tracks, extents, sectors
-//! source                                    positional bytes: file, memory, slice
+//! source                                    positional bytes: file, memory, slice, decoded blocks
 //! sys                                       the only unsafe code; guest memory types
 //! ```
 
 pub mod cli;
+pub mod container;
 pub mod control;
 pub mod disc;
 pub mod drive;

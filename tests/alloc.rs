@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use spindle::drive::{Drive, Identity, Medium, Tray};
-use spindle::image::open_path;
+use spindle::image::{OpenOptions, open_path};
 use spindle::sys::counting::{Counting, allocations, leave_out_this_thread};
 
 use self::support::backend::Backend;
@@ -46,7 +46,7 @@ fn main() {
     let image = tempfile::NamedTempFile::new().unwrap();
     let bytes = (0..BLOCKS).flat_map(|lba| lba.to_be_bytes().repeat(512)).collect::<Vec<_>>();
     std::fs::write(image.path(), bytes).unwrap();
-    let opened = open_path(image.path()).unwrap();
+    let opened = open_path(image.path(), &OpenOptions::default()).unwrap();
     let drive = Arc::new(Drive::new(Identity::named("cd0"), Tray::Closed));
     let medium = Medium { disc: opened.disc, locator: "test".to_owned(), format: opened.format.id };
     drive.change_medium(Arc::new(medium), false).unwrap();

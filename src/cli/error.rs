@@ -39,8 +39,15 @@ impl CliError {
 impl From<ImageError> for CliError {
     fn from(error: ImageError) -> Self {
         let exit = match error.kind() {
-            ImageErrorKind::Io => Exit::Failure,
-            ImageErrorKind::NotRecognised | ImageErrorKind::Invalid | ImageErrorKind::Limit => Exit::NotRecognised,
+            ImageErrorKind::NotRecognised
+            | ImageErrorKind::Invalid
+            | ImageErrorKind::Limit
+            | ImageErrorKind::Unsupported => Exit::NotRecognised,
+            ImageErrorKind::Io
+            | ImageErrorKind::Missing
+            | ImageErrorKind::Outside
+            | ImageErrorKind::NeedsPassword
+            | ImageErrorKind::WrongPassword => Exit::Failure,
         };
         Self::new(exit, error.to_string())
     }

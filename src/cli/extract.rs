@@ -11,7 +11,7 @@ use super::output::printable_path;
 use super::{CliError, Exit};
 use crate::disc::Disc;
 use crate::fs::{self, FileSystem, Flow, Kind, Node, Step};
-use crate::image::open_path;
+use crate::image::{OpenOptions, open_path};
 
 /// Copy files from a disc image into a folder
 #[derive(Debug, clap::Args)]
@@ -35,7 +35,7 @@ pub struct Args {
 /// # Errors
 /// When something could not be extracted: each is told on standard error, and the rest is there.
 pub fn run(args: &Args) -> Result<(), CliError> {
-    let opened = open_path(&args.image)?;
+    let opened = open_path(&args.image, &OpenOptions::default())?;
     let fs = fs::open(&opened.disc, args.choice.namespace())?;
     std::fs::create_dir_all(&args.output)
         .map_err(|error| CliError::new(Exit::Failure, format!("{}: {error}", args.output.display())))?;

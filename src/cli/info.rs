@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::CliError;
 use super::output::{output, printable};
 use super::report::{FileSystem, Report};
-use crate::image::open_path;
+use crate::image::{OpenOptions, open_path};
 
 /// Show what a disc image holds
 #[derive(Debug, clap::Args)]
@@ -23,7 +23,7 @@ pub struct Args {
 /// # Errors
 /// When it is no image. What is wrong inside the image is a warning.
 pub fn run(args: &Args) -> Result<(), CliError> {
-    let report = Report::new(&open_path(&args.image)?);
+    let report = Report::new(&open_path(&args.image, &OpenOptions::default())?);
     output(|out| match args.json {
         true => {
             serde_json::to_writer_pretty(&mut *out, &report)?;

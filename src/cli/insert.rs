@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::remote::{Drive, Patience};
 use super::{CliError, Exit};
-use crate::image::open_path;
+use crate::image::{OpenOptions, open_path};
 
 /// Put a disc image into a drive, in place of what is in it
 ///
@@ -27,7 +27,7 @@ pub struct Args {
 /// Opens the image, passes it, and tells what is in the drive now.
 pub fn run(args: &Args) -> Result<(), CliError> {
     // Looked at here first: the reason is told even when no daemon runs.
-    let opened = open_path(&args.image)?;
+    let opened = open_path(&args.image, &OpenOptions::default())?;
     for warning in &opened.warnings {
         eprintln!("spindle: {}: {warning}", args.image.display());
     }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::output::{output, printable, printable_path};
 use super::{CliError, Exit};
 use crate::fs::{self, FileSystem, Flow, FsError, Kind, Namespace, Node, Step};
-use crate::image::open_path;
+use crate::image::{OpenOptions, open_path};
 
 /// List the files on a disc image
 #[derive(Debug, clap::Args)]
@@ -69,7 +69,7 @@ impl From<FsError> for CliError {
 /// # Errors
 /// When there is no such path, or part of it could not be read: the rest is listed.
 pub fn run(args: &Args) -> Result<(), CliError> {
-    let opened = open_path(&args.image)?;
+    let opened = open_path(&args.image, &OpenOptions::default())?;
     let fs = fs::open(&opened.disc, args.choice.namespace())?;
     let node = fs::find(&*fs, args.path.as_os_str().as_bytes())?;
     let mut problems = 0;

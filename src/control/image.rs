@@ -8,7 +8,7 @@ use log::warn;
 use super::error::{NOT_RECOGNISED, VerbError};
 use super::fdset::FdSets;
 use crate::drive::Medium;
-use crate::image::{ImageError, ImageErrorKind, Opened, open_path, open_source};
+use crate::image::{ImageError, ImageErrorKind, OpenOptions, Opened, open_path, open_source};
 use crate::source::FileSource;
 
 /// Opens the image `filename`, outside every lock but for taking the descriptor of `/dev/fdset/N`. `locator` is what
@@ -25,7 +25,7 @@ pub fn open(
     let shown = locator.unwrap_or(filename);
     let opened = match filename.strip_prefix("/dev/fdset/") {
         Some(number) => open_set(sets, number, shown),
-        None => open_path(Path::new(filename)).map_err(|error| refusal(&error)),
+        None => open_path(Path::new(filename), &OpenOptions::default()).map_err(|error| refusal(&error)),
     }?;
     if let Some(wanted) = format.filter(|wanted| !matches!(*wanted, "raw" | "auto") && *wanted != opened.format.id) {
         return Err(VerbError::generic(format!(
@@ -50,16 +50,14 @@ fn open_set(sets: &Mutex<FdSets>, number: &str, shown: &str) -> Result<Opened, V
     let file = sets.lock().unwrap_or_else(PoisonError::into_inner).open(number);
     file.and_then(FileSource::from_file)
         .map_err(ImageError::io)
-        .and_then(|source| open_source(Arc::new(source)))
+        .and_then(|source| open_source(Arc::new(source), &OpenOptions::default()))
         .map_err(|error| refusal(&error.in_file(shown)))
 }
 
 fn refusal(error: &ImageError) -> VerbError {
     let refusal = VerbError::generic(format!("Could not open {error}"));
     match error.kind() {
-        ImageErrorKind::Io => refusal,
-        ImageErrorKind::NotRecognised | ImageErrorKind::Invalid | ImageErrorKind::Limit => {
-            refusal.because(NOT_RECOGNISED)
-        }
+        ImageErrorKind::Io | ImageErrorKind::Missing | ImageErrorKind::Outside => refusal,
+        _ => refusal.because(NOT_RECOGNISED),
     }
 }

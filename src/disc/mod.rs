@@ -34,6 +34,32 @@ pub struct Disc {
     pub sessions: Vec<Session>,
     /// Media catalogue number: 13 digits.
     pub mcn: Option<[u8; 13]>,
+    /// Disc structures that the image stores; the drive makes the others.
+    pub structures: Vec<StoredStructure>,
+    /// Data position measurement, where the image stores one.
+    pub dpm: Option<Dpm>,
+}
+
+/// A structure of a DVD or BD as the drive returned it to the program that made the image (MMC-6, READ DISC STRUCTURE).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredStructure {
+    /// Layer, from 0.
+    pub layer: u8,
+    /// Format code.
+    pub format: u8,
+    /// The structure without the four bytes of header.
+    pub data: Vec<u8>,
+}
+
+/// Where on its track a disc's sectors lie: the angle at regular distances, for programs that look at it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dpm {
+    /// The address where counting starts.
+    pub start: Lba,
+    /// Blocks from one entry to the next.
+    pub resolution: u32,
+    /// Angles in 1/256 of a rotation, counted on from `start`: entry i is at `start + (i + 1) * resolution`.
+    pub entries: Vec<u32>,
 }
 
 impl Disc {
@@ -60,6 +86,8 @@ impl Disc {
             medium,
             sessions: vec![Session { number: 1, tracks: vec![track], lead_out: end, cd_text: Vec::new() }],
             mcn: None,
+            structures: Vec::new(),
+            dpm: None,
         })
     }
 

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::{FormatInfo, ImageError, ImageErrorKind, ImageFormat, Probe, Score};
+use super::{FormatInfo, ImageError, ImageErrorKind, ImageFormat, OpenContext, Probe, Score};
 use crate::disc::{BLOCK_SIZE, Disc, Extent, Lba};
 use crate::source::{MemorySource, SharedSource};
 
@@ -31,7 +31,7 @@ impl ImageFormat for Iso {
         }
     }
 
-    fn open(&self, source: SharedSource, warnings: &mut Vec<String>) -> Result<Disc, ImageError> {
+    fn open(&self, source: SharedSource, cx: &OpenContext<'_>) -> Result<Disc, ImageError> {
         let block = u64::from(BLOCK_SIZE);
         let whole = source.len() / block;
         let rest = source.len() % block;
@@ -47,7 +47,7 @@ impl ImageFormat for Iso {
             source
                 .read_exact_at(&mut last[..rest as usize], whole * block)
                 .map_err(|error| ImageError::io(error).at(whole * block))?;
-            warnings.push(format!(
+            cx.warn(format!(
                 "{} bytes are not a multiple of {BLOCK_SIZE}: the last sector is padded with {} zero bytes",
                 source.len(),
                 block - rest
@@ -60,13 +60,13 @@ impl ImageFormat for Iso {
 
 #[cfg(test)]
 mod tests {
-    use super::super::open_source;
+    use super::super::{OpenOptions, open_source};
     use super::*;
     use crate::disc::MediumType;
 
     #[test]
     fn a_partial_last_sector_is_padded_with_a_warning() {
-        let opened = open_source(Arc::new(MemorySource::new(vec![7; 2048 + 5]))).unwrap();
+        let opened = open_source(Arc::new(MemorySource::new(vec![7; 2048 + 5])), &OpenOptions::default()).unwrap();
         assert_eq!(opened.disc.medium, MediumType::CdRom);
         assert_eq!(opened.disc.blocks(), 2);
         assert_eq!(opened.warnings.len(), 1);
@@ -78,6 +78,7 @@ mod tests {
 
     #[test]
     fn an_empty_file_is_refused() {
-        assert_eq!(open_source(Arc::new(MemorySource::new([]))).unwrap_err().kind(), ImageErrorKind::NotRecognised);
+        let opened = open_source(Arc::new(MemorySource::new([])), &OpenOptions::default());
+        assert_eq!(opened.unwrap_err().kind(), ImageErrorKind::NotRecognised);
     }
 }

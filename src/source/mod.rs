@@ -2,19 +2,29 @@
 //!
 //! Not responsible for what the bytes mean. A source is shared by all request threads at once.
 
+pub mod blocks;
+pub mod cache;
+mod concat;
 mod file;
 mod memory;
 mod scatter;
+pub mod siblings;
 mod slice;
+mod swapped;
 
 use std::fmt;
 use std::io;
 use std::sync::Arc;
 
+pub use self::blocks::{Block, BlockSource, Blocks};
+pub use self::cache::BlockCache;
+pub use self::concat::ConcatSource;
 pub use self::file::FileSource;
 pub use self::memory::MemorySource;
 pub use self::scatter::Scatter;
+pub use self::siblings::Siblings;
 pub use self::slice::SliceSource;
+pub use self::swapped::SwappedSource;
 
 /// Random access to a run of bytes.
 ///

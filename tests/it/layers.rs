@@ -11,6 +11,7 @@ const LAYERS: &[&[&str]] = &[
     &["drive"],
     &["scsi"],
     &["image"],
+    &["container"],
     &["fs"],
     &["disc"],
     &["source"],

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use spindle::disc::sector::Form;
 use spindle::disc::{Control, Disc, Extent, Lba, MediumType, Session, Track, TrackMode};
 use spindle::drive::Medium;
-use spindle::image::{Opened, open_source};
+use spindle::image::{OpenOptions, Opened, open_source};
 use spindle::source::ByteSource;
 
 /// Block `lba` of the disc with `seed`: every eight bytes name seed, block and position.
@@ -50,7 +50,7 @@ impl ByteSource for Patterned {
 
 /// A medium of `blocks` patterned blocks.
 pub fn patterned(seed: u32, blocks: u32) -> Arc<Medium> {
-    medium(open_source(Arc::new(Patterned { seed, blocks })).unwrap())
+    medium(open_source(Arc::new(Patterned { seed, blocks }), &OpenOptions::default()).unwrap())
 }
 
 fn medium(opened: Opened) -> Arc<Medium> {
@@ -64,7 +64,7 @@ pub fn of(disc: Disc) -> Arc<Medium> {
 
 /// A patterned medium whose block `bad` cannot be read.
 pub fn with_bad_block(seed: u32, blocks: u32, bad: u32) -> Arc<Medium> {
-    medium(open_source(Arc::new(Faulty { good: Patterned { seed, blocks }, bad })).unwrap())
+    medium(open_source(Arc::new(Faulty { good: Patterned { seed, blocks }, bad }), &OpenOptions::default()).unwrap())
 }
 
 #[derive(Debug)]
@@ -132,5 +132,5 @@ pub fn cd(seed: u32, sessions: &[&[(TrackMode, u32)]]) -> Disc {
         Session { number: session, tracks, lead_out: at, cd_text: Vec::new() }
     });
     let sessions = sessions.collect();
-    Disc { medium: MediumType::CdRom, sessions, mcn: Some(*b"0123456789012") }
+    Disc { medium: MediumType::CdRom, sessions, mcn: Some(*b"0123456789012"), structures: Vec::new(), dpm: None }
 }

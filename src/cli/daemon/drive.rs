@@ -9,7 +9,7 @@ use log::warn;
 
 use crate::cli::error::{CliError, Exit};
 use crate::drive::{Drive, Identity, Medium, Tray};
-use crate::image::open_path;
+use crate::image::{OpenOptions, open_path};
 
 /// What one `--drive` says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -139,7 +139,7 @@ pub fn make(specs: &[DriveSpec]) -> Result<Vec<Arc<Drive>>, CliError> {
 fn make_one(spec: &DriveSpec) -> Result<Arc<Drive>, CliError> {
     let drive = Drive::new(spec.identity(), if spec.tray_open { Tray::Open } else { Tray::Closed });
     if let Some(image) = &spec.image {
-        let opened = open_path(image)?;
+        let opened = open_path(image, &OpenOptions::default())?;
         for warning in &opened.warnings {
             warn!("{}: {warning}", image.display());
         }

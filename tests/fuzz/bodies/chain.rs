@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use spindle::drive::{Drive, Identity, Medium, Tray};
-use spindle::image::open_source;
+use spindle::image::{OpenOptions, open_source};
 use spindle::scsi::{LogicalUnit, Nexus, Target};
 use spindle::source::MemorySource;
 use spindle::sys::memory::anonymous;
@@ -27,7 +27,8 @@ pub fn run(input: &[u8]) {
     let input = &input[..input.len().min(USED as usize)];
     memory.write_slice(input, GuestAddress(0)).expect("inside the memory");
     let drive = Drive::new(Identity::named("cd0"), Tray::Closed);
-    let opened = open_source(Arc::new(MemorySource::new(vec![7; 64 * 2048]))).expect("any bytes are a plain image");
+    let opened = open_source(Arc::new(MemorySource::new(vec![7; 64 * 2048])), &OpenOptions::default())
+        .expect("any bytes are a plain image");
     let medium = Medium { disc: opened.disc, locator: String::new(), format: opened.format.id };
     drive.change_medium(Arc::new(medium), false).expect("nobody holds a lock");
     let target = Target::new(vec![Arc::new(drive) as Arc<dyn LogicalUnit>]);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use spindle::disc::Lba;
 use spindle::fs::{self, Flow, Namespace, Step, Target, eltorito, hybrid, iso9660, udf};
-use spindle::image::open_source;
+use spindle::image::{OpenOptions, open_source};
 use spindle::source::MemorySource;
 
 const BLOCK: usize = 2048;
@@ -16,7 +16,7 @@ const MOST_BLOCKS: usize = 1024;
 
 /// Reads all there is to read; of a file, as many bytes as the disc has.
 pub fn run(input: &[u8]) {
-    let Ok(opened) = open_source(Arc::new(MemorySource::new(unpack(input)))) else { return };
+    let Ok(opened) = open_source(Arc::new(MemorySource::new(unpack(input))), &OpenOptions::default()) else { return };
     let disc = &opened.disc;
     let _ = iso9660::descriptors(disc, Lba(0));
     let _ = eltorito::read(disc, Lba(0));

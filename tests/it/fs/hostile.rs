@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use spindle::disc::Lba;
 use spindle::fs::{self, Namespace, eltorito, hybrid, iso9660, udf};
-use spindle::image::open_source;
+use spindle::image::{OpenOptions, open_source};
 use spindle::source::MemorySource;
 
 use super::{disc, names, tree};
@@ -14,7 +14,7 @@ use crate::support::volume::{
 
 /// Reads all there is to read but file contents, which are only located.
 fn read_all(bytes: Vec<u8>) {
-    let Ok(opened) = open_source(Arc::new(MemorySource::new(bytes))) else { return };
+    let Ok(opened) = open_source(Arc::new(MemorySource::new(bytes)), &OpenOptions::default()) else { return };
     let disc = &opened.disc;
     let _ = iso9660::descriptors(disc, Lba(0));
     let _ = eltorito::read(disc, Lba(0));

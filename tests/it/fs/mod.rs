@@ -10,11 +10,11 @@ use std::sync::Arc;
 
 use spindle::disc::Disc;
 use spindle::fs::{self, FileSystem, Flow, Namespace, Node, Step};
-use spindle::image::open_source;
+use spindle::image::{OpenOptions, open_source};
 use spindle::source::MemorySource;
 
 fn disc(image: Vec<u8>) -> Disc {
-    open_source(Arc::new(MemorySource::new(image))).unwrap().disc
+    open_source(Arc::new(MemorySource::new(image)), &OpenOptions::default()).unwrap().disc
 }
 
 /// Every path below the root with its node, and every problem with the path it is at.

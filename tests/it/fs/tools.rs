@@ -9,7 +9,7 @@ use std::process::Command;
 
 use spindle::disc::Lba;
 use spindle::fs::{self, Kind, Namespace, eltorito, udf};
-use spindle::image::open_path;
+use spindle::image::{OpenOptions, open_path};
 use tempfile::TempDir;
 
 use super::{Collected, tree};
@@ -49,7 +49,7 @@ fn on_disk(root: &Path) -> Tree {
 }
 
 fn on_disc(image: &Path, namespace: Namespace) -> Tree {
-    let opened = open_path(image).unwrap();
+    let opened = open_path(image, &OpenOptions::default()).unwrap();
     let fs = fs::open(&opened.disc, Some(namespace)).unwrap();
     let (nodes, problems) = tree(&*fs);
     assert_eq!(problems, [""; 0]);
@@ -191,7 +191,7 @@ fn every_udf_that_mkudffs_makes_is_recognised() {
             if let Some(vat) = said.lines().find_map(|line| line.strip_prefix("vatblock=")) {
                 file.set_len((vat.parse::<u64>().unwrap() + 1) * 2048).unwrap();
             }
-            let opened = open_path(image.as_ref()).unwrap();
+            let opened = open_path(image.as_ref(), &OpenOptions::default()).unwrap();
             let volume = udf::Volume::open(&opened.disc, Lba(0)).unwrap();
             let info = volume.info();
             assert_eq!(format!("{:x}.{:02x}", info.revision >> 8, info.revision & 0xFF), **revision, "{media}");
@@ -253,7 +253,7 @@ fn boot_entries_are_those_that_xorriso_reports() {
         ("/usr/lib/memtest86+/memtest86+ia32.iso", 2),
         (&made, 2),
     ] {
-        let opened = open_path(image.as_ref()).unwrap();
+        let opened = open_path(image.as_ref(), &OpenOptions::default()).unwrap();
         let catalog = eltorito::read(&opened.disc, Lba(0)).unwrap().unwrap();
         assert!(catalog.checksum_ok && catalog.key_ok && catalog.warnings.is_empty(), "{image}");
         let ours = catalog.entries.iter().map(|entry| {
@@ -280,7 +280,7 @@ fn hybrid_tables_that_xorriso_writes_are_read_and_their_checksums_checked() {
     std_fs::write(temp.path().join("from/file"), "x").unwrap();
     let append = ["-append_partition", "2", "0xef", &efi, "-appended_part_as_gpt"];
     run("xorriso", &[&["-as", "mkisofs", "-quiet"][..], &append, &["-o", &image, &from]].concat());
-    let opened = open_path(image.as_ref()).unwrap();
+    let opened = open_path(image.as_ref(), &OpenOptions::default()).unwrap();
     let tables = fs::hybrid::read(&opened.disc).unwrap();
     assert!(tables.mbr.iter().any(|partition| partition.kind == 0xEE));
     let gpt = tables.gpt.unwrap();

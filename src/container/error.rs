@@ -14,6 +14,16 @@ pub enum ImageErrorKind {
     Invalid,
     /// More than a limit allows.
     Limit,
+    /// A known format in a variant that Spindle does not read.
+    Unsupported,
+    /// A file that the image names is not there.
+    Missing,
+    /// A file that the image names lies outside its folder.
+    Outside,
+    /// It is protected by a password and none was given.
+    NeedsPassword,
+    /// The password is wrong.
+    WrongPassword,
 }
 
 /// Why an image cannot be opened: the kind, where, and what to do.
@@ -46,11 +56,27 @@ impl ImageError {
         self
     }
 
-    /// Adds which file.
+    /// Adds which file; around an error of a file inside it, or beside it, both are named.
     #[must_use]
     pub fn in_file(mut self, file: impl Into<String>) -> Self {
-        self.file = Some(file.into());
+        let file = file.into();
+        self.file = Some(match self.file {
+            Some(inner) => format!("{file}: {inner}"),
+            None => file,
+        });
         self
+    }
+
+    /// [`ImageErrorKind::Invalid`]: the content contradicts itself or its format.
+    #[must_use]
+    pub fn invalid(message: impl Into<String>) -> Self {
+        Self::new(ImageErrorKind::Invalid, message)
+    }
+
+    /// [`ImageErrorKind::Unsupported`].
+    #[must_use]
+    pub fn unsupported(message: impl Into<String>) -> Self {
+        Self::new(ImageErrorKind::Unsupported, message)
     }
 
     /// The classification.

@@ -1,0 +1,58 @@
+//! Containers: files around an image, bytes to bytes. They stack: an ISO in a CSO in an ECM opens.
+//!
+//! Here is also what containers and image formats share: how they are told apart ([`Probe`]), what they may use while they
+//! open ([`OpenContext`]), and how they fail ([`ImageError`]). Not responsible for what the bytes inside mean.
+
+mod context;
+mod error;
+mod probe;
+mod refuse;
+mod unwrap;
+
+use std::sync::Arc;
+
+pub use self::context::{Companion, NoPassword, Notes, OpenContext, Passwords};
+pub use self::error::{ImageError, ImageErrorKind};
+pub use self::probe::{FormatInfo, Probe, Score};
+pub use self::refuse::refused_by_name;
+pub use self::unwrap::{Unwrapped, unwrap};
+use crate::source::{SharedSource, Siblings};
+
+/// One kind of container.
+///
+/// An implementer must not panic for any bytes, must bound what it allocates by the file's real size and fixed limits, must
+/// check every offset it takes from the file, and must not decode data to open: only indexes are read.
+pub trait Container: Sync {
+    /// Its names.
+    fn info(&self) -> &'static FormatInfo;
+
+    /// Whether the bytes are this container's.
+    fn probe(&self, probe: &Probe<'_>) -> Score;
+
+    /// The content.
+    ///
+    /// # Errors
+    /// When the file cannot be a container of this kind, or needs a password that is not there.
+    fn open(&self, source: SharedSource, cx: &OpenContext<'_>) -> Result<Content, ImageError>;
+}
+
+/// What is inside a container.
+#[derive(Debug)]
+pub struct Content {
+    /// The decoded bytes: an image, or another container.
+    pub source: SharedSource,
+    /// The files that the content names, where the container holds those too: they take the place of the container's own
+    /// siblings.
+    pub siblings: Option<Arc<dyn Siblings>>,
+}
+
+impl Content {
+    /// Content that stands alone.
+    #[must_use]
+    pub fn new(source: SharedSource) -> Self {
+        Self { source, siblings: None }
+    }
+}
+
+/// Every container.
+pub static CONTAINERS: &[&dyn Container] = &[];
