@@ -8,9 +8,14 @@ mod chain;
 mod control;
 #[path = "../fuzz/bodies/filesystem.rs"]
 mod filesystem;
+#[path = "../fuzz/bodies/image.rs"]
+mod image;
 
 use std::fs;
 use std::path::Path;
+
+/// The corpora of `image`, one per format.
+const IMAGES: &[&str] = &["iso"];
 
 /// The files of a target's corpus, of which there is at least one.
 fn corpus(name: &str) -> Vec<Vec<u8>> {
@@ -75,4 +80,11 @@ fn a_guest_may_write_anything_into_its_rings() {
 #[test]
 fn a_control_client_may_send_anything() {
     corpus_and_changes("control", 50, control::run);
+}
+
+#[test]
+fn any_bytes_may_be_given_as_an_image() {
+    for format in IMAGES {
+        corpus_and_changes(format, 50, image::run);
+    }
 }

@@ -9,6 +9,7 @@ mod control;
 mod daemon;
 mod disc;
 mod drive;
+mod formats;
 mod fs;
 mod fuzz;
 mod layers;

@@ -1,0 +1,4 @@
+//! Image formats and containers: what is read from files that others made, and what is refused.
+
+mod real;
+mod table;

@@ -1,0 +1,2 @@
+//! Builders of small images, one per format, each written from the format's description alone by another hand than its
+//! reader: they share no function.
