@@ -46,6 +46,7 @@ impl From<ImageError> for CliError {
             ImageErrorKind::Io
             | ImageErrorKind::Missing
             | ImageErrorKind::Outside
+            | ImageErrorKind::NeedsSpool
             | ImageErrorKind::NeedsPassword
             | ImageErrorKind::WrongPassword => Exit::Failure,
         };

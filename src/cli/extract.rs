@@ -7,17 +7,17 @@ use std::time::{Duration, Instant};
 
 use super::extract_into::{Folder, FolderError, safe_name};
 use super::ls::Choice;
+use super::open::Image;
 use super::output::printable_path;
 use super::{CliError, Exit};
 use crate::disc::Disc;
 use crate::fs::{self, FileSystem, Flow, Kind, Node, Step};
-use crate::image::{OpenOptions, open_path};
 
 /// Copy files from a disc image into a folder
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The image file
-    image: PathBuf,
+    #[command(flatten)]
+    image: Image,
     /// Files or folders on the disc; default: everything
     paths: Vec<PathBuf>,
     /// The folder to write to; it is made if it does not exist
@@ -35,7 +35,7 @@ pub struct Args {
 /// # Errors
 /// When something could not be extracted: each is told on standard error, and the rest is there.
 pub fn run(args: &Args) -> Result<(), CliError> {
-    let opened = open_path(&args.image, &OpenOptions::default())?;
+    let opened = args.image.open()?;
     let fs = fs::open(&opened.disc, args.choice.namespace())?;
     std::fs::create_dir_all(&args.output)
         .map_err(|error| CliError::new(Exit::Failure, format!("{}: {error}", args.output.display())))?;

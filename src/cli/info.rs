@@ -1,18 +1,17 @@
 //! `spindle info`: what an image is and what is on it.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
 
 use super::CliError;
+use super::open::Image;
 use super::output::{output, printable};
 use super::report::{FileSystem, Report};
-use crate::image::{OpenOptions, open_path};
 
 /// Show what a disc image holds
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The image file
-    image: PathBuf,
+    #[command(flatten)]
+    image: Image,
     /// Print JSON instead of text
     #[arg(long)]
     json: bool,
@@ -23,7 +22,7 @@ pub struct Args {
 /// # Errors
 /// When it is no image. What is wrong inside the image is a warning.
 pub fn run(args: &Args) -> Result<(), CliError> {
-    let report = Report::new(&open_path(&args.image, &OpenOptions::default())?);
+    let report = Report::new(&args.image.open()?);
     output(|out| match args.json {
         true => {
             serde_json::to_writer_pretty(&mut *out, &report)?;

@@ -4,20 +4,24 @@ use std::fs::File;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
+use super::open::{How, Passable, locator, open_passable};
 use super::remote::{Drive, Patience};
 use super::{CliError, Exit};
-use crate::image::{OpenOptions, open_path};
+use crate::control::{Client, encode_name};
+use crate::image::OpenOptions;
 
 /// Put a disc image into a drive, in place of what is in it
 ///
-/// The file is opened here and its descriptor passed, so the daemon needs no right to open it. An image that cannot be
-/// opened changes nothing.
+/// The files are opened here and their descriptors passed, so the daemon needs no right to open them. An image that cannot
+/// be opened changes nothing.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The image file
     image: PathBuf,
+    #[command(flatten)]
+    how: How,
     #[command(flatten)]
     to: Drive,
     #[command(flatten)]
@@ -26,24 +30,38 @@ pub struct Args {
 
 /// Opens the image, passes it, and tells what is in the drive now.
 pub fn run(args: &Args) -> Result<(), CliError> {
-    // Looked at here first: the reason is told even when no daemon runs.
-    let opened = open_path(&args.image, &OpenOptions::default())?;
+    let failed = |error: std::io::Error| CliError::new(Exit::Failure, format!("{}: {error}", args.image.display()));
+    let locator = locator(&args.image).map_err(failed)?;
+    // Opened here first: which files belong to it is known then, and the reason is told even when no daemon runs.
+    let passwords = args.how.passwords()?;
+    let spool = std::env::temp_dir();
+    let options = OpenOptions { passwords: &passwords, ..args.how.options(&spool) };
+    let Passable { file, companions, opened } = open_passable(&args.image, &options)?;
     for warning in &opened.warnings {
         eprintln!("spindle: {}: {warning}", args.image.display());
     }
-    let failed = |error: std::io::Error| CliError::new(Exit::Failure, format!("{}: {error}", args.image.display()));
-    let file = File::open(&args.image).map_err(failed)?;
-    let locator = std::path::absolute(&args.image).map_err(failed)?.to_string_lossy().into_owned();
 
     let mut client = args.to.daemon.connect()?;
-    let set = client.execute("add-fd", &json!({ "opaque": locator }), Some(file.as_fd()))?["fdset-id"].take();
-    let mut arguments = json!({ "file": format!("/dev/fdset/{set}"), "locator": locator });
+    let set = pass(&mut client, &locator, &file, &companions)?;
+    let mut arguments = json!({ "file": format!("/dev/fdset/{set}"), "locator": locator, "spool": args.how.spool });
+    if let Some(password) = passwords.last() {
+        arguments["password"] = String::from_utf8_lossy(&password).into();
+    }
     args.to.add_to(&mut arguments);
     args.patience.add_to(&mut arguments);
     let result = client.execute("media-insert", &arguments, None);
-    // The drive has a descriptor of its own by now, or will never need one.
+    // The drive has descriptors of its own by now, or will never need any.
     client.execute("remove-fd", &json!({ "fdset-id": set }), None)?;
     let result = result?;
     println!("{}: {} ({})", result["drive"].as_str().unwrap_or_default(), locator, opened.disc.medium.name());
     Ok(())
+}
+
+/// Passes the files of an image as one set; returns its number.
+fn pass(client: &mut Client, locator: &str, image: &File, companions: &[(Vec<u8>, File)]) -> Result<Value, CliError> {
+    let set = client.execute("add-fd", &json!({ "opaque": locator }), Some(image.as_fd()))?["fdset-id"].take();
+    for (name, file) in companions {
+        client.execute("add-fd", &json!({ "fdset-id": set, "opaque": encode_name(name) }), Some(file.as_fd()))?;
+    }
+    Ok(set)
 }

@@ -6,16 +6,16 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::open::Image;
 use super::output::{output, printable, printable_path};
 use super::{CliError, Exit};
 use crate::fs::{self, FileSystem, Flow, FsError, Kind, Namespace, Node, Step};
-use crate::image::{OpenOptions, open_path};
 
 /// List the files on a disc image
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The image file
-    image: PathBuf,
+    #[command(flatten)]
+    image: Image,
     /// A file or folder on the disc
     #[arg(default_value = "/")]
     path: PathBuf,
@@ -69,7 +69,7 @@ impl From<FsError> for CliError {
 /// # Errors
 /// When there is no such path, or part of it could not be read: the rest is listed.
 pub fn run(args: &Args) -> Result<(), CliError> {
-    let opened = open_path(&args.image, &OpenOptions::default())?;
+    let opened = args.image.open()?;
     let fs = fs::open(&opened.disc, args.choice.namespace())?;
     let node = fs::find(&*fs, args.path.as_os_str().as_bytes())?;
     let mut problems = 0;

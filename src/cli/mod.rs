@@ -8,6 +8,7 @@ mod extract_into;
 mod info;
 mod insert;
 mod ls;
+mod open;
 mod output;
 mod remote;
 mod report;

@@ -16,6 +16,8 @@ pub enum ImageErrorKind {
     Limit,
     /// A known format in a variant that Spindle does not read.
     Unsupported,
+    /// It has no random access and may not be decoded into a temporary file.
+    NeedsSpool,
     /// A file that the image names is not there.
     Missing,
     /// A file that the image names lies outside its folder.

@@ -45,6 +45,13 @@ impl VerbError {
         Self { class: "CommandNotFound", description, reason: None }
     }
 
+    /// Class `PasswordRequired`: none was given, or it was `wrong`. The client may ask its user and try again.
+    #[must_use]
+    pub fn password_required(description: impl Into<String>, wrong: bool) -> Self {
+        let reason = if wrong { "password-wrong" } else { "password-missing" };
+        Self { class: "PasswordRequired", description: description.into(), reason: Some(reason) }
+    }
+
     /// Class `DeviceNotFound`.
     #[must_use]
     pub fn no_device(device: &str) -> Self {

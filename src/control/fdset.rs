@@ -20,6 +20,44 @@ pub struct FdSets {
     next: i64,
 }
 
+/// Files with their names.
+pub type Companions = Vec<(Vec<u8>, File)>;
+
+/// A file's name as `opaque` says it: UTF-8, with other bytes and `%` as `%XX`.
+#[must_use]
+pub fn encode_name(name: &[u8]) -> String {
+    let mut text = String::new();
+    for chunk in name.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            if c == '%' { text.push_str("%25") } else { text.push(c) }
+        }
+        for byte in chunk.invalid() {
+            text.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    text
+}
+
+/// The inverse of [`encode_name`]; `%` before what is no number stands for itself.
+fn decode_name(text: &str) -> Vec<u8> {
+    let mut name = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, others @ ..] = rest {
+        let number = others.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
+        match number.and_then(|digits| u8::from_str_radix(digits, 16).ok()).filter(|_| *first == b'%') {
+            Some(byte) => {
+                name.push(byte);
+                rest = &others[2..];
+            }
+            None => {
+                name.push(*first);
+                rest = others;
+            }
+        }
+    }
+    name
+}
+
 #[derive(Debug)]
 struct Entry {
     number: i64,
@@ -77,15 +115,18 @@ impl FdSets {
         Ok(())
     }
 
-    /// Opens `/dev/fdset/N`: a duplicate of the set's first descriptor.
+    /// Opens `/dev/fdset/N`: duplicates of the set's first descriptor, which is the image, and of the others, which are the
+    /// files that it names, each with the name that its `opaque` says.
     ///
     /// # Errors
     /// When there is no such set, or no descriptor left.
-    pub fn open(&self, set: i64) -> io::Result<File> {
-        let entry = self.sets.get(&set).and_then(|entries| entries.first());
-        let entry =
-            entry.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("there is no fd set {set}")))?;
-        entry.descriptor.try_clone().map(File::from)
+    pub fn open(&self, set: i64) -> io::Result<(File, Companions)> {
+        let entries = self.sets.get(&set).and_then(|entries| entries.split_first());
+        let (image, others) =
+            entries.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("there is no fd set {set}")))?;
+        let named = others.iter().filter_map(|entry| Some((decode_name(entry.opaque.as_deref()?), entry)));
+        let others = named.map(|(name, entry)| Ok((name, File::from(entry.descriptor.try_clone()?))));
+        Ok((File::from(image.descriptor.try_clone()?), others.collect::<io::Result<_>>()?))
     }
 
     /// As `query-fdsets` returns them.
@@ -102,5 +143,18 @@ impl FdSets {
             .iter()
             .map(|(set, entries)| json!({ "fdset-id": set, "fds": entries.iter().map(entry).collect::<Value>() }))
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_name_comes_back() {
+        for name in [&b"track 01.bin"[..], b"100%.bin", b"\xFF\x00%zz", "\u{e9}.bin".as_bytes(), b"%41", b"%"] {
+            assert_eq!(decode_name(&encode_name(name)), name);
+        }
+        assert_eq!(encode_name(b"a\xE9%"), "a%E9%25");
     }
 }

@@ -1,5 +1,6 @@
-//! Opening what a client names: a path, or a descriptor that it passed.
+//! Opening what a client names: a path, or descriptors that it passed.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -8,24 +9,53 @@ use log::warn;
 use super::error::{NOT_RECOGNISED, VerbError};
 use super::fdset::FdSets;
 use crate::drive::Medium;
-use crate::image::{ImageError, ImageErrorKind, OpenOptions, Opened, open_path, open_source};
-use crate::source::FileSource;
+use crate::image::{ImageError, ImageErrorKind, NoPassword, OpenOptions, Opened, Passwords, open_path, open_with};
+use crate::source::siblings::NamedSources;
+use crate::source::{BlockCache, FileSource, SharedSource};
 
-/// Opens the image `filename`, outside every lock but for taking the descriptor of `/dev/fdset/N`. `locator` is what
-/// people are shown instead, where the name says nothing.
+/// How the daemon opens images, whoever asks.
+#[derive(Debug, Clone)]
+pub struct Policy {
+    /// The cache that all images share.
+    pub cache: Arc<BlockCache>,
+    /// Whether images may name files outside their own folder.
+    pub allow_outside: bool,
+}
+
+/// What a client says about an image.
+#[derive(Debug, Default)]
+pub struct Request<'a> {
+    /// A path, or `/dev/fdset/N`.
+    pub file: &'a str,
+    /// What people are shown instead of `file`, where that says nothing.
+    pub locator: Option<&'a str>,
+    /// The id of the format that it must have.
+    pub format: Option<&'a str>,
+    /// Its password.
+    pub password: Option<&'a str>,
+    /// Whether it may be decoded into a temporary file.
+    pub spool: bool,
+}
+
+/// Opens an image, outside every lock but for taking the descriptors of a set.
 ///
 /// # Errors
 /// When it cannot be opened; nothing has changed then.
-pub fn open(
-    sets: &Mutex<FdSets>,
-    filename: &str,
-    locator: Option<&str>,
-    format: Option<&str>,
-) -> Result<Arc<Medium>, VerbError> {
+pub fn open(sets: &Mutex<FdSets>, policy: &Policy, request: &Request<'_>) -> Result<Arc<Medium>, VerbError> {
+    let Request { file: filename, locator, format, password, spool } = *request;
     let shown = locator.unwrap_or(filename);
+    let spool_folder = std::env::temp_dir();
+    let given = password.map(Given);
+    let passwords: &dyn Passwords = given.as_ref().map_or(&NoPassword, |given| given);
+    let options = OpenOptions {
+        cache: Arc::clone(&policy.cache),
+        passwords,
+        allow_outside: policy.allow_outside,
+        spool: spool.then_some(&spool_folder),
+    };
     let opened = match filename.strip_prefix("/dev/fdset/") {
-        Some(number) => open_set(sets, number, shown),
-        None => open_path(Path::new(filename), &OpenOptions::default()).map_err(|error| refusal(&error)),
+        Some(number) => open_set(sets, number, shown, &options),
+        None => open_path(Path::new(filename), &options).map_err(|error| refusal(&error)),
     }?;
     if let Some(wanted) = format.filter(|wanted| !matches!(*wanted, "raw" | "auto") && *wanted != opened.format.id) {
         return Err(VerbError::generic(format!(
@@ -45,19 +75,43 @@ pub fn open(
     Ok(Arc::new(Medium { disc: opened.disc, locator, format: opened.format.id }))
 }
 
-fn open_set(sets: &Mutex<FdSets>, number: &str, shown: &str) -> Result<Opened, VerbError> {
+/// The first descriptor of a set is the image, the others are the files that it names.
+fn open_set(sets: &Mutex<FdSets>, number: &str, shown: &str, options: &OpenOptions<'_>) -> Result<Opened, VerbError> {
     let number = number.parse().map_err(|_| VerbError::generic(format!("{shown}: not the number of an fd set")))?;
-    let file = sets.lock().unwrap_or_else(PoisonError::into_inner).open(number);
-    file.and_then(FileSource::from_file)
-        .map_err(ImageError::io)
-        .and_then(|source| open_source(Arc::new(source), &OpenOptions::default()))
-        .map_err(|error| refusal(&error.in_file(shown)))
+    let files = sets.lock().unwrap_or_else(PoisonError::into_inner).open(number);
+    let open = || {
+        let (image, companions) = files.map_err(ImageError::io)?;
+        let source = |file: File| -> Result<SharedSource, ImageError> {
+            Ok(Arc::new(FileSource::from_file(file).map_err(ImageError::io)?))
+        };
+        let siblings = companions.into_iter().map(|(name, file)| Ok((name, source(file)?)));
+        let siblings = NamedSources(siblings.collect::<Result<_, ImageError>>()?);
+        let name = shown.rsplit('/').next().unwrap_or_default();
+        open_with(source(image)?, name, Arc::new(siblings), options)
+    };
+    open().map_err(|error: ImageError| refusal(&error.in_file(shown)))
+}
+
+/// The password that came with the request; a client that has another one asks again.
+struct Given<'a>(&'a str);
+
+impl Passwords for Given<'_> {
+    fn password(&self, _file: &str, attempt: u32) -> Option<Vec<u8>> {
+        (attempt == 0).then(|| self.0.as_bytes().to_vec())
+    }
 }
 
 fn refusal(error: &ImageError) -> VerbError {
-    let refusal = VerbError::generic(format!("Could not open {error}"));
+    let description = format!("Could not open {error}");
     match error.kind() {
-        ImageErrorKind::Io | ImageErrorKind::Missing | ImageErrorKind::Outside => refusal,
-        _ => refusal.because(NOT_RECOGNISED),
+        ImageErrorKind::NeedsPassword => VerbError::password_required(description, false),
+        ImageErrorKind::WrongPassword => VerbError::password_required(description, true),
+        ImageErrorKind::Io | ImageErrorKind::Missing | ImageErrorKind::Outside | ImageErrorKind::NeedsSpool => {
+            VerbError::generic(description)
+        }
+        ImageErrorKind::NotRecognised
+        | ImageErrorKind::Invalid
+        | ImageErrorKind::Limit
+        | ImageErrorKind::Unsupported => VerbError::generic(description).because(NOT_RECOGNISED),
     }
 }

@@ -17,6 +17,8 @@ mod verbs;
 
 pub use self::client::{Client, ClientError};
 pub use self::events::EVENTS;
+pub use self::fdset::encode_name;
+pub use self::image::Policy;
 pub use self::path::runtime_dir;
 pub use self::server::Server;
 pub use self::verbs::{Argument, Kind, VERBS, Verb};

@@ -17,6 +17,7 @@ use serde_json::{Map, Value, json};
 use super::error::VerbError;
 use super::events::Announcer;
 use super::fdset::FdSets;
+use super::image::Policy;
 use super::message::{Frame, Framer};
 use super::verbs::{Call, find, version};
 use crate::drive::{Drive, Medium};
@@ -38,6 +39,8 @@ pub struct Shared {
     pub drives: Vec<Arc<Drive>>,
     /// Descriptors that clients passed.
     pub sets: Mutex<FdSets>,
+    /// How images are opened.
+    pub policy: Policy,
     /// Ends the daemon; must return at once.
     pub quit: Box<dyn Fn() + Send + Sync>,
     nodes: Mutex<BTreeMap<String, Arc<Medium>>>,
@@ -89,18 +92,20 @@ pub struct Server {
 }
 
 impl Server {
-    /// Serves clients of `listener` until this is dropped. `quit` ends the daemon and must return at once.
+    /// Serves clients of `listener` until this is dropped. Images are opened as `policy` says. `quit` ends the daemon and must return at once.
     ///
     /// # Errors
     /// When there is no descriptor or thread left.
     pub fn start(
         listener: UnixListener,
         drives: Vec<Arc<Drive>>,
+        policy: Policy,
         quit: Box<dyn Fn() + Send + Sync>,
     ) -> io::Result<Self> {
         let shared = Arc::new(Shared {
             drives,
             sets: Mutex::default(),
+            policy,
             quit,
             nodes: Mutex::default(),
             clients: Mutex::default(),

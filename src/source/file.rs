@@ -47,6 +47,12 @@ impl FileSource {
         };
         Ok(Self { file, len })
     }
+
+    /// The file itself.
+    #[must_use]
+    pub fn file(&self) -> &File {
+        &self.file
+    }
 }
 
 impl ByteSource for FileSource {

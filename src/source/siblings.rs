@@ -87,8 +87,12 @@ impl Folder {
     }
 }
 
-impl Siblings for Folder {
-    fn open(&self, name: &[u8]) -> io::Result<SharedSource> {
+impl Folder {
+    /// The regular file at `name`, a path relative to the folder.
+    ///
+    /// # Errors
+    /// As [`Siblings::open`].
+    pub fn open_file(&self, name: &[u8]) -> io::Result<File> {
         let resolve = if self.allow_outside { ResolveFlags::empty() } else { ResolveFlags::BENEATH };
         // O_NONBLOCK: opening a FIFO nobody writes to must not hang before its type is looked at.
         let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
@@ -106,7 +110,13 @@ impl Siblings for Folder {
         if !file.metadata()?.is_file() {
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, "is not a regular file"));
         }
-        Ok(Arc::new(FileSource::from_file(file)?))
+        Ok(file)
+    }
+}
+
+impl Siblings for Folder {
+    fn open(&self, name: &[u8]) -> io::Result<SharedSource> {
+        Ok(Arc::new(FileSource::from_file(self.open_file(name)?)?))
     }
 
     fn names(&self) -> io::Result<Vec<Vec<u8>>> {

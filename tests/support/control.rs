@@ -10,8 +10,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use spindle::control::Server;
+use spindle::control::{Policy, Server};
 use spindle::drive::{Drive, Identity, Tray};
+use spindle::source::BlockCache;
 use tempfile::TempDir;
 
 /// Far more than any answer takes: reached only when it never comes.
@@ -39,7 +40,8 @@ impl Control {
                 quits.fetch_add(1, Ordering::SeqCst);
             }
         };
-        let server = Some(Server::start(listener, drives.clone(), Box::new(quit)).unwrap());
+        let policy = Policy { cache: BlockCache::new(1 << 20), allow_outside: false };
+        let server = Some(Server::start(listener, drives.clone(), policy, Box::new(quit)).unwrap());
         Self { server, quits, drives, folder }
     }
 

@@ -7,6 +7,7 @@ use log::LevelFilter;
 
 use super::drive::DriveSpec;
 use crate::cli::error::{CliError, Exit};
+use crate::cli::open::How;
 
 /// A virtual optical drive for QEMU: a vhost-user-scsi back-end.
 ///
@@ -43,6 +44,13 @@ pub struct Args {
     #[arg(long = "drive", value_name = "SPEC")]
     drives: Vec<DriveSpec>,
 
+    #[command(flatten)]
+    pub how: How,
+
+    /// Memory for decoded blocks of compressed images, such as 64M or 1G; all drives share it
+    #[arg(long, value_name = "SIZE", default_value = "64M", value_parser = size)]
+    pub cache_size: usize,
+
     /// End when the first front-end leaves, instead of waiting for the next
     #[arg(long)]
     pub once: bool,
@@ -73,6 +81,18 @@ impl Args {
         }
         Ok(drives)
     }
+}
+
+/// A number of bytes, with K, M or G for powers of 1,024.
+fn size(text: &str) -> Result<usize, String> {
+    let (digits, shift) = match text.as_bytes().last() {
+        Some(b'K' | b'k') => (&text[..text.len() - 1], 10),
+        Some(b'M' | b'm') => (&text[..text.len() - 1], 20),
+        Some(b'G' | b'g') => (&text[..text.len() - 1], 30),
+        _ => (text, 0),
+    };
+    let number: usize = digits.parse().map_err(|_| format!("\"{text}\" is not a size such as 64M"))?;
+    number.checked_mul(1 << shift).ok_or_else(|| format!("{text} is more than this machine can address"))
 }
 
 /// Logs to stderr. `RUST_LOG` refines what `--log-level` sets. The ring crates log what a guest does wrong once for
@@ -107,6 +127,17 @@ pub fn group_id(group: &str) -> Result<u32, CliError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_size_is_a_number_with_a_unit() {
+        assert_eq!(size("0"), Ok(0));
+        assert_eq!(size("4096"), Ok(4096));
+        assert_eq!(size("64M"), Ok(64 << 20));
+        assert_eq!(size("1g"), Ok(1 << 30));
+        for wrong in ["", "M", "-1", "1T", "1.5G", "99999999999999999G", "\u{e9}"] {
+            assert!(size(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn a_group_has_a_name_or_a_number() {

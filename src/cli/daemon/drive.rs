@@ -8,6 +8,7 @@ use std::sync::Arc;
 use log::warn;
 
 use crate::cli::error::{CliError, Exit};
+use crate::cli::open::locator;
 use crate::drive::{Drive, Identity, Medium, Tray};
 use crate::image::{OpenOptions, open_path};
 
@@ -116,7 +117,7 @@ fn field(key: &str, value: &str, most: usize) -> Result<String, String> {
 ///
 /// # Errors
 /// When two have the same name or serial number, there are more than LUNs, or an image cannot be opened.
-pub fn make(specs: &[DriveSpec]) -> Result<Vec<Arc<Drive>>, CliError> {
+pub fn make(specs: &[DriveSpec], options: &OpenOptions<'_>) -> Result<Vec<Arc<Drive>>, CliError> {
     let mut names = HashSet::new();
     if let Some(twice) = specs.iter().find(|spec| !names.insert(&spec.name)) {
         return Err(CliError::new(Exit::Usage, format!("two drives are named {}", twice.name)));
@@ -133,19 +134,18 @@ pub fn make(specs: &[DriveSpec]) -> Result<Vec<Arc<Drive>>, CliError> {
             return Err(CliError::new(Exit::Usage, twice));
         }
     }
-    specs.iter().map(make_one).collect()
+    specs.iter().map(|spec| make_one(spec, options)).collect()
 }
 
-fn make_one(spec: &DriveSpec) -> Result<Arc<Drive>, CliError> {
+fn make_one(spec: &DriveSpec, options: &OpenOptions<'_>) -> Result<Arc<Drive>, CliError> {
     let drive = Drive::new(spec.identity(), if spec.tray_open { Tray::Open } else { Tray::Closed });
     if let Some(image) = &spec.image {
-        let opened = open_path(image, &OpenOptions::default())?;
+        let opened = open_path(image, options)?;
         for warning in &opened.warnings {
             warn!("{}: {warning}", image.display());
         }
-        let locator = std::path::absolute(image).unwrap_or_else(|_| image.clone());
-        let medium =
-            Medium { disc: opened.disc, locator: locator.to_string_lossy().into_owned(), format: opened.format.id };
+        let locator = locator(image).unwrap_or_else(|_| image.to_string_lossy().into_owned());
+        let medium = Medium { disc: opened.disc, locator, format: opened.format.id };
         // A drive that nobody has seen yet is not locked.
         drive
             .change_medium(Arc::new(medium), false)

@@ -21,6 +21,8 @@ use signal_hook::iterator::Signals;
 use self::args::Args;
 use super::error::{CliError, Exit, report};
 use crate::control;
+use crate::image::OpenOptions;
+use crate::source::BlockCache;
 use crate::sys::socket::{BoundSocket, Inherited, inherited};
 use crate::vhost_user::{Endpoint, Server};
 
@@ -59,7 +61,11 @@ fn run(args: &Args) -> Result<(), CliError> {
     // First of all: once this process opens descriptors of its own, a number that was not inherited may be one of them.
     let inherited = args.fd.map(inherit).transpose()?;
     args::start_log(args.log_level);
-    let drives = drive::make(&args.drives()?)?;
+    let cache = BlockCache::new(args.cache_size);
+    let passwords = args.how.passwords()?;
+    let spool = std::env::temp_dir();
+    let options = OpenOptions { cache: Arc::clone(&cache), passwords: &passwords, ..args.how.options(&spool) };
+    let drives = drive::make(&args.drives()?, &options)?;
     let (end, ended) = mpsc::channel();
     end_on_signals(end.clone())?;
 
@@ -71,9 +77,10 @@ fn run(args: &Args) -> Result<(), CliError> {
     let _control = match &control_socket {
         Some(socket) => {
             let end = end.clone();
+            let policy = control::Policy { cache, allow_outside: args.how.allow_outside };
             // Nobody listens any more only when the process is ending anyway.
             let quit = move || drop(end.send(End::Asked));
-            Some(control::Server::start(socket.listener()?, drives.clone(), Box::new(quit))?)
+            Some(control::Server::start(socket.listener()?, drives.clone(), policy, Box::new(quit))?)
         }
         None => None,
     };

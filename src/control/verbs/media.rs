@@ -1,13 +1,14 @@
 //! Our own verbs for media and tray: opening a medium under a name, and putting in and out with patience.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::{Call, Kind, Returns, Verb, optional, required};
 use crate::control::error::{LOCKED, NO_MEDIUM, VerbError};
-use crate::control::image;
-use crate::drive::{Drive, EjectRefused, Tray};
+use crate::control::image::{self, Request};
+use crate::drive::{Drive, EjectRefused, Medium, Tray};
 
 pub(super) static VERBS: &[Verb] = &[
     Verb {
@@ -16,6 +17,8 @@ pub(super) static VERBS: &[Verb] = &[
             optional("drive", Kind::Str),
             required("file", Kind::Str),
             optional("locator", Kind::Str),
+            optional("password", Kind::Str),
+            optional("spool", Kind::Bool),
             optional("force", Kind::Bool),
             optional("timeout", Kind::Number),
         ],
@@ -37,7 +40,13 @@ pub(super) static VERBS: &[Verb] = &[
     Verb { name: "tray-close", arguments: &[optional("drive", Kind::Str)], returns: Returns::Object, run: close_tray },
     Verb {
         name: "media-open",
-        arguments: &[required("node-name", Kind::Str), required("file", Kind::Str), optional("locator", Kind::Str)],
+        arguments: &[
+            required("node-name", Kind::Str),
+            required("file", Kind::Str),
+            optional("locator", Kind::Str),
+            optional("password", Kind::Str),
+            optional("spool", Kind::Bool),
+        ],
         returns: Returns::Object,
         run: open,
     },
@@ -53,10 +62,22 @@ const MOST_NODES: usize = 64;
 fn insert(call: &mut Call<'_>) -> Result<Value, VerbError> {
     let drive = call.drive()?;
     let timeout = timeout(call)?;
-    let medium = image::open(&call.shared.sets, call.required_str("file"), call.str("locator"), None)?;
+    let medium = open_image(call)?;
     let locator = medium.locator.clone();
     with_patience(call, drive, call.flag("force"), timeout, |force| drive.change_medium(medium.clone(), force))?;
     Ok(json!({ "drive": drive.identity().name, "locator": locator }))
+}
+
+/// The image that `file` and what belongs to it name.
+fn open_image(call: &Call<'_>) -> Result<Arc<Medium>, VerbError> {
+    let request = Request {
+        file: call.required_str("file"),
+        locator: call.str("locator"),
+        format: None,
+        password: call.str("password"),
+        spool: call.flag("spool"),
+    };
+    image::open(&call.shared.sets, &call.shared.policy, &request)
 }
 
 /// Opens the tray and takes the medium out.
@@ -129,7 +150,7 @@ fn open(call: &mut Call<'_>) -> Result<Value, VerbError> {
     if name.is_empty() || name.len() > 64 {
         return Err(VerbError::generic("Parameter 'node-name' expects 1 to 64 characters"));
     }
-    let medium = image::open(&call.shared.sets, call.required_str("file"), call.str("locator"), None)?;
+    let medium = open_image(call)?;
     let mut nodes = call.shared.nodes();
     if nodes.contains_key(name) {
         return Err(VerbError::generic(format!("Duplicate nodes with node-name='{name}'")));

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Argument, Call, Kind, Returns, Verb, optional, required};
 use crate::control::error::{LOCKED, VerbError};
-use crate::control::image;
+use crate::control::image::{self, Request};
 use crate::drive::Drive;
 
 /// Either names the drive.
@@ -111,7 +111,8 @@ fn change_medium(call: &mut Call<'_>) -> Result<Value, VerbError> {
             return Err(VerbError::generic(format!("Parameter 'read-only-mode' does not accept value '{other}'")));
         }
     }
-    let medium = image::open(&call.shared.sets, call.required_str("filename"), None, call.str("format"))?;
+    let request = Request { file: call.required_str("filename"), format: call.str("format"), ..Request::default() };
+    let medium = image::open(&call.shared.sets, &call.shared.policy, &request)?;
     drive.change_medium(medium, call.flag("force")).map_err(|_| ask_guest(drive))?;
     Ok(json!({}))
 }

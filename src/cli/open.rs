@@ -1,0 +1,188 @@
+//! Opening an image for a verb: its options, and passwords from a file or the terminal.
+
+use std::cell::RefCell;
+use std::fs::{File, OpenOptions as FileOptions};
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
+
+use super::{CliError, Exit};
+use crate::image::{ImageError, OpenOptions, Opened, Passwords, open_path, open_with};
+use crate::source::siblings::Folder;
+use crate::source::{FileSource, SharedSource, Siblings};
+
+/// The image and how to open it.
+#[derive(Debug, clap::Args)]
+pub struct Image {
+    /// The image file
+    #[arg(value_name = "IMAGE")]
+    pub path: PathBuf,
+    #[command(flatten)]
+    pub how: How,
+}
+
+/// How to open an image.
+#[derive(Debug, Clone, clap::Args)]
+pub struct How {
+    /// Read the image's password from the first line of this file instead of asking at the terminal
+    #[arg(long, value_name = "FILE")]
+    pub password_file: Option<PathBuf>,
+    /// Let the image name files outside its own folder
+    #[arg(long)]
+    pub allow_outside: bool,
+    /// Decode what has no random access (such as an xz file of one block) into a temporary file first
+    #[arg(long)]
+    pub spool: bool,
+}
+
+impl Image {
+    /// Opens it.
+    ///
+    /// # Errors
+    /// When it cannot be opened; the error names the file.
+    pub fn open(&self) -> Result<Opened, CliError> {
+        let passwords = self.how.passwords()?;
+        let spool = std::env::temp_dir();
+        let options = OpenOptions { passwords: &passwords, ..self.how.options(&spool) };
+        Ok(open_path(&self.path, &options)?)
+    }
+}
+
+impl How {
+    /// Options that ask for no password.
+    pub fn options<'a>(&self, spool: &'a Path) -> OpenOptions<'a> {
+        let spool = self.spool.then_some(spool);
+        OpenOptions { allow_outside: self.allow_outside, spool, ..OpenOptions::default() }
+    }
+
+    /// Where passwords come from.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn passwords(&self) -> Result<Asked, CliError> {
+        let file = self.password_file.as_deref().map(first_line).transpose()?;
+        Ok(Asked { file, given: RefCell::default() })
+    }
+}
+
+/// The first line of a file, at most 1,024 bytes, without its end.
+fn first_line(path: &Path) -> Result<Vec<u8>, CliError> {
+    let failed = |error: io::Error| CliError::new(Exit::Failure, format!("{}: {error}", path.display()));
+    let mut line = Vec::new();
+    let file = File::open(path).map_err(failed)?.take(1024);
+    BufReader::new(file).read_until(b'\n', &mut line).map_err(failed)?;
+    while line.last().is_some_and(|byte| matches!(byte, b'\n' | b'\r')) {
+        line.pop();
+    }
+    Ok(line)
+}
+
+/// Passwords from a file, or from whoever sits at the terminal.
+#[derive(Debug)]
+pub struct Asked {
+    file: Option<Vec<u8>>,
+    given: RefCell<Option<Vec<u8>>>,
+}
+
+impl Asked {
+    /// The last one that was given.
+    pub fn last(&self) -> Option<Vec<u8>> {
+        self.given.borrow().clone()
+    }
+}
+
+impl Passwords for Asked {
+    fn password(&self, file: &str, attempt: u32) -> Option<Vec<u8>> {
+        let password = match &self.file {
+            Some(password) => (attempt == 0).then(|| password.clone()),
+            None => ask(file).ok(),
+        };
+        self.given.borrow_mut().clone_from(&password);
+        password
+    }
+}
+
+/// Asks at the terminal, without showing what is typed.
+fn ask(file: &str) -> io::Result<Vec<u8>> {
+    let mut terminal = FileOptions::new().read(true).write(true).open("/dev/tty")?;
+    let shown: String = file.chars().filter(|c| !c.is_control()).collect();
+    write!(terminal, "password for {shown}: ")?;
+    let before = tcgetattr(&terminal)?;
+    let mut silent = before.clone();
+    silent.local_modes.remove(LocalModes::ECHO);
+    tcsetattr(&terminal, OptionalActions::Flush, &silent)?;
+    let mut line = Vec::new();
+    let read = BufReader::new((&terminal).take(1024)).read_until(b'\n', &mut line);
+    let restored = tcsetattr(&terminal, OptionalActions::Flush, &before);
+    writeln!(terminal)?;
+    restored?;
+    if read? == 0 {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    while line.last().is_some_and(|byte| matches!(byte, b'\n' | b'\r')) {
+        line.pop();
+    }
+    Ok(line)
+}
+
+/// An image opened with the files kept that it is made of, so that they can be passed on.
+pub struct Passable {
+    /// The image itself.
+    pub file: File,
+    /// The files that it names, by name.
+    pub companions: Vec<(Vec<u8>, File)>,
+    /// What it is.
+    pub opened: Opened,
+}
+
+/// Opens the image at `path`, keeping its files.
+///
+/// # Errors
+/// When it cannot be opened; the error names the file.
+pub fn open_passable(path: &Path, options: &OpenOptions<'_>) -> Result<Passable, ImageError> {
+    let open = || {
+        let source = FileSource::open(path).map_err(ImageError::io)?;
+        let file = source.file().try_clone().map_err(ImageError::io)?;
+        let folder = Folder::of(path, options.allow_outside).map_err(ImageError::io)?;
+        let siblings = Arc::new(Recording { folder, files: Mutex::default() });
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let opened = open_with(Arc::new(source), &name, Arc::clone(&siblings) as _, options)?;
+        let mut files = std::mem::take(&mut *siblings.files.lock().unwrap_or_else(PoisonError::into_inner));
+        // Only what the format kept belongs to the image, not what was looked at.
+        files.retain(|(name, _)| opened.companions.iter().any(|companion| companion.name == *name));
+        Ok(Passable { file, companions: files, opened })
+    };
+    open().map_err(|error: ImageError| error.in_file(path.display().to_string()))
+}
+
+/// A folder that keeps what was opened in it.
+#[derive(Debug)]
+struct Recording {
+    folder: Folder,
+    files: Mutex<Vec<(Vec<u8>, File)>>,
+}
+
+impl Siblings for Recording {
+    fn open(&self, name: &[u8]) -> io::Result<SharedSource> {
+        let file = self.folder.open_file(name)?;
+        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        if !files.iter().any(|(known, _)| known == name) {
+            files.push((name.to_vec(), file.try_clone()?));
+        }
+        Ok(Arc::new(FileSource::from_file(file)?))
+    }
+
+    fn names(&self) -> io::Result<Vec<Vec<u8>>> {
+        self.folder.names()
+    }
+}
+
+/// The absolute path of `path` as people are shown it.
+///
+/// # Errors
+/// When the working folder is gone.
+pub fn locator(path: &Path) -> io::Result<String> {
+    std::path::absolute(path).map(|path| path.to_string_lossy().into_owned())
+}
