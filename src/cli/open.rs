@@ -17,7 +17,7 @@ use crate::source::{FileSource, SharedSource, Siblings};
 #[derive(Debug, clap::Args)]
 pub struct Image {
     /// The image file
-    #[arg(value_name = "IMAGE")]
+    #[arg(id = "image", value_name = "IMAGE")]
     pub path: PathBuf,
     #[command(flatten)]
     pub how: How,

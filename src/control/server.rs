@@ -52,8 +52,8 @@ pub struct Shared {
 struct Outlet {
     lines: SyncSender<Arc<str>>,
     stream: UnixStream,
-    /// Set by `qmp_capabilities`: no event comes before it.
-    negotiated: bool,
+    /// Set once `qmp_capabilities` has been answered: no event comes before that answer.
+    events: bool,
 }
 
 impl Shared {
@@ -65,7 +65,7 @@ impl Shared {
     /// Sends an event to every client that has negotiated. Never waits.
     pub fn broadcast(&self, event: &Value) {
         let line = line(event);
-        for outlet in self.clients().values().filter(|outlet| outlet.negotiated) {
+        for outlet in self.clients().values().filter(|outlet| outlet.events) {
             if let Err(TrySendError::Full(_)) = outlet.lines.try_send(Arc::clone(&line)) {
                 warn!("a control client does not read what it is sent; closing its connection");
                 // It may be gone already.
@@ -181,11 +181,12 @@ fn start_client(shared: &Arc<Shared>, mut stream: UnixStream, number: u64) -> io
     let _ = lines.try_send(line(&greeting));
     let (to, from) = (stream.try_clone()?, stream.try_clone()?);
     let writer = thread::Builder::new().name("control-out".to_owned()).spawn(move || write(to, &waiting))?;
-    shared.clients().insert(number, Outlet { lines: lines.clone(), stream, negotiated: false });
+    shared.clients().insert(number, Outlet { lines: lines.clone(), stream, events: false });
     let reader = {
         let shared = Arc::clone(shared);
         thread::Builder::new().name("control-in".to_owned()).spawn(move || {
-            let mut client = Client { shared: &shared, number, lines, descriptors: VecDeque::new(), stream: &from };
+            let descriptors = VecDeque::new();
+            let mut client = Client { shared: &shared, number, lines, negotiated: false, descriptors, stream: &from };
             if let Err(error) = client.read() {
                 debug!("control client {number}: {error}");
             }
@@ -212,6 +213,7 @@ struct Client<'a> {
     shared: &'a Arc<Shared>,
     number: u64,
     lines: SyncSender<Arc<str>>,
+    negotiated: bool,
     descriptors: VecDeque<std::os::fd::OwnedFd>,
     stream: &'a UnixStream,
 }
@@ -229,12 +231,16 @@ impl Client<'_> {
             self.descriptors.extend(descriptors.into_iter().take(room));
             let mut gone = false;
             framer.push(&buf[..len], |frame| {
+                let before = self.negotiated;
                 let answer = match frame {
                     Frame::Message(message) => self.answer(&message),
                     Frame::Garbage(why) => json!({ "error": VerbError::generic(why).to_json() }),
                 };
                 // Waits while the client does not read: that holds up only this client.
                 gone |= self.lines.send(line(&answer)).is_err();
+                if self.negotiated && !before {
+                    self.send_events();
+                }
             });
             if gone {
                 return Ok(());
@@ -273,7 +279,7 @@ impl Client<'_> {
         if let Some(member) = request.keys().next() {
             return Err(VerbError::generic(format!("QMP input member '{member}' is unexpected")));
         }
-        match (self.negotiated(), name.as_str()) {
+        match (self.negotiated, name.as_str()) {
             (false, "qmp_capabilities") => self.negotiate(&arguments),
             (false, _) => Err(VerbError::not_negotiated()),
             (true, "qmp_capabilities") => Err(VerbError::negotiated_already()),
@@ -291,20 +297,20 @@ impl Client<'_> {
         }
     }
 
-    fn negotiated(&self) -> bool {
-        self.shared.clients().get(&self.number).is_some_and(|outlet| outlet.negotiated)
+    fn send_events(&self) {
+        if let Some(outlet) = self.shared.clients().get_mut(&self.number) {
+            outlet.events = true;
+        }
     }
 
     /// There is no capability to enable.
-    fn negotiate(&self, arguments: &Map<String, Value>) -> Result<Value, VerbError> {
+    fn negotiate(&mut self, arguments: &Map<String, Value>) -> Result<Value, VerbError> {
         match arguments.get("enable") {
             None => {}
             Some(Value::Array(wanted)) if wanted.is_empty() => {}
             Some(_) => return Err(VerbError::generic("Parameter 'enable' names a capability that is not offered")),
         }
-        if let Some(outlet) = self.shared.clients().get_mut(&self.number) {
-            outlet.negotiated = true;
-        }
+        self.negotiated = true;
         Ok(json!({}))
     }
 }
