@@ -236,11 +236,11 @@ impl Client<'_> {
                     Frame::Message(message) => self.answer(&message),
                     Frame::Garbage(why) => json!({ "error": VerbError::generic(why).to_json() }),
                 };
-                // Waits while the client does not read: that holds up only this client.
-                gone |= self.lines.send(line(&answer)).is_err();
-                if self.negotiated && !before {
-                    self.send_events();
-                }
+                gone |= match self.negotiated == before {
+                    // Waits while the client does not read: that holds up only this client.
+                    true => self.lines.send(line(&answer)).is_err(),
+                    false => !self.send_with_events(&answer),
+                };
             });
             if gone {
                 return Ok(());
@@ -297,10 +297,13 @@ impl Client<'_> {
         }
     }
 
-    fn send_events(&self) {
-        if let Some(outlet) = self.shared.clients().get_mut(&self.number) {
-            outlet.events = true;
-        }
+    /// Sends the answer after which events may come: none before it, none lost after it. False when the client does not
+    /// read what it was sent.
+    fn send_with_events(&self, answer: &Value) -> bool {
+        let mut clients = self.shared.clients();
+        let Some(outlet) = clients.get_mut(&self.number) else { return false };
+        outlet.events = true;
+        outlet.lines.try_send(line(answer)).is_ok()
     }
 
     /// There is no capability to enable.
