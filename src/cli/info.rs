@@ -1,11 +1,15 @@
 //! `spindle info`: what an image is and what is on it.
 
 use std::io::{self, Write};
+use std::path::Path;
+use std::thread;
 
-use super::CliError;
 use super::open::Image;
 use super::output::{output, printable};
-use super::report::{FileSystem, Report};
+use super::progress::Progress;
+use super::report::{Companion, FileSystem, Report, Track};
+use super::{CliError, Exit, hash};
+use crate::image::Opened;
 
 /// Show what a disc image holds
 #[derive(Debug, clap::Args)]
@@ -15,6 +19,9 @@ pub struct Args {
     /// Print JSON instead of text
     #[arg(long)]
     json: bool,
+    /// Add the SHA-256 of the file and of each track's user data
+    #[arg(long)]
+    hash: bool,
 }
 
 /// Opens the image and prints what it is.
@@ -22,7 +29,11 @@ pub struct Args {
 /// # Errors
 /// When it is no image. What is wrong inside the image is a warning.
 pub fn run(args: &Args) -> Result<(), CliError> {
-    let report = Report::new(&args.image.open()?);
+    let opened = args.image.open()?;
+    let mut report = Report::new(&opened);
+    if args.hash {
+        add_hashes(&mut report, &opened, &args.image.path)?;
+    }
     output(|out| match args.json {
         true => {
             serde_json::to_writer_pretty(&mut *out, &report)?;
@@ -32,22 +43,54 @@ pub fn run(args: &Args) -> Result<(), CliError> {
     })
 }
 
+/// The file in one thread, the tracks in this one.
+fn add_hashes(report: &mut Report, opened: &Opened, path: &Path) -> Result<(), CliError> {
+    let blocks: u64 = opened.disc.tracks().map(|track| u64::from(track.blocks())).sum();
+    let progress = Progress::new("hash", opened.bytes.saturating_add(blocks * 2048));
+    let file = thread::scope(|scope| {
+        let file = scope.spawn(|| hash::file(path, &progress));
+        let shown = report.sessions.iter_mut().flat_map(|session| &mut session.tracks);
+        for (track, shown) in opened.disc.tracks().zip(shown) {
+            match hash::track(&opened.disc, track, &progress) {
+                Ok(hash) => shown.sha256 = Some(hash),
+                Err(error) => report.warnings.push(format!("track {}: {error}", track.number)),
+            }
+        }
+        file.join()
+    });
+    progress.clear();
+    let file = file.map_err(|_| CliError::new(Exit::Failure, "the hashing thread panicked"))?;
+    report.sha256 = Some(file.map_err(|error| CliError::new(Exit::Failure, format!("{}: {error}", path.display())))?);
+    Ok(())
+}
+
 fn text(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     let safe = |text: &str| printable(text.as_bytes());
     writeln!(out, "format:   {} ({})", report.format, report.format_name)?;
+    if !report.containers.is_empty() {
+        writeln!(out, "inside:   {}", report.containers.join(", inside "))?;
+    }
+    for Companion { name, bytes } in &report.companions {
+        writeln!(out, "with:     {} ({bytes} bytes)", safe(name))?;
+    }
+    for name in &report.missing {
+        writeln!(out, "missing:  {}", safe(name))?;
+    }
     writeln!(out, "size:     {} bytes, {} blocks", report.bytes, report.blocks)?;
+    if let Some(hash) = &report.sha256 {
+        writeln!(out, "sha256:   {hash}")?;
+    }
     let layers = if report.layers > 1 { format!(", {} layers", report.layers) } else { String::new() };
     writeln!(out, "medium:   {}{layers}", report.medium)?;
     if let Some(label) = &report.label {
         writeln!(out, "label:    {}", safe(label))?;
     }
+    if let Some(mcn) = &report.mcn {
+        writeln!(out, "MCN:      {}", safe(mcn))?;
+    }
     for session in &report.sessions {
         writeln!(out, "session {}: lead-out {}", session.number, session.lead_out)?;
-        for track in &session.tracks {
-            let pregap = if track.pregap > 0 { format!(", pre-gap {}", track.pregap) } else { String::new() };
-            let (number, mode) = (track.number, track.mode);
-            writeln!(out, "  track {number:2}: {mode}, start {}, {} blocks{pregap}", track.start, track.blocks)?;
-        }
+        session.tracks.iter().try_for_each(|track| track_text(track, out))?;
     }
     for fs in &report.file_systems {
         match fs {
@@ -129,4 +172,32 @@ fn text(report: &Report, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "warning: {}", safe(warning))?;
     }
     Ok(())
+}
+
+fn track_text(track: &Track, out: &mut dyn Write) -> io::Result<()> {
+    let Track { number, mode, start, blocks, pregap, .. } = track;
+    write!(out, "  track {number:2}: {mode}, start {start}, {blocks} blocks")?;
+    if *pregap > 0 {
+        write!(out, ", pre-gap {pregap}")?;
+    }
+    for (number, at) in (2..).zip(&track.indices) {
+        write!(out, ", index {number} at {at}")?;
+    }
+    if let Some(isrc) = &track.isrc {
+        write!(out, ", ISRC {}", printable(isrc.as_bytes()))?;
+    }
+    let facts = [
+        (track.copy_permitted, "copying permitted"),
+        (track.pre_emphasis, "pre-emphasis"),
+        (track.four_channels, "four channels"),
+        (track.subchannel, "subchannel stored"),
+    ];
+    for (_, fact) in facts.iter().filter(|(holds, _)| *holds) {
+        write!(out, ", {fact}")?;
+    }
+    writeln!(out)?;
+    match &track.sha256 {
+        Some(hash) => writeln!(out, "            sha256 {hash}"),
+        None => Ok(()),
+    }
 }

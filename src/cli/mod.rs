@@ -5,11 +5,14 @@ mod eject;
 mod error;
 mod extract;
 mod extract_into;
+mod formats;
+mod hash;
 mod info;
 mod insert;
 mod ls;
 mod open;
 mod output;
+mod progress;
 mod remote;
 mod report;
 mod status;
@@ -40,6 +43,7 @@ enum Verb {
     Info(info::Args),
     Ls(ls::Args),
     Extract(extract::Args),
+    Formats(formats::Args),
 }
 
 /// Parses the arguments of the process and carries out the verb.
@@ -54,6 +58,7 @@ pub fn main() -> ExitCode {
         Verb::Info(args) => info::run(&args),
         Verb::Ls(args) => ls::run(&args),
         Verb::Extract(args) => extract::run(&args),
+        Verb::Formats(args) => formats::run(&args),
     };
     error::report("spindle", result)
 }

@@ -12,17 +12,29 @@ use crate::image::Opened;
 pub struct Report {
     pub format: &'static str,
     pub format_name: &'static str,
+    pub containers: Vec<&'static str>,
+    pub companions: Vec<Companion>,
+    pub missing: Vec<String>,
     pub bytes: u64,
     pub medium: &'static str,
     pub layers: u8,
     pub blocks: u32,
     pub label: Option<String>,
+    pub mcn: Option<String>,
+    pub sha256: Option<String>,
     pub sessions: Vec<Session>,
     pub file_systems: Vec<FileSystem>,
     pub boot: Option<Boot>,
     pub mbr: Vec<Mbr>,
     pub gpt: Option<Gpt>,
     pub warnings: Vec<String>,
+}
+
+/// Another file that belongs to the image.
+#[derive(Debug, Serialize)]
+pub struct Companion {
+    pub name: String,
+    pub bytes: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -39,6 +51,13 @@ pub struct Track {
     pub start: i32,
     pub blocks: u32,
     pub pregap: u32,
+    pub indices: Vec<i32>,
+    pub isrc: Option<String>,
+    pub copy_permitted: bool,
+    pub pre_emphasis: bool,
+    pub four_channels: bool,
+    pub subchannel: bool,
+    pub sha256: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -136,11 +155,16 @@ impl Report {
         let mut report = Self {
             format: opened.format.id,
             format_name: opened.format.name,
+            containers: opened.containers.iter().map(|container| container.id).collect(),
+            companions: opened.companions.iter().map(Companion::new).collect(),
+            missing: opened.missing.clone(),
             bytes: opened.bytes,
             medium: disc.medium.name(),
             layers: disc.layers(),
             blocks: disc.blocks(),
             label: None,
+            mcn: disc.mcn.map(|mcn| String::from_utf8_lossy(&mcn).into_owned()),
+            sha256: None,
             sessions: disc.sessions.iter().map(Session::new).collect(),
             file_systems: Vec::new(),
             boot: None,
@@ -235,6 +259,12 @@ impl Report {
     }
 }
 
+impl Companion {
+    fn new(companion: &crate::image::Companion) -> Self {
+        Self { name: String::from_utf8_lossy(&companion.name).into_owned(), bytes: companion.bytes }
+    }
+}
+
 impl Session {
     fn new(session: &crate::disc::Session) -> Self {
         let tracks = session.tracks.iter().map(|track| Track {
@@ -243,6 +273,13 @@ impl Session {
             start: track.start.0,
             blocks: track.blocks(),
             pregap: track.pregap,
+            indices: track.indices.iter().map(|index| index.0).collect(),
+            isrc: track.isrc.map(|isrc| String::from_utf8_lossy(&isrc).into_owned()),
+            copy_permitted: track.control.copy_permitted(),
+            pre_emphasis: track.control.pre_emphasis(),
+            four_channels: track.control.four_channels(),
+            subchannel: track.extents.iter().any(|extent| extent.subchannel.is_some()),
+            sha256: None,
         });
         Self { number: session.number, lead_out: session.lead_out.0, tracks: tracks.collect() }
     }

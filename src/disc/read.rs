@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use super::sector::{self, Form, RAW};
 use super::{BLOCK_SIZE, Disc, Extent, Lba, Track, TrackMode};
-use crate::source::Scatter;
+use crate::source::{ByteSource, Scatter};
 
 const BLOCK: usize = BLOCK_SIZE as usize;
 
@@ -33,42 +33,65 @@ impl Disc {
     /// # Errors
     /// For the first block that cannot be given; every block before it is in place.
     pub fn read_user_data(&self, lba: Lba, out: Scatter<'_>) -> Result<(), SectorError> {
-        let mut lba = lba;
-        let mut done = 0;
-        while done < out.len() {
-            let (track, found) = self.locate(lba)?;
-            let run = blocks_in(out.len() - done).min(found.end().since(lba));
-            let window = out.slice(done, run as usize * BLOCK);
-            match found {
-                Found::Stored(extent) => extent.read_user_data(track.mode, lba, window)?,
-                Found::Gap { .. } if block_form(track.mode).is_some() => window.fill_zero(),
-                Found::Gap { .. } => return Err(SectorError::WrongMode(lba)),
+        self.read_blocks_with(lba, out.len(), |window, from| {
+            let out = out.slice(window.start, window.len());
+            match from {
+                Some((source, at)) => source.read_scatter_at(out, at),
+                None => {
+                    out.fill_zero();
+                    Ok(())
+                }
             }
-            done += window.len();
-            lba = lba.plus(run);
-        }
-        Ok(())
+        })
     }
 
-    /// Reads one block of user data into a buffer: for looking at file systems, not for the data path.
+    /// The same into a buffer of this process, which must be whole blocks: for hashing, copying, looking at file systems.
+    ///
+    /// # Errors
+    /// As [`read_user_data`](Self::read_user_data).
+    pub fn read_blocks(&self, lba: Lba, buf: &mut [u8]) -> Result<(), SectorError> {
+        self.read_blocks_with(lba, buf.len(), |window, from| match from {
+            Some((source, at)) => source.read_exact_at(&mut buf[window], at),
+            None => {
+                buf[window].fill(0);
+                Ok(())
+            }
+        })
+    }
+
+    /// Reads one block of user data.
     ///
     /// # Errors
     /// As [`read_user_data`](Self::read_user_data).
     pub fn read_block(&self, lba: Lba, buf: &mut [u8; BLOCK]) -> Result<(), SectorError> {
-        let (track, found) = self.locate(lba)?;
-        let at = match found {
-            Found::Stored(extent) => Some((extent, extent.block_at(track.mode, lba)?)),
-            Found::Gap { .. } => block_form(track.mode).map(|_| None).ok_or(SectorError::WrongMode(lba))?,
-        };
-        match at {
-            Some((extent, at)) => {
-                extent.source.read_exact_at(buf, at).map_err(|error| SectorError::Storage(lba, error))
+        self.read_blocks(lba, buf)
+    }
+
+    /// Calls `read` for the pieces of `len` bytes of user data from `lba`: which part of the result, and where it lies;
+    /// nowhere for zeros.
+    fn read_blocks_with(
+        &self,
+        lba: Lba,
+        len: usize,
+        mut read: impl FnMut(Range<usize>, Option<(&dyn ByteSource, u64)>) -> io::Result<()>,
+    ) -> Result<(), SectorError> {
+        let mut lba = lba;
+        let mut done = 0;
+        while done < len {
+            let (track, found) = self.locate(lba)?;
+            let run = blocks_in(len - done).min(found.end().since(lba));
+            let window = done..done + (run as usize * BLOCK).min(len - done);
+            done = window.end;
+            match found {
+                Found::Stored(extent) => extent.read_blocks_with(track.mode, lba, window, &mut read)?,
+                Found::Gap { .. } if block_form(track.mode).is_some() => {
+                    read(window, None).map_err(|error| SectorError::Storage(lba, error))?;
+                }
+                Found::Gap { .. } => return Err(SectorError::WrongMode(lba)),
             }
-            None => {
-                buf.fill(0);
-                Ok(())
-            }
+            lba = lba.plus(run);
         }
+        Ok(())
     }
 
     /// Reads a whole sector of a CD. What the file stores is given as stored, the rest is made.
@@ -182,20 +205,27 @@ impl Extent {
         mode == TrackMode::Mode2Xa && self.stored.start <= Form::Mode2.user_data().start
     }
 
-    fn read_user_data(&self, mode: TrackMode, lba: Lba, out: Scatter<'_>) -> Result<(), SectorError> {
+    fn read_blocks_with(
+        &self,
+        mode: TrackMode,
+        lba: Lba,
+        window: Range<usize>,
+        read: &mut impl FnMut(Range<usize>, Option<(&dyn ByteSource, u64)>) -> io::Result<()>,
+    ) -> Result<(), SectorError> {
         if self.stride == BLOCK_SIZE && self.block_in_sector(mode) == Some(0) {
-            match self.source.read_scatter_at(out, self.sector_at(lba)) {
+            match read(window.clone(), Some((&*self.source, self.sector_at(lba)))) {
                 Ok(()) => return Ok(()),
                 // One sector of many may be at fault: find it block by block.
-                Err(_) if out.len() > BLOCK => {}
+                Err(_) if window.len() > BLOCK => {}
                 Err(error) => return Err(SectorError::Storage(lba, error)),
             }
         }
-        for index in 0..blocks_in(out.len()) {
+        for index in 0..blocks_in(window.len()) {
             let lba = lba.plus(index);
-            let window = out.slice(index as usize * BLOCK, BLOCK);
+            let start = window.start + index as usize * BLOCK;
+            let block = start..(start + BLOCK).min(window.end);
             let at = self.block_at(mode, lba)?;
-            self.source.read_scatter_at(window, at).map_err(|error| SectorError::Storage(lba, error))?;
+            read(block, Some((&*self.source, at))).map_err(|error| SectorError::Storage(lba, error))?;
         }
         Ok(())
     }

@@ -10,6 +10,24 @@ impl Control {
     /// Data, recorded uninterrupted, copying not permitted.
     pub const DATA: Self = Self(4);
 
+    /// Audio recorded with pre-emphasis (ECMA-130, 22.3.1).
+    #[must_use]
+    pub fn pre_emphasis(self) -> bool {
+        self.0 & 1 != 0
+    }
+
+    /// Digital copies are permitted.
+    #[must_use]
+    pub fn copy_permitted(self) -> bool {
+        self.0 & 2 != 0
+    }
+
+    /// Four audio channels.
+    #[must_use]
+    pub fn four_channels(self) -> bool {
+        self.0 & 8 != 0
+    }
+
     /// ADR and CONTROL in one byte, as READ TOC returns them: `adr` in the high nibble.
     #[must_use]
     pub fn with_adr(self, adr: u8) -> u8 {

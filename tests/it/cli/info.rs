@@ -20,8 +20,23 @@ fn json_says_what_the_image_is() {
     assert_eq!(info["medium"], "CD-ROM");
     assert_eq!(info["layers"], 1);
     assert_eq!(info["label"], "TEST");
-    let track = json!({"number": 1, "mode": "mode 1", "start": 0, "blocks": 64, "pregap": 150});
-    assert_eq!(info["sessions"], json!([{"number": 1, "lead_out": 64, "tracks": [track]}]));
+    let sessions = info["sessions"].as_array().unwrap();
+    assert_eq!((sessions.len(), &sessions[0]["number"], &sessions[0]["lead_out"]), (1, &json!(1), &json!(64)));
+    let tracks = sessions[0]["tracks"].as_array().unwrap();
+    assert_eq!(tracks.len(), 1);
+    for (field, value) in [
+        ("number", json!(1)),
+        ("mode", json!("mode 1")),
+        ("start", json!(0)),
+        ("blocks", json!(64)),
+        ("pregap", json!(150)),
+        ("indices", json!([])),
+        ("isrc", Value::Null),
+        ("subchannel", json!(false)),
+        ("sha256", Value::Null),
+    ] {
+        assert_eq!(tracks[0][field], value, "{field}");
+    }
     assert_eq!(info["file_systems"][0]["type"], "iso9660");
     assert_eq!(info["file_systems"][1], json!({"type": "rockridge"}));
     assert_eq!(info["warnings"], json!([]));
@@ -29,6 +44,26 @@ fn json_says_what_the_image_is() {
     assert_eq!(info["file_systems"][0]["type"], "udf");
     assert_eq!(info["file_systems"][0]["revision"], "2.50");
     assert_eq!(info["file_systems"][0]["partitions"], json!(["physical", "metadata"]));
+}
+
+#[test]
+fn hashes_are_those_that_sha256sum_gives() {
+    let mut bytes = iso(b"", &[], &[]);
+    bytes.truncate(60 * 2048 + 100);
+    let (folder, path) = image(&bytes);
+    let padded = folder.path().join("padded");
+    let mut data = bytes.clone();
+    data.resize(61 * 2048, 0);
+    std::fs::write(&padded, data).unwrap();
+    let sha256sum = |path: &std::path::Path| {
+        let output = std::process::Command::new("sha256sum").arg(path).output().unwrap();
+        stdout(&output).split(' ').next().unwrap().to_owned()
+    };
+    let info: Value = serde_json::from_str(&stdout(&spindle(&["info", "--json", "--hash", &path]))).unwrap();
+    assert_eq!(info["sha256"], json!(sha256sum(path.as_ref())));
+    assert_eq!(info["sessions"][0]["tracks"][0]["sha256"], json!(sha256sum(&padded)));
+    let text = stdout(&spindle(&["info", "--hash", &path]));
+    assert!(text.contains(&sha256sum(path.as_ref())) && text.contains(&sha256sum(&padded)), "{text}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The command line, from the outside.
 
 mod extract;
+mod formats;
 mod info;
 mod ls;
 mod remote;
