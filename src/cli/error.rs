@@ -19,6 +19,8 @@ pub enum Exit {
     NoMedium = 4,
     /// The file is no image that Spindle knows.
     NotRecognised = 5,
+    /// A checksum is wrong, or a sector damaged.
+    VerificationFailed = 6,
 }
 
 /// Why a verb failed.

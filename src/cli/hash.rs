@@ -1,4 +1,4 @@
-//! SHA-256 of a file and of the tracks on a disc.
+//! Digests of files and of the tracks on a disc.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -23,19 +23,19 @@ pub fn track(disc: &Disc, track: &Track, progress: &Progress) -> Result<String, 
     Ok(hex(&hash.finalize()))
 }
 
-/// The SHA-256 of the file at `path`.
+/// The digest of the file at `path`, in hexadecimal.
 ///
 /// # Errors
 /// When it cannot be read.
-pub fn file(path: &Path, progress: &Progress) -> io::Result<String> {
-    let mut hash = Sha256::new();
+pub fn file<D: Digest>(path: &Path, progress: &Progress) -> io::Result<String> {
+    let mut digest = D::new();
     let mut file = File::open(path)?;
     let mut buf = vec![0; 256 << 10];
     loop {
         match file.read(&mut buf)? {
-            0 => return Ok(hex(&hash.finalize())),
+            0 => return Ok(hex(&digest.finalize())),
             count => {
-                hash.update(&buf[..count]);
+                digest.update(&buf[..count]);
                 progress.add(count as u64);
             }
         }

@@ -4,6 +4,8 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::thread;
 
+use sha2::Sha256;
+
 use super::open::Image;
 use super::output::{output, printable};
 use super::progress::Progress;
@@ -48,7 +50,7 @@ fn add_hashes(report: &mut Report, opened: &Opened, path: &Path) -> Result<(), C
     let blocks: u64 = opened.disc.tracks().map(|track| u64::from(track.blocks())).sum();
     let progress = Progress::new("hash", opened.bytes.saturating_add(blocks * 2048));
     let file = thread::scope(|scope| {
-        let file = scope.spawn(|| hash::file(path, &progress));
+        let file = scope.spawn(|| hash::file::<Sha256>(path, &progress));
         let shown = report.sessions.iter_mut().flat_map(|session| &mut session.tracks);
         for (track, shown) in opened.disc.tracks().zip(shown) {
             match hash::track(&opened.disc, track, &progress) {

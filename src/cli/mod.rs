@@ -17,6 +17,7 @@ mod remote;
 mod report;
 mod status;
 mod tray;
+mod verify;
 mod watch;
 
 use std::process::ExitCode;
@@ -44,6 +45,7 @@ enum Verb {
     Ls(ls::Args),
     Extract(extract::Args),
     Formats(formats::Args),
+    Verify(verify::Args),
 }
 
 /// Parses the arguments of the process and carries out the verb.
@@ -59,6 +61,7 @@ pub fn main() -> ExitCode {
         Verb::Ls(args) => ls::run(&args),
         Verb::Extract(args) => extract::run(&args),
         Verb::Formats(args) => formats::run(&args),
+        Verb::Verify(args) => verify::run(&args),
     };
     error::report("spindle", result)
 }

@@ -34,6 +34,21 @@ pub struct Companion {
     pub bytes: u64,
 }
 
+/// A checksum that a file carries of itself and that reading does not hold against it, such as one of all decoded bytes.
+pub trait Check: Send + Sync + std::fmt::Debug {
+    /// What is checked, for people: `CRC-32 of the gzip member`.
+    fn name(&self) -> String;
+
+    /// How many bytes that takes.
+    fn bytes(&self) -> u64;
+
+    /// Reads them; `progress` is told how many at a time.
+    ///
+    /// # Errors
+    /// When they cannot be read. A wrong checksum is `Ok(false)`.
+    fn run(&self, progress: &dyn Fn(u64)) -> io::Result<bool>;
+}
+
 /// What there is to say about an image beside the disc.
 #[derive(Debug, Clone, Default)]
 pub struct Notes {
@@ -43,6 +58,8 @@ pub struct Notes {
     pub companions: Vec<Companion>,
     /// Names of files that the image names and that are not there.
     pub missing: Vec<String>,
+    /// Checksums for `spindle verify`.
+    pub checks: Vec<Arc<dyn Check>>,
 }
 
 /// Everything a format or container may use while it opens a file.
@@ -101,6 +118,14 @@ impl<'a> OpenContext<'a> {
         let mut notes = self.notes.borrow_mut();
         if notes.missing.len() < 100 {
             notes.missing.push(String::from_utf8_lossy(name).into_owned());
+        }
+    }
+
+    /// Offers a checksum to who wants to verify the image.
+    pub fn offer_check(&self, check: Arc<dyn Check>) {
+        let mut notes = self.notes.borrow_mut();
+        if notes.checks.len() < MOST_COMPANIONS {
+            notes.checks.push(check);
         }
     }
 

@@ -11,7 +11,7 @@ mod unwrap;
 
 use std::sync::Arc;
 
-pub use self::context::{Companion, NoPassword, Notes, OpenContext, Passwords};
+pub use self::context::{Check, Companion, NoPassword, Notes, OpenContext, Passwords};
 pub use self::error::{ImageError, ImageErrorKind};
 pub use self::probe::{FormatInfo, Probe, Score};
 pub use self::refuse::refused_by_name;

@@ -9,7 +9,7 @@ mod open;
 
 pub use self::open::{OpenOptions, Opened, open_path, open_source, open_with};
 pub use crate::container::{
-    Companion, FormatInfo, ImageError, ImageErrorKind, NoPassword, OpenContext, Passwords, Probe, Score,
+    Check, Companion, FormatInfo, ImageError, ImageErrorKind, NoPassword, OpenContext, Passwords, Probe, Score,
 };
 use crate::disc::Disc;
 use crate::source::SharedSource;

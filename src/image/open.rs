@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::{
-    Companion, FORMATS, FormatInfo, ImageError, ImageErrorKind, NoPassword, OpenContext, Passwords, Probe, Score,
+    Check, Companion, FORMATS, FormatInfo, ImageError, ImageErrorKind, NoPassword, OpenContext, Passwords, Probe, Score,
 };
 use crate::container::{Notes, Unwrapped, refused_by_name, unwrap};
 use crate::disc::Disc;
@@ -48,6 +48,8 @@ pub struct Opened {
     pub companions: Vec<Companion>,
     /// Names of files that the image names and can do without, and that are not there.
     pub missing: Vec<String>,
+    /// Checksums that its files carry of themselves.
+    pub checks: Vec<Arc<dyn Check>>,
 }
 
 /// Opens the image at `path`.
@@ -91,8 +93,8 @@ pub fn open_with(
         |name, siblings| OpenContext::new(name, siblings, options.passwords, &options.cache, options.spool, &notes);
     let Unwrapped { source, name, siblings, chain } = unwrap(source, &context(name, siblings))?;
     let (disc, format) = open_unwrapped(source, &context(&name, siblings))?;
-    let Notes { warnings, companions, missing } = notes.into_inner();
-    Ok(Opened { disc, format, containers: chain, bytes, warnings, companions, missing })
+    let Notes { warnings, companions, missing, checks } = notes.into_inner();
+    Ok(Opened { disc, format, containers: chain, bytes, warnings, companions, missing, checks })
 }
 
 fn open_unwrapped(source: SharedSource, cx: &OpenContext<'_>) -> Result<(Disc, &'static FormatInfo), ImageError> {

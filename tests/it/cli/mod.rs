@@ -5,6 +5,7 @@ mod formats;
 mod info;
 mod ls;
 mod remote;
+mod verify;
 
 use std::path::Path;
 use std::process::{Command, Output};

@@ -1,0 +1,88 @@
+//! `spindle verify`.
+
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+use super::{image, inside, spindle, stderr, stdout};
+use crate::support::volume::iso;
+
+fn sum(program: &str, arguments: &[&str], path: &str) -> String {
+    let output = Command::new(program).args(arguments).arg(path).output().unwrap();
+    assert!(output.status.success(), "{program}");
+    stdout(&output)
+}
+
+fn status(arguments: &[&str]) -> Option<i32> {
+    spindle(arguments).status.code()
+}
+
+#[test]
+fn sums_of_coreutils_in_every_style_are_held_against_the_file() {
+    let (folder, path) = image(&iso(b"", &[], &[]));
+    let list = inside(&folder, "LIST");
+    for program in ["md5sum", "sha1sum", "sha256sum", "sha512sum"] {
+        for style in [&[][..], &["--tag"], &["--binary"]] {
+            let text = sum(program, style, &path);
+            std::fs::write(&list, format!("# a comment\n{text}")).unwrap();
+            let output = spindle(&["verify", "--sums", &list, &path]);
+            assert_eq!(output.status.code(), Some(0), "{text}: {}", stderr(&output));
+            assert!(stdout(&output).contains(" of the file"), "{}", stdout(&output));
+            // Another digit in the sum.
+            let at = if style == ["--tag"] { text.trim_end().len() - 1 } else { 0 };
+            let other = if text.as_bytes()[at] == b'0' { "1" } else { "0" };
+            let mut wrong = text.clone();
+            wrong.replace_range(at..=at, other);
+            std::fs::write(&list, &wrong).unwrap();
+            assert_eq!(status(&["verify", "--sums", &list, &path]), Some(6), "{wrong}");
+        }
+    }
+    std::fs::write(&list, format!("{}  other.iso\n{}  more.iso\n", "0".repeat(64), "1".repeat(64))).unwrap();
+    let output = spindle(&["verify", "--sums", &list, &path]);
+    assert_eq!((output.status.code(), stdout(&output).as_str()), (Some(1), ""));
+    assert!(stderr(&output).contains("does not list disc.iso"), "{}", stderr(&output));
+}
+
+#[test]
+fn a_sha256_on_the_command_line_is_held_against_the_file() {
+    let (_folder, path) = image(&iso(b"", &[], &[]));
+    let right = sum("sha256sum", &[], &path)[..64].to_owned();
+    let output = spindle(&["verify", "--json", "--sha256", &right.to_uppercase(), &path]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let report: Value = serde_json::from_str(&stdout(&output)).unwrap();
+    assert_eq!(report["ok"], true);
+    assert_eq!(report["checks"][0]["name"], "SHA-256 of the file");
+    assert_eq!(report["bad_sectors"], serde_json::json!([]));
+    let output = spindle(&["verify", "--sha256", &"0".repeat(64), &path]);
+    assert_eq!(output.status.code(), Some(6));
+    assert!(stdout(&output).contains("FAILED SHA-256 of the file: differs"), "{}", stdout(&output));
+    assert_eq!(status(&["verify", "--sha256", "12", &path]), Some(2));
+}
+
+/// Against `implantisomd5`, which wrote most of the checksums inside ISOs that there are.
+#[test]
+fn tools_the_checksum_inside_an_iso_is_found_and_checked() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let path = inside(&folder, "disc.iso");
+    std::fs::create_dir(inside(&folder, "tree")).unwrap();
+    std::fs::write(inside(&folder, "tree/file"), vec![7; 300_000]).unwrap();
+    let run = |program: &str, arguments: &[&str]| {
+        let output =
+            Command::new(program).args(arguments).output().unwrap_or_else(|error| panic!("{program}: {error}"));
+        assert!(output.status.success(), "{program}: {}", stderr(&output));
+    };
+    run("genisoimage", &["-quiet", "-o", &path, &inside(&folder, "tree")]);
+    let before = spindle(&["verify", &path]);
+    assert!(!stdout(&before).contains("isomd5sum"), "{}", stdout(&before));
+    run("implantisomd5", &[&path]);
+    let output = spindle(&["verify", &path]);
+    assert_eq!(output.status.code(), Some(0), "{}{}", stdout(&output), stderr(&output));
+    assert!(stdout(&output).contains("ok     MD5 inside the ISO (isomd5sum)"), "{}", stdout(&output));
+    let mut bytes = std::fs::read(&path).unwrap();
+    let at = bytes.windows(64).position(|window| window == [7; 64]).unwrap();
+    bytes[at] = 8;
+    std::fs::write(&path, bytes).unwrap();
+    assert_eq!(status(&["verify", &path]), Some(6));
+    assert!(Path::new(&path).exists());
+}
