@@ -4,11 +4,14 @@
 //! open ([`OpenContext`]), and how they fail ([`ImageError`]). Not responsible for what the bytes inside mean.
 
 mod context;
+pub mod cso;
 mod error;
+pub mod inflate;
 mod probe;
 mod refuse;
 mod unwrap;
 
+use std::io;
 use std::sync::Arc;
 
 pub use self::context::{Check, Companion, NoPassword, Notes, OpenContext, Passwords};
@@ -55,4 +58,9 @@ impl Content {
 }
 
 /// Every container.
-pub static CONTAINERS: &[&dyn Container] = &[];
+pub static CONTAINERS: &[&dyn Container] = &[&cso::Cso, &cso::Zso, &cso::Dax, &cso::Jso];
+
+/// Stored bytes that do not decode.
+pub(crate) fn damaged(what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, what)
+}

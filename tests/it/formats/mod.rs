@@ -1,4 +1,5 @@
 //! Image formats and containers: what is read from files that others made, and what is refused.
 
+mod cso;
 mod real;
 mod table;
