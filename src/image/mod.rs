@@ -3,6 +3,7 @@
 //! One static table of formats; each is told by its content, never by its name. Formats differ only in how they fill a
 //! [`layout::DiscPlan`]. Not responsible for wrappers around an image (see [`crate::container`]) nor for serving sectors.
 
+pub mod chd;
 mod iso;
 pub mod layout;
 mod open;
@@ -33,4 +34,4 @@ pub trait ImageFormat: Sync {
 }
 
 /// Every format, most specific first.
-pub static FORMATS: &[&dyn ImageFormat] = &[&iso::Iso];
+pub static FORMATS: &[&dyn ImageFormat] = &[&chd::Chd, &iso::Iso];

@@ -85,7 +85,12 @@ impl Siblings for Files {
     }
 
     fn names(&self) -> io::Result<Vec<Vec<u8>>> {
-        Ok(self.names.lock().unwrap().clone())
+        let mut names = self.names.lock().unwrap().clone();
+        // Some formats look for a file by its content.
+        if names.len() < self.files.len() {
+            names.push(b"next.chd".to_vec());
+        }
+        Ok(names)
     }
 }
 

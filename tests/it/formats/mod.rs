@@ -1,5 +1,6 @@
 //! Image formats and containers: what is read from files that others made, and what is refused.
 
+mod chd;
 mod cso;
 mod real;
 mod table;

@@ -1,0 +1,230 @@
+//! CHD.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use spindle::disc::{Lba, MediumType, TrackMode};
+use spindle::image::{ImageError, ImageErrorKind, OpenOptions, Opened, open_source};
+use spindle::source::{BlockCache, MemorySource};
+
+/// A file that chdman wrote.
+fn seed(name: &str) -> Vec<u8> {
+    fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/corpus/chd").join(name)).unwrap()
+}
+
+fn open(bytes: Vec<u8>) -> Result<Opened, ImageError> {
+    let options = OpenOptions { cache: BlockCache::with_workers(1 << 20, 0), ..OpenOptions::default() };
+    open_source(Arc::new(MemorySource::new(bytes)), &options)
+}
+
+fn is_sound(opened: &Opened) -> bool {
+    !opened.checks.is_empty() && opened.checks.iter().all(|check| check.run(&|_| {}).unwrap_or(false))
+}
+
+#[test]
+fn tracks_pregaps_and_addresses_are_those_of_the_metadata() {
+    for name in ["cd-cdzl", "cd-cdlz"] {
+        let opened = open(seed(name)).unwrap();
+        assert_eq!((opened.format.id, opened.disc.medium), ("chd", MediumType::CdRom));
+        let tracks: Vec<_> = opened
+            .disc
+            .tracks()
+            .map(|track| (track.number, track.mode, track.start, track.pregap, track.end))
+            .collect();
+        let expected = [(1, TrackMode::Mode1, Lba(0), 150, Lba(20)), (2, TrackMode::Audio, Lba(22), 2, Lba(26))];
+        assert_eq!(tracks, expected, "{name}");
+        assert!(is_sound(&opened), "{name}");
+        let mut raw = [0; 2352];
+        for lba in 0..20 {
+            let form = opened.disc.read_sector(Lba(lba), &mut raw).unwrap();
+            assert_eq!(spindle::disc::sector::damage(&raw, form), None, "{name} {lba}");
+        }
+    }
+}
+
+#[test]
+fn every_codec_gives_what_its_checksums_say() {
+    for name in ["cd-cdfl", "raw-mixed", "raw-huff"] {
+        assert!(is_sound(&open(seed(name)).unwrap()), "{name}");
+    }
+}
+
+#[test]
+fn a_damaged_hunk_is_unreadable_and_the_others_are_not() {
+    let mut image = seed("raw-huff");
+    image[1000] ^= 1;
+    let opened = open(image).unwrap();
+    assert!(!is_sound(&opened));
+    let mut block = [0; 2048];
+    let bad = (0..24).filter(|&lba| opened.disc.read_block(Lba(lba), &mut block).is_err()).count();
+    assert_eq!(bad, 2, "one hunk");
+}
+
+#[test]
+fn what_cannot_be_a_disc_is_refused() {
+    let changes: &[(&str, usize, &[u8], ImageErrorKind)] = &[
+        ("raw-huff", 15, &[6], ImageErrorKind::Unsupported),
+        ("raw-huff", 11, &[125], ImageErrorKind::Invalid),
+        ("raw-huff", 16, b"avhu", ImageErrorKind::Unsupported),
+        ("raw-huff", 16, b"what", ImageErrorKind::Unsupported),
+        ("raw-huff", 56, &[1], ImageErrorKind::Limit),
+        ("raw-huff", 62, &[0, 0], ImageErrorKind::Invalid),
+        ("raw-huff", 32, &[1], ImageErrorKind::Limit),
+        ("raw-huff", 38, &[0, 0], ImageErrorKind::Invalid),
+        // The map: its CRC, its length, its place.
+        ("raw-huff", 3400, &[0xFF; 8], ImageErrorKind::Invalid),
+        ("raw-huff", 40, &[1], ImageErrorKind::Invalid),
+        // The metadata: past the end, in a circle.
+        ("cd-cdzl", 48, &[1], ImageErrorKind::Invalid),
+        // A parent that is not there.
+        ("child", 0, b"M", ImageErrorKind::Missing),
+        // Units of 512 bytes and no volume in the content.
+        ("raw-none", 62, &[2, 0], ImageErrorKind::Unsupported),
+    ];
+    for (name, at, bytes, kind) in changes {
+        let mut image = seed(name);
+        image[*at..at + bytes.len()].copy_from_slice(bytes);
+        let error = open(image).expect_err(&format!("{name} with {bytes:?} at {at}"));
+        assert_eq!(error.kind(), *kind, "{name} with {bytes:?} at {at}: {error}");
+    }
+}
+
+#[test]
+fn metadata_that_lead_in_a_circle_end() {
+    let mut image = seed("cd-cdzl");
+    let at = u64::from_be_bytes(image[48..56].try_into().unwrap());
+    image[at as usize + 8..][..8].copy_from_slice(&at.to_be_bytes());
+    assert_eq!(open(image).unwrap_err().kind(), ImageErrorKind::Limit);
+}
+
+#[test]
+fn every_prefix_is_opened_or_refused() {
+    for name in ["cd-cdzl", "cd-cdlz", "raw-mixed", "raw-huff", "raw-none"] {
+        let whole = seed(name);
+        for len in 0..whole.len() {
+            let Ok(opened) = open(whole[..len].to_vec()) else { continue };
+            let mut raw = [0; 2352];
+            for lba in 0..opened.disc.blocks().min(32) {
+                let _ = opened.disc.read_sector(Lba(lba as i32), &mut raw);
+            }
+        }
+    }
+}
+
+#[test]
+fn of_a_file_without_packing_all_that_is_left_can_be_read() {
+    let mut image = seed("raw-none");
+    image.truncate(image.len() - 1);
+    let opened = open(image).unwrap();
+    let mut block = [0; 2048];
+    assert!(opened.disc.read_block(Lba(0), &mut block).is_ok());
+    assert!(opened.disc.read_block(Lba(1), &mut block).is_err());
+}
+
+mod tools {
+    use std::ffi::OsStr;
+    use std::path::PathBuf;
+    use std::process::Command;
+
+    use spindle::image::open_path;
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::support::inputs;
+
+    fn chdman<S: AsRef<OsStr>>(args: &[S]) {
+        let run = Command::new("chdman").args(args).output().expect("chdman, of the package mame-tools, is missing");
+        let said = String::from_utf8_lossy(&run.stderr);
+        assert!(run.status.success(), "{:?}: {said}", args.iter().map(AsRef::as_ref).collect::<Vec<_>>());
+    }
+
+    fn arg(path: &Path) -> &str {
+        path.to_str().unwrap()
+    }
+
+    /// A CD of 302 blocks of Mode 1, a stored pre-gap of a second and 151 of sound, a pre-gap of 30 that is not stored and 76 of sound.
+    fn mixed_disc(folder: &TempDir) -> (PathBuf, Vec<u8>) {
+        let mut bin = fs::read(inputs::path("libcdio/isofs-m1.bin")).unwrap();
+        bin.extend(fs::read(inputs::path("libcdio/cdda.bin")).unwrap());
+        let cue = "FILE \"mix.bin\" BINARY\n  TRACK 01 MODE1/2352\n    INDEX 01 00:00:00\n  TRACK 02 AUDIO\n    INDEX 00 00:04:02\n    \
+                   INDEX 01 00:05:02\n  TRACK 03 AUDIO\n    PREGAP 00:00:30\n    INDEX 01 00:07:03\n";
+        let path = folder.path().join("mix.cue");
+        fs::write(&path, cue).unwrap();
+        fs::write(folder.path().join("mix.bin"), &bin).unwrap();
+        (path, bin)
+    }
+
+    #[test]
+    fn a_cd_by_every_codec_of_chdman_is_the_bin_it_was_made_of() {
+        let folder = TempDir::new().unwrap();
+        let (cue, bin) = mixed_disc(&folder);
+        let chd = folder.path().join("mix.chd");
+        for codec in ["none", "cdzl", "cdlz", "cdfl", "cdlz,cdzl,cdfl", "zlib", "lzma,flac"] {
+            chdman(&["createcd", "-f", "-i", arg(&cue), "-o", arg(&chd), "-c", codec]);
+            let opened = open_path(&chd, &OpenOptions::default()).unwrap();
+            let tracks: Vec<_> =
+                opened.disc.tracks().map(|track| (track.mode, track.start.0, track.pregap, track.end.0)).collect();
+            let audio = TrackMode::Audio;
+            let expected = [(TrackMode::Mode1, 0, 150, 302), (audio, 377, 75, 528), (audio, 558, 30, 634)];
+            assert_eq!(tracks, expected, "{codec}");
+            let stored = (0..528).chain(558..634);
+            let mut raw = [0; 2352];
+            for (lba, sector) in stored.zip(bin.chunks_exact(2352)) {
+                opened.disc.read_sector(Lba(lba), &mut raw).unwrap();
+                assert!(raw == sector, "{codec}: sector {lba}");
+            }
+            assert!(is_sound(&opened), "{codec}");
+        }
+    }
+
+    #[test]
+    fn a_dvd_by_every_codec_of_chdman_is_the_iso_it_was_made_of() {
+        let folder = TempDir::new().unwrap();
+        let iso = inputs::path("libcdio/joliet.iso");
+        let content = fs::read(&iso).unwrap();
+        let chd = folder.path().join("dvd.chd");
+        for codec in ["none", "zlib", "lzma", "huff", "flac", "zlib,lzma,huff,flac"] {
+            chdman(&["createraw", "-f", "-i", arg(&iso), "-o", arg(&chd), "-us", "2048", "-hs", "4096", "-c", codec]);
+            let opened = open_path(&chd, &OpenOptions::default()).unwrap();
+            let mut read = vec![0; opened.disc.blocks() as usize * 2048];
+            opened.disc.read_blocks(Lba(0), &mut read).unwrap();
+            assert!(read == content, "{codec}");
+            assert!(is_sound(&opened), "{codec}");
+        }
+    }
+
+    #[test]
+    fn what_a_child_does_not_hold_comes_from_its_parent() {
+        let folder = TempDir::new().unwrap();
+        let [parent, child] = ["a", "b"].map(|name| folder.path().join(name).with_extension("chd"));
+        let iso = inputs::path("libcdio/joliet.iso");
+        let mut content = fs::read(&iso).unwrap();
+        chdman(&["createraw", "-i", arg(&iso), "-o", arg(&parent), "-us", "2048", "-hs", "4096", "-c", "zlib"]);
+        let iso = folder.path().join("changed.iso");
+        content[7000..11_000].fill(1);
+        content[100_000] ^= 0xFF;
+        fs::write(&iso, &content).unwrap();
+        for codec in ["none", "zlib", "lzma,huff"] {
+            let units = ["-us", "2048", "-hs", "4096", "-c", codec, "-op", arg(&parent)];
+            chdman(&[&["createraw", "-f", "-i", arg(&iso), "-o", arg(&child)], &units[..]].concat());
+            let opened = open_path(&child, &OpenOptions::default()).unwrap();
+            assert_eq!(opened.companions.len(), 1, "{codec}");
+            let mut read = vec![0; opened.disc.blocks() as usize * 2048];
+            opened.disc.read_blocks(Lba(0), &mut read).unwrap();
+            assert!(read == content, "{codec}");
+        }
+        fs::remove_file(&parent).unwrap();
+        let error = open_path(&child, &OpenOptions::default()).unwrap_err();
+        assert_eq!(error.kind(), ImageErrorKind::Missing, "{error}");
+    }
+
+    #[test]
+    fn a_hard_disk_is_refused_by_its_name() {
+        let folder = TempDir::new().unwrap();
+        let chd = folder.path().join("disk.chd");
+        chdman(&["createhd", "-s", "1048576", "-o", arg(&chd), "-c", "none"]);
+        let error = open_path(&chd, &OpenOptions::default()).unwrap_err();
+        assert!(error.to_string().contains("hard disk"), "{error}");
+    }
+}
