@@ -1,6 +1,6 @@
 //! Files that are no disc images but are taken for one: refused by their name, with what to do.
 
-use super::{ImageError, ImageErrorKind, Probe};
+use super::{ImageError, ImageErrorKind, Probe, Score};
 
 /// A signature, where it is, and what the file is.
 struct Refusal {
@@ -26,15 +26,40 @@ static REFUSED: &[Refusal] = &[
     Refusal { offset: 0x40, magic: b"\x7F\x10\xDA\xBE", what: "a hard-disk image (VDI)", advice: DISK },
 ];
 
-/// The refusal for a file that is something else for certain.
+/// The refusal for a file that is something else for certain, where a format has claimed it with the score `found`.
 ///
 /// # Errors
 /// [`ImageErrorKind::NotRecognised`], saying what the file is and what to do with it.
-pub fn refused_by_name(probe: &Probe<'_>) -> Result<(), ImageError> {
-    match REFUSED.iter().find(|refusal| probe.has(refusal.offset, refusal.magic)) {
-        Some(Refusal { what, advice, .. }) => {
-            Err(ImageError::new(ImageErrorKind::NotRecognised, format!("this is {what}, not a disc image; {advice}")))
+pub fn refused_by_name(probe: &Probe<'_>, found: Score) -> Result<(), ImageError> {
+    let signed = REFUSED.iter().find(|refusal| probe.has(refusal.offset, refusal.magic));
+    let (what, advice) = match signed {
+        Some(Refusal { what, advice, .. }) => (*what, *advice),
+        None if is_partitioned(probe) => ("a hard-disk image (with partitions)", DISK),
+        // Nobody has published how Power2Go lays out its images: where no sectors are found, the name is all there is.
+        None if found <= Score::Fallback && probe.name.to_ascii_lowercase().ends_with(".p2i") => {
+            ("a Power2Go image in which no sectors can be found", "convert it to ISO with the program that made it")
         }
-        None => Ok(()),
+        None => return Ok(()),
+    };
+    Err(ImageError::new(ImageErrorKind::NotRecognised, format!("this is {what}, not a disc image; {advice}")))
+}
+
+/// A partition table, MBR or GPT, in which every entry makes sense and one is in use. The boot sector of a FAT volume has code
+/// in its place.
+fn is_partitioned(probe: &Probe<'_>) -> bool {
+    if !probe.has(510, &[0x55, 0xAA]) {
+        return false;
     }
+    let entries = probe.head.get(446..510).unwrap_or_default().chunks_exact(16);
+    let number = |field: &[u8]| field.iter().rev().fold(0_u64, |number, &byte| number << 8 | u64::from(byte));
+    let mut used = 0;
+    for entry in entries {
+        let (kind, start, sectors) = (entry[4], number(&entry[8..12]), number(&entry[12..16]));
+        match (entry[0], kind) {
+            (0, 0) if start == 0 && sectors == 0 => {}
+            (0 | 0x80, 1..) if start > 0 && sectors > 0 => used += 1,
+            _ => return false,
+        }
+    }
+    used > 0
 }

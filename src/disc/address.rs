@@ -75,6 +75,15 @@ impl Msf {
         [self.minute, self.second, self.frame].map(|number| ((number / 10 % 10) << 4) | (number % 10))
     }
 
+    /// From three numbers in BCD; nothing when they are none, or no time.
+    #[must_use]
+    pub fn from_bcd(bcd: [u8; 3]) -> Option<Self> {
+        let [minute, second, frame] =
+            bcd.map(|byte| (byte & 0xF <= 9 && byte >> 4 <= 9).then(|| (byte >> 4) * 10 + (byte & 0xF)));
+        let msf = Self { minute: minute?, second: second?, frame: frame? };
+        (msf.second < 60 && msf.frame < 75).then_some(msf)
+    }
+
     /// The block address; minutes from 90 on with a negative result are not assumed (READ CD MSF decides that).
     #[must_use]
     pub fn to_lba(self) -> Lba {
@@ -95,6 +104,10 @@ mod tests {
         assert_eq!(Lba(i32::MAX).to_msf().minute, 255);
         for lba in [-150, -1, 0, 74, 75, 4349, 4350, 359_999, 449_849] {
             assert_eq!(Lba(lba).to_msf().to_lba(), Lba(lba));
+        }
+        assert_eq!(Msf::from_bcd([0x99, 0x59, 0x74]), Some(Msf { minute: 99, second: 59, frame: 74 }));
+        for no_time in [[0x9A, 0, 0], [0xA0, 0, 0], [0, 0x60, 0], [0, 0, 0x75]] {
+            assert_eq!(Msf::from_bcd(no_time), None);
         }
         assert_eq!(Lba(16).to_field(true), [0, 0, 2, 16]);
         assert_eq!(Lba(-2).to_field(false), [0xFF, 0xFF, 0xFF, 0xFE]);

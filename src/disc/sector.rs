@@ -16,8 +16,9 @@ const SUBHEADER: Range<usize> = 16..24;
 /// SUBMODE in both copies of the sub-header, and its bit that says Form 2.
 const SUBMODE: usize = 18;
 const FORM_2: u8 = 0x20;
-/// The sub-header of a sector that a file stores without one: file 0, channel 0, data, coding 0.
-const DATA: u8 = 0x08;
+/// The bit of SUBMODE that says data. The sub-header of a sector that a file stores without one: file 0, channel 0, data,
+/// coding 0.
+pub const DATA: u8 = 0x08;
 
 /// What a sector is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -122,13 +123,16 @@ pub fn complete(lba: Lba, mode: TrackMode, stored: &Range<usize>, raw: &mut [u8;
         let submode = DATA | if form == Form::Form2 { FORM_2 } else { 0 };
         raw[SUBHEADER].copy_from_slice(&[0, 0, submode, 0, 0, 0, submode, 0]);
     }
-    if let Some((covered, at)) = form.edc()
-        && stored.end <= at
-    {
-        let edc = edc(&raw[covered]).to_le_bytes();
-        raw[at..at + 4].copy_from_slice(&edc);
-        if matches!(form, Form::Mode1 | Form::Form1) {
+    if let Some((covered, at)) = form.edc() {
+        if stored.end <= at {
+            let edc = edc(&raw[covered]).to_le_bytes();
+            raw[at..at + 4].copy_from_slice(&edc);
+        }
+        // A file that keeps 2,332 bytes of a sector cuts off the end of its parity.
+        if stored.end < RAW && matches!(form, Form::Mode1 | Form::Form1) {
+            let before = *raw;
             write_ecc(raw, form == Form::Mode1);
+            raw[stored.clone()].copy_from_slice(&before[stored.clone()]);
         }
     }
     form

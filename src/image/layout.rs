@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use super::{ImageError, ImageErrorKind};
 use crate::disc::sector::{Form, RAW};
-use crate::disc::subchannel::StoredSubchannel;
+use crate::disc::subchannel::{Q, SUBCHANNEL, StoredSubchannel, SubchannelForm, linear};
 use crate::disc::{Control, Disc, Dpm, Extent, Lba, MediumType, Session, StoredStructure, Track, TrackMode};
 use crate::source::{ByteSource, SharedSource};
 
@@ -166,7 +166,41 @@ pub fn mode_2_of(subheader: &[u8]) -> TrackMode {
     }
 }
 
+/// How 96 bytes of subchannel per sector are laid out, `stride` bytes apart from `offset` on: as most of the first sectors'
+/// Q channels are sound. As drives deliver them, when none is.
+#[must_use]
+pub fn subchannel_form(source: &dyn ByteSource, offset: u64, stride: u32) -> SubchannelForm {
+    let sound = |form| {
+        let stored = |index: &u64| {
+            let mut bytes = [0; SUBCHANNEL];
+            source.read_exact_at(&mut bytes, offset.saturating_add(index * u64::from(stride))).ok()?;
+            Some(if form == SubchannelForm::Linear { bytes } else { linear(&bytes) })
+        };
+        (0..75).map_while(|index| stored(&index)).filter(|bytes| Q::of_linear(bytes).is_sound()).count()
+    };
+    if sound(SubchannelForm::Linear) > sound(SubchannelForm::Interleaved) {
+        SubchannelForm::Linear
+    } else {
+        SubchannelForm::Interleaved
+    }
+}
+
 impl DiscPlan {
+    /// A disc of one track in `piece`, of which the first `pregap` blocks lie before LBA 0. By its length it is a CD, whose
+    /// pre-gap is completed to [`PREGAP`], or something larger, which has none.
+    #[must_use]
+    pub fn single_track(mode: TrackMode, pregap: u32, piece: Piece) -> Self {
+        let missing = PREGAP.saturating_sub(pregap);
+        let is_cd = MediumType::for_blocks(u64::from(piece.blocks) + u64::from(missing)) == Ok(MediumType::CdRom);
+        let missing = if is_cd { missing } else { 0 };
+        let track = TrackPlan {
+            pregap: pregap + missing,
+            pieces: vec![Piece::empty(missing), piece],
+            ..TrackPlan::new(1, mode)
+        };
+        Self { sessions: vec![SessionPlan { tracks: vec![track], ..SessionPlan::default() }], ..Self::default() }
+    }
+
     /// The disc.
     ///
     /// # Errors

@@ -7,6 +7,7 @@ pub mod chd;
 mod iso;
 pub mod layout;
 mod open;
+mod raw;
 
 pub use self::open::{OpenOptions, Opened, open_path, open_source, open_with};
 pub use crate::container::{
@@ -34,4 +35,10 @@ pub trait ImageFormat: Sync {
 }
 
 /// Every format, most specific first.
-pub static FORMATS: &[&dyn ImageFormat] = &[&chd::Chd, &iso::Iso];
+pub static FORMATS: &[&dyn ImageFormat] = &[
+    // Told by a signature.
+    &chd::Chd,
+    // Told by what the sectors hold, and what anything can be.
+    &raw::Raw,
+    &iso::Iso,
+];

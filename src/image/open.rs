@@ -104,7 +104,7 @@ fn open_unwrapped(source: SharedSource, cx: &OpenContext<'_>) -> Result<(Disc, &
     let unknown = || ImageError::new(ImageErrorKind::NotRecognised, "the content is no known disc image");
     let (score, format) = best.filter(|(score, _)| *score > Score::No).ok_or_else(unknown)?;
     if score < Score::Sure {
-        refused_by_name(&probe)?;
+        refused_by_name(&probe, score)?;
     }
     format.open(source, cx).map(|disc| (disc, format.info()))
 }

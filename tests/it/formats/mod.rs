@@ -2,5 +2,6 @@
 
 mod chd;
 mod cso;
+mod raw;
 mod real;
 mod table;
