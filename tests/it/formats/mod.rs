@@ -2,6 +2,8 @@
 
 mod chd;
 mod cso;
+mod described;
 mod raw;
 mod real;
+mod refused;
 mod table;

@@ -1,2 +1,6 @@
 //! Builders of small images, one per format, each written from the format's description alone by another hand than its
 //! reader: they share no function.
+
+pub mod chd_old;
+pub mod source_disc;
+pub mod source_sector;
