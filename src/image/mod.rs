@@ -6,8 +6,11 @@
 pub mod chd;
 mod iso;
 pub mod layout;
+pub mod mds;
+mod names;
 mod open;
 mod raw;
+mod record;
 
 pub use self::open::{OpenOptions, Opened, open_path, open_source, open_with};
 pub use crate::container::{
@@ -38,6 +41,7 @@ pub trait ImageFormat: Sync {
 pub static FORMATS: &[&dyn ImageFormat] = &[
     // Told by a signature.
     &chd::Chd,
+    &mds::Mds,
     // Told by what the sectors hold, and what anything can be.
     &raw::Raw,
     &iso::Iso,

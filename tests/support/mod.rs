@@ -6,6 +6,7 @@ pub mod daemon;
 pub mod disc;
 pub mod guest;
 pub mod host;
+pub mod image;
 pub mod images;
 pub mod initiator;
 pub mod inputs;

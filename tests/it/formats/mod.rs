@@ -3,6 +3,7 @@
 mod chd;
 mod cso;
 mod described;
+mod mds;
 mod raw;
 mod real;
 mod refused;

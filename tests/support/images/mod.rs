@@ -2,5 +2,6 @@
 //! reader: they share no function.
 
 pub mod chd_old;
+pub mod mds;
 pub mod source_disc;
 pub mod source_sector;
