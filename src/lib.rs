@@ -12,6 +12,7 @@
 //! virtio                                    virtio-scsi structures, descriptor chains <-> data buffers
 //! drive                                     the MMC logical unit: tray, medium, lock, events, commands
 //! scsi                                      tasks, sense data, LUN routing, task management
+//! export                                    CHD, ...: Disc -> files
 //! image                                     ISO, CUE, ...: bytes -> Disc
 //! container                                 CSO, gzip, ...: bytes -> bytes
 //! fs                                        ISO 9660, Joliet, Rock Ridge, UDF, El Torito: read only, bounded
@@ -25,6 +26,7 @@ pub mod container;
 pub mod control;
 pub mod disc;
 pub mod drive;
+pub mod export;
 pub mod fs;
 pub mod image;
 pub mod scsi;

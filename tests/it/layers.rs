@@ -10,6 +10,7 @@ const LAYERS: &[&[&str]] = &[
     &["virtio"],
     &["drive"],
     &["scsi"],
+    &["export"],
     &["image"],
     &["container"],
     &["fs"],

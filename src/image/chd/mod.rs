@@ -6,12 +6,12 @@
 mod bits;
 mod check;
 mod codec;
-mod crc16;
+pub(crate) mod crc16;
 mod header;
 mod huffman;
 mod hunks;
 mod map;
-mod metadata;
+pub(crate) mod metadata;
 mod old;
 mod parent;
 mod tracks;

@@ -127,6 +127,7 @@ mod tools {
     use std::path::PathBuf;
     use std::process::Command;
 
+    use spindle::export;
     use spindle::image::open_path;
     use tempfile::TempDir;
 
@@ -147,6 +148,13 @@ mod tools {
     fn mixed_disc(folder: &TempDir) -> (PathBuf, Vec<u8>) {
         let mut bin = fs::read(inputs::path("libcdio/isofs-m1.bin")).unwrap();
         bin.extend(fs::read(inputs::path("libcdio/cdda.bin")).unwrap());
+        // That repeats itself; the last track is what only FLAC makes shorter: two tones and noise.
+        let last = bin.len() - 76 * 2352;
+        for (at, sample) in (0_u32..).zip(bin[last..].chunks_exact_mut(2)) {
+            let tone = 6000.0 * (f64::from(at / 2) / 31.0).sin() + 4000.0 * (f64::from(at) / 7.0).cos();
+            let noise = at.wrapping_mul(2_654_435_761) >> 20;
+            sample.copy_from_slice(&(tone as i16 + noise as i16).to_le_bytes());
+        }
         let cue = "FILE \"mix.bin\" BINARY\n  TRACK 01 MODE1/2352\n    INDEX 01 00:00:00\n  TRACK 02 AUDIO\n    INDEX 00 00:04:02\n    \
                    INDEX 01 00:05:02\n  TRACK 03 AUDIO\n    PREGAP 00:00:30\n    INDEX 01 00:07:03\n";
         let path = folder.path().join("mix.cue");
@@ -226,5 +234,69 @@ mod tools {
         chdman(&["createhd", "-s", "1048576", "-o", arg(&chd), "-c", "none"]);
         let error = open_path(&chd, &OpenOptions::default()).unwrap_err();
         assert!(error.to_string().contains("hard disk"), "{error}");
+    }
+
+    /// Writes `disc` as a CHD, which chdman and Spindle must find sound.
+    fn written(disc: &spindle::disc::Disc, chd: &Path) -> Opened {
+        let told = std::sync::atomic::AtomicU64::new(0);
+        let progress = |bytes| {
+            told.fetch_add(bytes, std::sync::atomic::Ordering::Relaxed);
+        };
+        export::chd::write(disc, &mut fs::File::create(chd).unwrap(), &progress).unwrap();
+        assert_eq!(told.into_inner(), export::chd::bytes(disc));
+        chdman(&["verify", "-i", arg(chd)]);
+        let opened = open_path(chd, &OpenOptions::default()).unwrap();
+        assert!(is_sound(&opened));
+        opened
+    }
+
+    #[test]
+    fn a_cd_that_spindle_writes_is_the_same_disc_to_chdman() {
+        let folder = TempDir::new().unwrap();
+        let (cue, bin) = mixed_disc(&folder);
+        let [theirs, ours] = ["theirs.chd", "ours.chd"].map(|name| folder.path().join(name));
+        chdman(&["createcd", "-i", arg(&cue), "-o", arg(&theirs)]);
+        let disc = open_path(&theirs, &OpenOptions::default()).unwrap().disc;
+        let again = written(&disc, &ours).disc;
+        let tracks = |disc: &spindle::disc::Disc| -> Vec<_> {
+            disc.tracks().map(|track| (track.mode, track.start, track.pregap, track.end)).collect()
+        };
+        assert_eq!(tracks(&again), tracks(&disc));
+
+        let said = |chd: &Path| {
+            let run = Command::new("chdman").args(["info", "-v", "-i", arg(chd)]).output().unwrap();
+            String::from_utf8(run.stdout).unwrap()
+        };
+        let info = |chd: &Path| {
+            let said = said(chd);
+            let same = ["Logical", "Hunk Size", "Unit Size", "SHA1", "Data SHA1", "Metadata", " TRACK", "File Version"];
+            said.lines()
+                .filter(|line| same.iter().any(|start| line.trim_start().starts_with(start.trim())))
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(info(&ours), info(&theirs));
+        assert!(info(&ours).len() >= 9, "{:?}", info(&ours));
+        assert!(said(&ours).contains("CD FLAC"), "{}", said(&ours));
+        let (length, theirs) = (fs::metadata(&ours).unwrap().len(), fs::metadata(&theirs).unwrap().len());
+        assert!(length < theirs + theirs / 10, "{length} bytes, chdman needs {theirs}");
+
+        let [back, sheet] = ["back.bin", "back.cue"].map(|name| folder.path().join(name));
+        chdman(&["extractcd", "-i", arg(&ours), "-o", arg(&sheet), "-ob", arg(&back)]);
+        assert!(fs::read(&back).unwrap() == bin);
+    }
+
+    #[test]
+    fn a_dvd_that_spindle_writes_is_the_same_bytes_to_chdman() {
+        let folder = TempDir::new().unwrap();
+        let iso = inputs::path("libcdio/joliet.iso");
+        let content = fs::read(&iso).unwrap();
+        let mut disc = open_path(&iso, &OpenOptions::default()).unwrap().disc;
+        disc.medium = MediumType::DvdRom;
+        let [chd, back] = ["dvd.chd", "back.iso"].map(|name| folder.path().join(name));
+        let opened = written(&disc, &chd);
+        assert_eq!(opened.disc.blocks(), disc.blocks());
+        chdman(&["extractraw", "-i", arg(&chd), "-o", arg(&back)]);
+        assert!(fs::read(&back).unwrap() == content);
     }
 }
