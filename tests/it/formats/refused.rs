@@ -3,8 +3,8 @@
 use spindle::image::ImageErrorKind::{self, Invalid, Limit, Missing, Unsupported};
 
 use super::described::{Files, open};
-use crate::support::images::chd_old;
-use crate::support::images::source_disc::SourceDisc;
+use crate::support::images::described::source_disc::SourceDisc;
+use crate::support::images::described::{chd_old, mds};
 
 /// What contradicts itself or knows no limit.
 const BAD: &[ImageErrorKind] = &[Invalid, Limit];
@@ -57,4 +57,17 @@ fn chd() {
 fn looped(files: Files) -> Files {
     let at = files[0].1.windows(4).rposition(|window| window == b"CHT2").unwrap() as u64;
     patched(files, b"TRACK:2", -8, &at.to_be_bytes())
+}
+
+#[test]
+fn mds() {
+    let files = || mds::files(&SourceDisc::mixed(), mds::Options::default());
+    let magic = b"MEDIA DESCRIPTOR";
+    let rows: &[(&str, &[ImageErrorKind], Files)] = &[
+        ("no data file", &[Missing], alone(files())),
+        ("no session", BAD, patched(files(), magic, 20, &[0, 0])),
+        ("sessions past the end", BAD, patched(files(), magic, 80, &[0xFF; 4])),
+        ("tracks past the end", BAD, patched(files(), magic, 88 + 20, &[0xFF; 4])),
+    ];
+    refused("mds", rows);
 }

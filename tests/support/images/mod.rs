@@ -1,7 +1,5 @@
 //! Builders of small images, one per format, each written from the format's description alone by another hand than its
 //! reader: they share no function.
 
-pub mod chd_old;
+pub mod described;
 pub mod mds;
-pub mod source_disc;
-pub mod source_sector;

@@ -1,10 +1,10 @@
 //! MAME's compressed hunks before version 5.
 
 use super::{Subchannel, check};
-use crate::support::images::chd_old::{Metadata, Options, Packing, files, hard_disk};
-use crate::support::images::source_disc::Detail::{CdText, Dpm, Indices, Isrc, Mcn};
-use crate::support::images::source_disc::{Mode, SourceDisc};
-use crate::support::images::source_sector::{RAW, data_sector};
+use crate::support::images::described::chd_old::{Metadata, Options, Packing, files, hard_disk};
+use crate::support::images::described::source_disc::Detail::{CdText, Dpm, Indices, Isrc, Mcn};
+use crate::support::images::described::source_disc::{Mode, SourceDisc};
+use crate::support::images::described::source_sector::{RAW, data_sector};
 
 fn mixed(pregap: u32) -> SourceDisc {
     let tracks = [(1, Mode::Mode1, 150, 22), (1, Mode::Audio, pregap, 30), (1, Mode::Form1, 0, 5)];

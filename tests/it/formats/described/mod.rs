@@ -2,6 +2,7 @@
 //! in, its tracks, addresses and every sector.
 
 mod chd_old;
+mod mds;
 
 use std::sync::Arc;
 
@@ -10,8 +11,8 @@ use spindle::image::{OpenOptions, Opened, Passwords, open_with};
 use spindle::source::siblings::NamedSources;
 use spindle::source::{BlockCache, MemorySource, SharedSource};
 
-use crate::support::images::source_disc::{Mode, SourceDisc, SourceTrack};
-use crate::support::images::source_sector::{RAW, data_sector};
+use crate::support::images::described::source_disc::{Mode, SourceDisc, SourceTrack};
+use crate::support::images::described::source_sector::{RAW, data_sector};
 use crate::support::inputs;
 
 /// How much of the subchannel an image stores.

@@ -21,6 +21,8 @@ pub enum Detail {
     Isrc,
     Indices,
     CdText,
+    /// The sound of the pre-gaps of audio tracks.
+    Pregaps,
     Dpm,
 }
 
@@ -95,6 +97,22 @@ impl SourceDisc {
         Self::cd(&[(1, Mode::Mode1, 150, 20), (1, Mode::Audio, 8, 24)])
     }
 
+    /// Audio tracks in the first session, data in the second and the third.
+    pub fn sessions() -> Self {
+        let (audio, data) = (Mode::Audio, Mode::Form1);
+        Self::cd(&[(1, audio, 150, 20), (1, audio, 8, 16), (2, data, 150, 20), (3, Mode::Mode1, 150, 12)])
+    }
+
+    /// A DVD.
+    pub fn dvd(blocks: u32) -> Self {
+        let text = |length| (0..length).map(|at| (at as u8).wrapping_mul(3)).collect();
+        let structures = vec![(0, [vec![1, 2, 1, 0], text(2044)].concat()), (1, text(4)), (4, text(2048))];
+        let disc = Self::cd(&[(1, Mode::Mode1, 0, blocks)]);
+        let mut disc = Self { dvd: true, structures, ..disc }.without(&[Detail::Mcn, Detail::CdText]);
+        disc.tracks[0].start = 0;
+        disc
+    }
+
     /// Without what a format cannot say.
     pub fn without(mut self, details: &[Detail]) -> Self {
         for detail in details {
@@ -104,6 +122,11 @@ impl SourceDisc {
                 Detail::Indices => self.tracks.iter_mut().for_each(|track| track.indices.clear()),
                 Detail::CdText => self.cd_text.clear(),
                 Detail::Dpm => self.dpm = None,
+                Detail::Pregaps => {
+                    for track in self.tracks.iter_mut().filter(|track| track.mode == Mode::Audio) {
+                        track.sectors[..track.pregap as usize].fill([0; RAW]);
+                    }
+                }
             }
         }
         self
@@ -124,6 +147,11 @@ impl SourceTrack {
     /// Address after the last sector.
     pub fn end(&self) -> i32 {
         self.first() + self.sectors.len() as i32
+    }
+
+    /// Sectors from index 1 on.
+    pub fn blocks(&self) -> u32 {
+        self.sectors.len() as u32 - self.pregap
     }
 
     /// The CONTROL field.

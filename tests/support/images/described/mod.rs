@@ -1,0 +1,8 @@
+//! Builders of images, each written from the format's description alone by another hand than its reader, all of them from the
+//! same [`source_disc`].
+
+pub mod chd_old;
+pub mod mds;
+mod put;
+pub mod source_disc;
+pub mod source_sector;
