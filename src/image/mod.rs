@@ -3,6 +3,7 @@
 //! One static table of formats; each is told by its content, never by its name. Formats differ only in how they fill a
 //! [`layout::DiscPlan`]. Not responsible for wrappers around an image (see [`crate::container`]) nor for serving sectors.
 
+pub mod b6t;
 pub mod chd;
 mod iso;
 pub mod layout;
@@ -42,6 +43,7 @@ pub static FORMATS: &[&dyn ImageFormat] = &[
     // Told by a signature.
     &chd::Chd,
     &mds::Mds,
+    &b6t::B6t,
     // Told by what the sectors hold, and what anything can be.
     &raw::Raw,
     &iso::Iso,

@@ -81,3 +81,44 @@ fn cut_off(error: io::Error, offset: u64) -> ImageError {
         _ => ImageError::io(error).at(offset),
     }
 }
+
+/// Records that follow one another.
+#[derive(Debug)]
+pub struct Cursor<'a> {
+    source: &'a SharedSource,
+    /// Where the next record begins.
+    pub at: u64,
+}
+
+impl<'a> Cursor<'a> {
+    /// Records from `at`.
+    #[must_use]
+    pub fn new(source: &'a SharedSource, at: u64) -> Self {
+        Self { source, at }
+    }
+
+    /// The next record.
+    ///
+    /// # Errors
+    /// As [`Record::read`].
+    pub fn record<const N: usize>(&mut self) -> Result<Record<N>, ImageError> {
+        let record = Record::read(self.source, self.at)?;
+        self.at += N as u64;
+        Ok(record)
+    }
+
+    /// The next `len` bytes.
+    ///
+    /// # Errors
+    /// As [`bytes_at`].
+    pub fn bytes(&mut self, len: u64) -> Result<Vec<u8>, ImageError> {
+        let bytes = bytes_at(self.source, self.at, len)?;
+        self.at += len;
+        Ok(bytes)
+    }
+
+    /// Passes over `len` bytes.
+    pub fn skip(&mut self, len: u64) {
+        self.at = self.at.saturating_add(len);
+    }
+}
