@@ -162,9 +162,20 @@ impl Disc {
     pub fn read_subchannel(&self, lba: Lba) -> Result<[u8; SUBCHANNEL], SectorError> {
         let extent = self.track_at(lba).and_then(|track| track.extent_at(lba));
         match extent.and_then(|extent| extent.subchannel.as_ref().map(|stored| stored.read(lba.since(extent.first)))) {
-            Some(read) => read.map_err(|error| SectorError::Storage(lba, error)),
+            Some(read) => {
+                read.map(|stored| self.with_position(lba, stored)).map_err(|error| SectorError::Storage(lba, error))
+            }
             None => Ok(self.made_subchannel(lba)),
         }
+    }
+
+    /// `stored`, with P and Q made where they are only zeros, which no disc has: many files store R to W alone (CD+G).
+    fn with_position(&self, lba: Lba, stored: [u8; SUBCHANNEL]) -> [u8; SUBCHANNEL] {
+        let mut linear = stored;
+        if stored[..2 * CHANNEL] == [0; 2 * CHANNEL] {
+            linear[..2 * CHANNEL].copy_from_slice(&self.made_subchannel(lba)[..2 * CHANNEL]);
+        }
+        linear
     }
 
     /// P, Q as [`q`](Self::q), R to W empty.

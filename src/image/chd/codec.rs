@@ -169,3 +169,39 @@ fn flac(packed: &[u8], out: &mut [u8], to_bytes: fn(i16) -> [u8; 2]) -> io::Resu
     }
     Ok(input.position() as usize)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 2,352 times `A`, and 96 zeros, packed by the program zstd.
+    const SECTOR: &[u8] =
+        &[0x28, 0xB5, 0x2F, 0xFD, 0x60, 0x30, 0x08, 0x45, 0, 0, 8, 0x41, 1, 0, 0x2C, 0xF1, 0x81, 0x10];
+    const SUBCHANNEL_ZEROS: &[u8] = &[0x28, 0xB5, 0x2F, 0xFD, 0x20, 0x60, 0x3D, 0, 0, 8, 0, 1, 0, 0x3C, 0x01, 0x21];
+
+    #[test]
+    fn zstd_as_the_program_writes_it() {
+        let mut sector = [0; RAW];
+        Codec::Zstd.decode(SECTOR, &mut sector).unwrap();
+        assert_eq!(sector, [b'A'; RAW]);
+        assert!(Codec::Zstd.decode(&SECTOR[..10], &mut sector).is_err());
+        assert!(Codec::Zstd.decode(SECTOR, &mut [0; RAW + 1]).is_err());
+
+        let packed = [&[0, 0, SECTOR.len() as u8][..], SECTOR, SUBCHANNEL_ZEROS].concat();
+        let mut frame = [1; FRAME];
+        Codec::CdZstd.decode(&packed, &mut frame).unwrap();
+        assert_eq!(frame[..RAW], [b'A'; RAW]);
+        assert_eq!(frame[RAW..], [0; SUBCHANNEL]);
+    }
+
+    #[test]
+    fn sync_and_parity_that_were_left_out_are_made() {
+        let packed = [&[1, 0, SECTOR.len() as u8][..], SECTOR, SUBCHANNEL_ZEROS].concat();
+        let mut frame = [1; FRAME];
+        Codec::CdZstd.decode(&packed, &mut frame).unwrap();
+        let (sectors, _) = frame.as_chunks::<RAW>();
+        assert_eq!(sectors[0][..SYNC.len()], SYNC);
+        assert!(crate::disc::edc::ecc_is_right(&sectors[0], true));
+        assert_eq!(sectors[0][2000], b'A');
+    }
+}

@@ -90,6 +90,20 @@ fn stored_subchannel_is_given_as_stored_in_each_form() {
 }
 
 #[test]
+fn p_and_q_are_made_where_a_file_stores_the_other_channels_alone() {
+    let mut disc = patterned(1, 300).disc.clone();
+    let mut graphics = [0; 96];
+    graphics[24..].fill(0x35);
+    let source = Arc::new(MemorySource::new(graphics));
+    let form = SubchannelForm::Linear;
+    let made = disc.read_subchannel(Lba(0)).unwrap();
+    disc.sessions[0].tracks[0].extents[0].subchannel = Some(StoredSubchannel { source, offset: 0, stride: 96, form });
+    let read = disc.read_subchannel(Lba(0)).unwrap();
+    assert_eq!((&read[..24], &read[24..]), (&made[..24], &graphics[24..]));
+    assert_eq!(read[12..24], disc.q(Lba(0)).0);
+}
+
+#[test]
 fn p_marks_the_pre_gap() {
     let disc = &patterned(1, 300).disc;
     assert_eq!(disc.read_subchannel(Lba(-5)).unwrap()[..12], [0xFF; 12]);

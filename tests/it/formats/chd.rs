@@ -32,7 +32,7 @@ fn tracks_pregaps_and_addresses_are_those_of_the_metadata() {
             .tracks()
             .map(|track| (track.number, track.mode, track.start, track.pregap, track.end))
             .collect();
-        let expected = [(1, TrackMode::Mode1, Lba(0), 150, Lba(20)), (2, TrackMode::Audio, Lba(22), 2, Lba(26))];
+        let expected = [(1, TrackMode::Mode1, Lba(0), 150, Lba(20)), (2, TrackMode::Audio, Lba(22), 2, Lba(38))];
         assert_eq!(tracks, expected, "{name}");
         assert!(is_sound(&opened), "{name}");
         let mut raw = [0; 2352];
@@ -96,6 +96,33 @@ fn metadata_that_lead_in_a_circle_end() {
     let at = u64::from_be_bytes(image[48..56].try_into().unwrap());
     image[at as usize + 8..][..8].copy_from_slice(&at.to_be_bytes());
     assert_eq!(open(image).unwrap_err().kind(), ImageErrorKind::Limit);
+}
+
+/// `image` with every `from` replaced by `to`, which is as long.
+fn replaced(mut image: Vec<u8>, from: &[u8], to: &[u8]) -> Vec<u8> {
+    let places: Vec<_> =
+        image.windows(from.len()).enumerate().filter(|(_, window)| *window == from).map(|pair| pair.0).collect();
+    assert!(!places.is_empty());
+    places.into_iter().for_each(|at| image[at..at + to.len()].copy_from_slice(to));
+    image
+}
+
+#[test]
+fn of_a_gd_rom_the_distance_between_tracks_is_silence_and_old_ones_have_the_low_byte_first() {
+    let sector = |image: Vec<u8>, lba| {
+        let mut raw = [0; 2352];
+        open(image).unwrap().disc.read_sector(Lba(lba), &mut raw).unwrap();
+        raw
+    };
+    let padded = replaced(replaced(seed("cd-cdzl"), b"CHT2", b"CHGD"), b"POSTGAP:0", b"PAD:2    ");
+    assert!(sector(padded.clone(), 23) == sector(seed("cd-cdzl"), 23));
+    assert!(sector(seed("cd-cdzl"), 37) != [0; 2352]);
+    assert!(sector(padded.clone(), 37) == [0; 2352]);
+    assert_eq!(open(padded).unwrap().disc.lead_out(), Lba(38));
+
+    let mut swapped = sector(replaced(seed("cd-cdzl"), b"CHT2", b"CHGT"), 23);
+    swapped.as_chunks_mut::<2>().0.iter_mut().for_each(|sample| sample.reverse());
+    assert!(swapped == sector(seed("cd-cdzl"), 23));
 }
 
 #[test]
@@ -298,5 +325,27 @@ mod tools {
         assert_eq!(opened.disc.blocks(), disc.blocks());
         chdman(&["extractraw", "-i", arg(&chd), "-o", arg(&back)]);
         assert!(fs::read(&back).unwrap() == content);
+    }
+
+    #[test]
+    fn what_spindle_writes_has_the_sectors_and_the_subchannel_of_the_image() {
+        let folder = TempDir::new().unwrap();
+        let [chd, back, sheet] = ["cd.chd", "back.bin", "back.cue"].map(|name| folder.path().join(name));
+        // 2,048 bytes a sector stay that; 2,352 with subchannel keep it.
+        let iso = inputs::path("libcdio/joliet.iso");
+        written(&open_path(&iso, &OpenOptions::default()).unwrap().disc, &chd);
+        chdman(&["extractcd", "-i", arg(&chd), "-o", arg(&sheet), "-ob", arg(&back)]);
+        assert!(fs::read(&back).unwrap() == fs::read(&iso).unwrap());
+
+        let disc = open_path(&inputs::path("iat/TEST2.mds"), &OpenOptions::default()).unwrap().disc;
+        let again = written(&disc, &chd).disc;
+        assert_eq!(again.lead_out(), disc.lead_out());
+        let (mut one, mut other) = ([0; 2352], [0; 2352]);
+        for lba in (0..disc.lead_out().0).map(Lba) {
+            disc.read_sector(lba, &mut one).unwrap();
+            again.read_sector(lba, &mut other).unwrap();
+            assert!(one == other, "{lba}");
+            assert_eq!(again.read_subchannel(lba).unwrap(), disc.read_subchannel(lba).unwrap(), "{lba}");
+        }
     }
 }
