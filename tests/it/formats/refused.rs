@@ -4,7 +4,7 @@ use spindle::image::ImageErrorKind::{self, Invalid, Limit, Missing, Unsupported}
 
 use super::described::{Files, open};
 use crate::support::images::described::source_disc::SourceDisc;
-use crate::support::images::described::{chd_old, mds};
+use crate::support::images::described::{b6t, chd_old, mds};
 
 /// What contradicts itself or knows no limit.
 const BAD: &[ImageErrorKind] = &[Invalid, Limit];
@@ -33,6 +33,20 @@ fn patched(mut files: Files, mark: &[u8], at: isize, bytes: &[u8]) -> Files {
 fn alone(mut files: Files) -> Files {
     files.truncate(1);
     files
+}
+
+#[test]
+fn b6t() {
+    let files = || b6t::files(&SourceDisc::mixed(), b6t::Options::default());
+    let drive = b"\\\\.\\D:";
+    let rows: &[(&str, &[ImageErrorKind], Files)] = &[
+        ("no data file", &[Missing], alone(files())),
+        ("more data blocks than bytes", BAD, patched(files(), drive, -8, &[0xFF, 0xFF, 0xFF, 0x7F])),
+        ("a path of a drive past the end", BAD, patched(files(), drive, -4, &[0xFF, 0xFF, 0xFF, 0x7F])),
+        ("no session", BAD, patched(files(), b"BWT5", 16 + 34, &[0, 0])),
+        ("no bytes in a block", BAD, patched(files(), drive, 6 + 4, &[0; 4])),
+    ];
+    refused("b6t", rows);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Images built from the formats' description alone, by another hand than their readers: each gives back the disc that went
 //! in, its tracks, addresses and every sector.
 
+mod b6t;
 mod chd_old;
 mod mds;
 

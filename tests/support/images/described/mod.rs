@@ -1,6 +1,7 @@
 //! Builders of images, each written from the format's description alone by another hand than its reader, all of them from the
 //! same [`source_disc`].
 
+pub mod b6t;
 pub mod chd_old;
 pub mod mds;
 mod put;

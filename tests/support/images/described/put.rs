@@ -23,6 +23,12 @@ pub trait Put {
     fn le64(&mut self, value: u64) {
         self.put(&value.to_le_bytes());
     }
+
+    /// `bytes` and zeros up to `size`.
+    fn padded(&mut self, bytes: &[u8], size: usize) {
+        self.put(bytes);
+        self.zeros(size - bytes.len());
+    }
 }
 
 impl Put for Vec<u8> {

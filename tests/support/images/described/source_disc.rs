@@ -23,6 +23,8 @@ pub enum Detail {
     CdText,
     /// The sound of the pre-gaps of audio tracks.
     Pregaps,
+    /// The sound of the pre-gap of the disc alone.
+    FirstPregap,
     Dpm,
 }
 
@@ -122,6 +124,11 @@ impl SourceDisc {
                 Detail::Indices => self.tracks.iter_mut().for_each(|track| track.indices.clear()),
                 Detail::CdText => self.cd_text.clear(),
                 Detail::Dpm => self.dpm = None,
+                Detail::FirstPregap => {
+                    if let Some(track) = self.tracks.first_mut().filter(|track| track.mode == Mode::Audio) {
+                        track.sectors[..track.pregap as usize].fill([0; RAW]);
+                    }
+                }
                 Detail::Pregaps => {
                     for track in self.tracks.iter_mut().filter(|track| track.mode == Mode::Audio) {
                         track.sectors[..track.pregap as usize].fill([0; RAW]);
@@ -201,6 +208,11 @@ impl SourceTrack {
 pub fn interleaved(channels: &[u8; 96]) -> Vec<u8> {
     let bit = |channel: usize, at: usize| channels[channel * 12 + at / 8] >> (7 - at % 8) & 1;
     (0..96).map(|at| (0..8).map(|channel| bit(channel, at) << (7 - channel)).sum()).collect()
+}
+
+/// Q with its CRC, three zeros, P in bit 7.
+pub fn q16(channels: &[u8; 96]) -> Vec<u8> {
+    [&channels[12..24], &[0, 0, 0, channels[0] & 0x80]].concat()
 }
 
 fn pack(kind: u8, sequence: u8, text: &[u8; 12]) -> [u8; 18] {
