@@ -9,7 +9,7 @@ use super::extract_into::{Folder, FolderError, safe_name};
 use super::ls::Choice;
 use super::open::Image;
 use super::output::printable_path;
-use super::{CliError, Exit};
+use super::{CliError, Exit, extract_track};
 use crate::disc::Disc;
 use crate::fs::{self, FileSystem, Flow, Kind, Node, Step};
 
@@ -20,9 +20,12 @@ pub struct Args {
     image: Image,
     /// Files or folders on the disc; default: everything
     paths: Vec<PathBuf>,
-    /// The folder to write to; it is made if it does not exist
+    /// The folder to write to; it is made if it does not exist. With --track, it may be a file: .iso, .wav or .flac
     #[arg(short, long, value_name = "DIR")]
     output: PathBuf,
+    /// Write this track as it is: a data track as ISO, an audio track as WAVE or FLAC
+    #[arg(long, value_name = "N", conflicts_with = "paths")]
+    track: Option<u8>,
     /// Replace files that exist
     #[arg(short, long)]
     force: bool,
@@ -35,6 +38,9 @@ pub struct Args {
 /// # Errors
 /// When something could not be extracted: each is told on standard error, and the rest is there.
 pub fn run(args: &Args) -> Result<(), CliError> {
+    if let Some(number) = args.track {
+        return extract_track::run(&args.image, number, &args.output, args.force);
+    }
     let opened = args.image.open()?;
     let fs = fs::open(&opened.disc, args.choice.namespace())?;
     std::fs::create_dir_all(&args.output)

@@ -1,13 +1,14 @@
-//! `spindle formats`: what is supported.
+//! `spindle formats`: what is read and written.
 
 use serde::Serialize;
 
 use super::CliError;
 use super::output::output;
 use crate::container::{CONTAINERS, FormatInfo};
+use crate::export::TARGETS;
 use crate::image::FORMATS;
 
-/// List the image formats and containers that Spindle reads
+/// List what Spindle reads: image formats and containers; and what `spindle convert` writes
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Print JSON instead of text
@@ -29,7 +30,8 @@ pub fn run(args: &Args) -> Result<(), CliError> {
         |kind| move |info: &'static FormatInfo| Row { id: info.id, name: info.name, kind, extensions: info.extensions };
     let images = FORMATS.iter().map(|format| format.info()).map(row("image"));
     let containers = CONTAINERS.iter().map(|container| container.info()).map(row("container"));
-    let rows: Vec<_> = images.chain(containers).collect();
+    let targets = TARGETS.iter().map(|target| target.info()).map(row("target"));
+    let rows: Vec<_> = images.chain(containers).chain(targets).collect();
     output(|out| {
         if args.json {
             serde_json::to_writer_pretty(&mut *out, &rows)?;

@@ -1,10 +1,12 @@
 //! The command line of `spindle`: one file per verb. Exit codes are part of the interface (docs/reference/cli.md).
 
+mod convert;
 pub mod daemon;
 mod eject;
 mod error;
 mod extract;
 mod extract_into;
+mod extract_track;
 mod formats;
 mod hash;
 mod info;
@@ -44,6 +46,7 @@ enum Verb {
     Info(info::Args),
     Ls(ls::Args),
     Extract(extract::Args),
+    Convert(convert::Args),
     Formats(formats::Args),
     Verify(verify::Args),
 }
@@ -60,6 +63,7 @@ pub fn main() -> ExitCode {
         Verb::Info(args) => info::run(&args),
         Verb::Ls(args) => ls::run(&args),
         Verb::Extract(args) => extract::run(&args),
+        Verb::Convert(args) => convert::run(&args),
         Verb::Formats(args) => formats::run(&args),
         Verb::Verify(args) => verify::run(&args),
     };

@@ -22,6 +22,11 @@ impl Progress {
         Self(bar)
     }
 
+    /// Sets how many bytes there are in all.
+    pub fn set_bytes(&self, bytes: u64) {
+        self.0.set_length(bytes);
+    }
+
     /// So many bytes more are done.
     pub fn add(&self, bytes: u64) {
         self.0.inc(bytes);

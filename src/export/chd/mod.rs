@@ -16,10 +16,70 @@ use self::content::Content;
 use self::map::Place;
 use self::pack::{Packed, codecs, pack};
 use super::ordered::ordered;
+use super::output::OutFile;
+use super::{ExportError, Extras, Job, Output, Target};
 use crate::disc::Disc;
+use crate::image::FormatInfo;
 use crate::image::chd::metadata::{PROTECTED, overall_sha1};
 
+/// The target.
+pub struct Chd;
+
+static INFO: FormatInfo =
+    FormatInfo { id: "chd", name: "the whole disc, compressed, as chdman writes it", extensions: &["chd"] };
+
 const HEADER: usize = 124;
+
+impl Target for Chd {
+    fn info(&self) -> &'static FormatInfo {
+        &INFO
+    }
+
+    fn losses(&self, job: &Job<'_>) -> Result<Vec<String>, ExportError> {
+        let mut losses = Vec::new();
+        if job.disc.sessions.len() > 1 {
+            losses.push(format!("{} sessions: the tracks of all are kept, in one", job.disc.sessions.len()));
+        }
+        if job.disc.tracks().any(|track| !track.indices.is_empty()) {
+            losses.push("indices above 1".to_owned());
+        }
+        let kept = Extras { subchannel: true, cd_text: false, structures: false, dpm: false, codes: false };
+        losses.extend(Extras::of(job.disc).lost(&kept));
+        Ok(losses)
+    }
+
+    fn bytes(&self, job: &Job<'_>) -> u64 {
+        bytes(job.disc)
+    }
+
+    fn write(&self, job: &Job<'_>, out: &mut Output) -> Result<(), ExportError> {
+        let mut file = Cancellable { file: out.main()?, job };
+        Ok(write(job.disc, &mut file, job.progress)?)
+    }
+}
+
+/// A file that cannot be written any more when the job was cancelled.
+struct Cancellable<'a> {
+    file: OutFile,
+    job: &'a Job<'a>,
+}
+
+impl Write for Cancellable<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.job.tick(0).map_err(io::Error::other)?;
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Seek for Cancellable<'_> {
+    fn seek(&mut self, position: SeekFrom) -> io::Result<u64> {
+        self.file.seek(position)
+    }
+}
 
 /// Bytes of content that [`write`] tells `progress` in all.
 pub fn bytes(disc: &Disc) -> u64 {

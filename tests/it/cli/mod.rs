@@ -1,5 +1,6 @@
 //! The command line, from the outside.
 
+mod convert;
 mod extract;
 mod formats;
 mod info;

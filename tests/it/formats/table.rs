@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use spindle::container::CONTAINERS;
+use spindle::export::TARGETS;
 use spindle::image::FORMATS;
 
 /// The ids in the table below `heading`.
@@ -22,4 +23,6 @@ fn every_format_has_its_row_and_every_row_its_format() {
     let containers: BTreeSet<_> = CONTAINERS.iter().map(|container| container.info().id.to_owned()).collect();
     assert_eq!(documented(&text, "Images"), formats);
     assert_eq!(documented(&text, "Containers"), containers);
+    let targets: BTreeSet<_> = TARGETS.iter().map(|target| target.info().id.to_owned()).collect();
+    assert_eq!(documented(&text, "Targets"), targets);
 }

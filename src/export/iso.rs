@@ -1,0 +1,99 @@
+//! One data track as 2,048-byte blocks.
+
+use std::io::Write;
+
+use super::{ExportError, Job, Output, Target, losses_of_one_track};
+use crate::disc::{BLOCK_SIZE, Lba, SectorError, Track};
+use crate::image::FormatInfo;
+
+/// Plain blocks.
+pub struct Iso;
+
+static INFO: FormatInfo =
+    FormatInfo { id: "iso", name: "one data track, 2048-byte blocks", extensions: &["iso", "img", "udf"] };
+
+/// Blocks that are read at once.
+const CHUNK: u32 = 128;
+
+impl Target for Iso {
+    fn info(&self) -> &'static FormatInfo {
+        &INFO
+    }
+
+    fn losses(&self, job: &Job<'_>) -> Result<Vec<String>, ExportError> {
+        losses_of_one_track(job)
+    }
+
+    fn bytes(&self, job: &Job<'_>) -> u64 {
+        job.data_track().map_or(0, |track| u64::from(track.blocks()) * u64::from(BLOCK_SIZE))
+    }
+
+    fn write(&self, job: &Job<'_>, out: &mut Output) -> Result<(), ExportError> {
+        let mut file = out.main()?;
+        write_blocks(job, &mut file)?;
+        Ok(file.flush()?)
+    }
+}
+
+/// Writes the blocks of the data track.
+pub fn write_blocks(job: &Job<'_>, file: &mut impl Write) -> Result<(), ExportError> {
+    let mut chunks = Chunks::new(job)?;
+    while let Some(bytes) = chunks.next()? {
+        file.write_all(&bytes)?;
+        job.tick(bytes.len() as u64)?;
+    }
+    Ok(())
+}
+
+/// The blocks of the data track, [`CHUNK`] at a time.
+pub struct Chunks<'a> {
+    job: &'a Job<'a>,
+    track: &'a Track,
+    next: Lba,
+}
+
+impl<'a> Chunks<'a> {
+    /// From index 1 on.
+    ///
+    /// # Errors
+    /// When there is no data track.
+    pub fn new(job: &'a Job<'a>) -> Result<Self, ExportError> {
+        job.data_track().map(|track| Self { job, track, next: track.start })
+    }
+
+    /// The next ones; nothing at the end.
+    ///
+    /// # Errors
+    /// For the first block that cannot be read. A sector that has none (Form 2, Mode 2) is zeros where the job may lose
+    /// something.
+    pub fn next(&mut self) -> Result<Option<Vec<u8>>, ExportError> {
+        let blocks = CHUNK.min(self.track.end.since(self.next));
+        let mut bytes = vec![0; (blocks * BLOCK_SIZE) as usize];
+        match self.job.disc.read_blocks(self.next, &mut bytes) {
+            Ok(()) => {}
+            Err(SectorError::WrongMode(_)) if self.job.lossy => one_by_one(self.job, self.next, &mut bytes)?,
+            Err(SectorError::WrongMode(at)) => return Err(no_block(self.track, at)),
+            Err(error) => return Err(error.into()),
+        }
+        self.next = self.next.plus(blocks);
+        Ok((blocks > 0).then_some(bytes))
+    }
+}
+
+fn one_by_one(job: &Job<'_>, first: Lba, bytes: &mut [u8]) -> Result<(), ExportError> {
+    for (index, block) in (0..).zip(bytes.chunks_exact_mut(BLOCK_SIZE as usize)) {
+        match job.disc.read_blocks(first.plus(index), block) {
+            Err(SectorError::WrongMode(_)) => block.fill(0),
+            result => result?,
+        }
+    }
+    Ok(())
+}
+
+fn no_block(track: &Track, at: Lba) -> ExportError {
+    ExportError::Refused(format!(
+        "sector {at} of track {} has no 2048 bytes of user data (Mode 2 Form 2); convert to CUE, which keeps it, or use \
+         --lossy, which writes zeros in its place",
+        track.number
+    ))
+}

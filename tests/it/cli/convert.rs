@@ -1,0 +1,187 @@
+//! `spindle convert` and `spindle extract --track`, against the programs that read what they write.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::{inside, spindle, stderr, stdout};
+use crate::support::inputs;
+
+/// What a program says on standard output.
+///
+/// # Panics
+/// When it is missing or fails.
+fn run(program: &str, arguments: &[&str]) -> String {
+    let output = Command::new(program).args(arguments).output().unwrap_or_else(|error| panic!("{program}: {error}"));
+    assert!(output.status.success(), "{program} {arguments:?}: {}{}", stdout(&output), stderr(&output));
+    stdout(&output)
+}
+
+fn convert(arguments: &[&str]) {
+    let output = spindle(&[&["convert"], arguments].concat());
+    assert!(output.status.success(), "{arguments:?}: {}", stderr(&output));
+}
+
+/// A raw image of a real disc, and its blocks as libcdio's own reader would give them: bytes 16 to 2,063 of each sector.
+fn real() -> (String, Vec<u8>, Vec<u8>) {
+    let path = inputs::path("libcdio/isofs-m1.bin");
+    let raw = fs::read(&path).unwrap();
+    let blocks = raw.chunks_exact(2352).flat_map(|sector| &sector[16..2064]).copied().collect();
+    (path.to_str().unwrap().to_owned(), raw, blocks)
+}
+
+/// An image of sound alone.
+fn sound(folder: &TempDir) -> (String, Vec<u8>) {
+    let samples: Vec<u8> = (0..2352 / 2 * 307_u32)
+        .flat_map(|at| (((f64::from(at) / 37.0).sin() * 20_000.0) as i16 ^ (at % 5) as i16).to_le_bytes())
+        .collect();
+    let path = inside(folder, "sound.bin");
+    fs::write(&path, &samples).unwrap();
+    (path, samples)
+}
+
+fn files(folder: &Path) -> Vec<String> {
+    let mut names: Vec<_> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn tools_read_every_target_and_find_the_same_disc() {
+    let (image, raw, blocks) = real();
+    let folder = TempDir::new().unwrap();
+    let out = |name: &str| inside(&folder, name);
+    for name in ["a.iso", "b.cue", "c.ccd", "d.chd", "e.cso", "f.zso"] {
+        convert(&[&image, &out(name)]);
+    }
+    assert_eq!(files(folder.path()), ["a.iso", "b.bin", "b.cue", "c.ccd", "c.img", "c.sub", "d.chd", "e.cso", "f.zso"]);
+    assert!(fs::read(out("a.iso")).unwrap() == blocks);
+    assert!(fs::read(out("b.bin")).unwrap() == raw && fs::read(out("c.img")).unwrap() == raw);
+    let listed = run("cd-info", &["--no-header", "--no-device-info", &format!("--cue-file={}", out("b.cue"))]);
+    assert!(listed.contains("1: 00:02:00  000000 data") && listed.contains("00:06:02  000302 leadout"), "{listed}");
+    run("ccd2iso", &[&out("c.img"), &out("c.iso")]);
+    assert!(fs::read(out("c.iso")).unwrap() == blocks);
+    run("chdman", &["verify", "-i", &out("d.chd")]);
+    run("chdman", &["extractcd", "-i", &out("d.chd"), "-o", &out("g.cue")]);
+    assert!(fs::read(out("g.bin")).unwrap() == raw);
+    // Nobody here has another program for these two: what they unpack to is what counts.
+    for name in ["e.cso", "f.zso"] {
+        convert(&[&out(name), &out("again.iso"), "--force"]);
+        assert!(fs::read(out("again.iso")).unwrap() == blocks, "{name}");
+        assert!(fs::metadata(out(name)).unwrap().len() < blocks.len() as u64 / 10, "{name}");
+    }
+}
+
+#[test]
+fn tools_read_the_sound_of_a_track() {
+    let folder = TempDir::new().unwrap();
+    let (image, samples) = sound(&folder);
+    let out = |name: &str| inside(&folder, name);
+    for name in ["one.wav", "one.flac"] {
+        let output = spindle(&["extract", &image, "--track", "1", "-o", &out(name)]);
+        assert!(output.status.success(), "{}", stderr(&output));
+    }
+    run("flac", &["--test", "--silent", &out("one.flac")]);
+    run(
+        "flac",
+        &[
+            "--decode",
+            "--silent",
+            "--force-raw-format",
+            "--endian=little",
+            "--sign=signed",
+            "-o",
+            &out("flac.raw"),
+            &out("one.flac"),
+        ],
+    );
+    run("sox", &[&out("one.wav"), &out("wav.raw")]);
+    assert!(fs::read(out("flac.raw")).unwrap() == samples);
+    assert!(fs::read(out("wav.raw")).unwrap() == samples);
+    assert!(fs::metadata(out("one.flac")).unwrap().len() < samples.len() as u64);
+    // A folder gets a file with the track's number; WAVE for sound.
+    let output = spindle(&["extract", &image, "--track", "1", "-o", folder.path().to_str().unwrap()]);
+    assert!(output.status.success() && folder.path().join("sound (Track 01).wav").exists(), "{}", stderr(&output));
+    let no_sound = spindle(&["extract", &image, "--track", "1", "-o", &out("one.iso")]);
+    assert_eq!(no_sound.status.code(), Some(2), "{}", stderr(&no_sound));
+    let no_track = spindle(&["extract", &image, "--track", "2", "-o", &out("two.wav")]);
+    assert_eq!(no_track.status.code(), Some(1), "{}", stderr(&no_track));
+}
+
+#[test]
+fn what_a_target_cannot_hold_is_refused_unless_it_may_be_left_out() {
+    let folder = TempDir::new().unwrap();
+    let (image, _) = sound(&folder);
+    let out = inside(&folder, "sound.iso");
+    let refused = spindle(&["convert", &image, &out]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(stderr(&refused).contains("no data track"), "{}", stderr(&refused));
+
+    // A disc that stores its subchannel.
+    let (_, raw, _) = real();
+    let with_subchannel: Vec<u8> = raw.chunks_exact(2352).flat_map(|sector| [sector, &[0; 96]].concat()).collect();
+    let image = inside(&folder, "sub.bin");
+    fs::write(&image, with_subchannel).unwrap();
+    for name in ["sub.cue", "sub.cso"] {
+        let out = inside(&folder, name);
+        let refused = spindle(&["convert", &image, &out]);
+        assert_eq!(refused.status.code(), Some(1));
+        assert!(
+            stderr(&refused).contains("subchannel") && stderr(&refused).contains("--lossy"),
+            "{}",
+            stderr(&refused)
+        );
+        assert!(!Path::new(&out).exists());
+    }
+    convert(&[&image, &inside(&folder, "sub.ccd")]);
+    let output = spindle(&["convert", &image, &inside(&folder, "sub.iso"), "--lossy", "--json"]);
+    let summary: Value = serde_json::from_str(&stdout(&output)).unwrap();
+    assert_eq!((summary["format"].as_str(), summary["losses"].as_array().unwrap().len()), (Some("iso"), 1));
+}
+
+#[test]
+fn nothing_is_replaced_unasked_and_the_source_never() {
+    let (image, raw, _) = real();
+    let folder = TempDir::new().unwrap();
+    let source = inside(&folder, "disc.bin");
+    fs::copy(&image, &source).unwrap();
+    fs::write(inside(&folder, "there.iso"), "mine").unwrap();
+
+    let there = spindle(&["convert", &source, &inside(&folder, "there.iso")]);
+    assert_eq!(there.status.code(), Some(1));
+    assert!(stderr(&there).contains("--force"), "{}", stderr(&there));
+    assert_eq!(fs::read(inside(&folder, "there.iso")).unwrap(), b"mine");
+    // disc.cue would bring a disc.bin with it, which is the source.
+    let own = spindle(&["convert", &source, &inside(&folder, "disc.cue"), "--force"]);
+    assert_eq!(own.status.code(), Some(1));
+    assert!(stderr(&own).contains("the image that is read"), "{}", stderr(&own));
+    assert!(fs::read(&source).unwrap() == raw);
+    assert_eq!(files(folder.path()), ["disc.bin", "there.iso"]);
+
+    for arguments in [&[source.as_str(), "disc.xyz"][..], &[&source, "disc.iso", "--to", "nrg"]] {
+        assert_eq!(spindle(&[&["convert"], arguments].concat()).status.code(), Some(2), "{arguments:?}");
+    }
+}
+
+#[test]
+fn an_image_that_cannot_be_read_to_its_end_leaves_nothing_behind() {
+    let folder = TempDir::new().unwrap();
+    let (image, _, _) = real();
+    let whole = inside(&folder, "whole.cso");
+    convert(&[&image, &whole]);
+    let mut bytes = fs::read(&whole).unwrap();
+    let at = bytes.len() - 100;
+    bytes[at..].fill(0xFF);
+    let broken = inside(&folder, "broken.cso");
+    fs::write(&broken, bytes).unwrap();
+    for name in ["out.iso", "out.cue", "out.ccd", "out.chd", "out.zso"] {
+        let output = spindle(&["convert", &broken, &inside(&folder, name)]);
+        assert_eq!(output.status.code(), Some(1), "{name}");
+        assert!(stderr(&output).contains("cannot be read"), "{name}: {}", stderr(&output));
+    }
+    assert_eq!(files(folder.path()), ["broken.cso", "whole.cso"]);
+}
