@@ -60,6 +60,8 @@ pub struct Sums {
 
 /// Bytes of all media that are read (formats.md, C), with room for subchannel.
 const MOST_BYTES: u64 = 64 << 20 << 12;
+/// Hunks in a packed map: those of the largest medium, one for each block.
+const MOST_HUNKS: u64 = 1 << 26;
 /// Hunk sizes.
 const LARGEST: u32 = 16 << 20;
 
@@ -162,6 +164,11 @@ impl Header {
             return Err(ImageError::invalid(message).at(56));
         }
         let logical = fields.u64(32);
+        // A packed map of a few bytes can describe any number of hunks, and each is looked at.
+        if matches!(packing, Packing::Packed { .. }) && logical / u64::from(hunk_bytes.max(1)) > MOST_HUNKS {
+            let message = format!("{logical} bytes in hunks of {hunk_bytes}: no optical disc needs so many hunks");
+            return Err(ImageError::new(ImageErrorKind::Limit, message).at(56));
+        }
         let hunks = logical
             .checked_div(u64::from(hunk_bytes))
             .map_or(0, |whole| whole + u64::from(whole * u64::from(hunk_bytes) < logical));

@@ -1,12 +1,16 @@
 //! CHD.
 
 use std::fs;
+use std::io::Cursor;
 use std::path::Path;
 use std::sync::Arc;
 
-use spindle::disc::{Lba, MediumType, TrackMode};
+use spindle::disc::{Disc, Lba, MediumType, TrackMode};
+use spindle::export;
 use spindle::image::{ImageError, ImageErrorKind, OpenOptions, Opened, open_source};
 use spindle::source::{BlockCache, MemorySource};
+
+use crate::support::disc::cd;
 
 /// A file that chdman wrote.
 fn seed(name: &str) -> Vec<u8> {
@@ -91,6 +95,16 @@ fn what_cannot_be_a_disc_is_refused() {
 }
 
 #[test]
+fn more_hunks_than_any_disc_needs_are_not_looked_at() {
+    let mut image = seed("raw-huff");
+    // 128 GiB in hunks of 32 bytes: 2^32 of them.
+    image[32..40].copy_from_slice(&(1_u64 << 37).to_be_bytes());
+    image[56..60].copy_from_slice(&32_u32.to_be_bytes());
+    image[60..64].copy_from_slice(&32_u32.to_be_bytes());
+    assert_eq!(open(image).unwrap_err().kind(), ImageErrorKind::Limit);
+}
+
+#[test]
 fn metadata_that_lead_in_a_circle_end() {
     let mut image = seed("cd-cdzl");
     let at = u64::from_be_bytes(image[48..56].try_into().unwrap());
@@ -149,12 +163,46 @@ fn of_a_file_without_packing_all_that_is_left_can_be_read() {
     assert!(opened.disc.read_block(Lba(1), &mut block).is_err());
 }
 
+#[test]
+fn what_is_written_keeps_addresses_over_sessions_and_stored_pre_gaps() {
+    let (mode1, audio, xa) = (TrackMode::Mode1, TrackMode::Audio, TrackMode::Mode2Xa);
+    let mut discs =
+        vec![cd(1, &[&[(mode1, 30), (audio, 9), (xa, 13)], &[(mode1, 20)]]), cd(2, &[&[(audio, 50), (audio, 31)]])];
+    // The first pre-gap stored whole; another pre-gap stored; sound hidden before track 1, stored from address 0 on.
+    let mut whole = cd(3, &[&[(audio, 50), (audio, 31)]]);
+    let tracks = &mut whole.sessions[0].tracks;
+    tracks[0].extents[0].first = Lba(-150);
+    tracks[0].extents[0].blocks = 200;
+    (tracks[1].start, tracks[1].pregap) = (Lba(57), 7);
+    discs.push(whole);
+    let mut hidden = cd(4, &[&[(audio, 50)]]);
+    let track = &mut hidden.sessions[0].tracks[0];
+    (track.start, track.pregap) = (Lba(20), 170);
+    discs.push(hidden);
+
+    for disc in discs {
+        let mut file = Cursor::new(Vec::new());
+        export::chd::write(&disc, &mut file, &|_| {}).unwrap();
+        let again = open(file.into_inner()).unwrap();
+        assert!(is_sound(&again));
+        let tracks = |disc: &Disc| -> Vec<_> {
+            disc.tracks().map(|track| (track.number, track.mode, track.start, track.end)).collect()
+        };
+        assert_eq!(tracks(&again.disc), tracks(&disc));
+        let (mut one, mut other) = ([0; 2352], [0; 2352]);
+        for lba in disc.tracks().flat_map(|track| track.first().0..track.end.0).map(Lba) {
+            disc.read_sector(lba, &mut one).unwrap();
+            again.disc.read_sector(lba, &mut other).unwrap();
+            assert!(one == other, "{lba}");
+        }
+    }
+}
+
 mod tools {
     use std::ffi::OsStr;
     use std::path::PathBuf;
     use std::process::Command;
 
-    use spindle::export;
     use spindle::image::open_path;
     use tempfile::TempDir;
 
@@ -264,7 +312,7 @@ mod tools {
     }
 
     /// Writes `disc` as a CHD, which chdman and Spindle must find sound.
-    fn written(disc: &spindle::disc::Disc, chd: &Path) -> Opened {
+    fn written(disc: &Disc, chd: &Path) -> Opened {
         let told = std::sync::atomic::AtomicU64::new(0);
         let progress = |bytes| {
             told.fetch_add(bytes, std::sync::atomic::Ordering::Relaxed);
@@ -285,7 +333,7 @@ mod tools {
         chdman(&["createcd", "-i", arg(&cue), "-o", arg(&theirs)]);
         let disc = open_path(&theirs, &OpenOptions::default()).unwrap().disc;
         let again = written(&disc, &ours).disc;
-        let tracks = |disc: &spindle::disc::Disc| -> Vec<_> {
+        let tracks = |disc: &Disc| -> Vec<_> {
             disc.tracks().map(|track| (track.mode, track.start, track.pregap, track.end)).collect()
         };
         assert_eq!(tracks(&again), tracks(&disc));

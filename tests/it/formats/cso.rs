@@ -118,3 +118,108 @@ fn every_prefix_is_opened_or_refused() {
         }
     }
 }
+
+mod tools {
+    //! Blocks that the programs lzop and lz4 packed.
+
+    use std::io::Write;
+    use std::process::{Command, Stdio};
+
+    use super::*;
+
+    const BLOCK: usize = 32 << 10;
+
+    /// What `program` makes of `input`.
+    fn packed(program: &str, args: &[&str], input: &[u8]) -> Vec<u8> {
+        let mut command = Command::new(program);
+        command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap_or_else(|error| panic!("{program} (package {program}): {error}"));
+        let mut stdin = child.stdin.take().unwrap();
+        let input = input.to_vec();
+        let writer = std::thread::spawn(move || stdin.write_all(&input).unwrap());
+        let output = child.wait_with_output().unwrap();
+        writer.join().unwrap();
+        assert!(output.status.success(), "{program}");
+        output.stdout
+    }
+
+    /// The only block of a file that lzop wrote without a name: its header has 38 bytes, its block three numbers.
+    fn lzo_block(file: &[u8]) -> &[u8] {
+        let number = |at: usize| u32::from_be_bytes(file[at..at + 4].try_into().unwrap()) as usize;
+        assert_eq!((&file[..4], number(38)), (&b"\x89LZO"[..], BLOCK));
+        &file[50..50 + number(42)]
+    }
+
+    /// The only block of a file that lz4 wrote: its header has 7 bytes, its block one number.
+    fn lz4_block(file: &[u8]) -> &[u8] {
+        let number = u32::from_le_bytes(file[7..11].try_into().unwrap());
+        &file[11..11 + (number & 0x7FFF_FFFF) as usize]
+    }
+
+    /// Text, text that repeats itself, and bytes that nothing makes shorter.
+    fn content() -> Vec<u8> {
+        let mut content = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.lock")).unwrap();
+        content.truncate(content.len() / BLOCK * BLOCK);
+        assert!(!content.is_empty());
+        let mut state = 1_u32;
+        content.extend((0..BLOCK).map(|at| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            // Runs of noise between runs of one byte, and matches from far away.
+            if at / 700 % 3 == 0 { (state >> 24) as u8 } else { (at / 5000) as u8 }
+        }));
+        content.extend((0..BLOCK).map(|at| (at * at / 77) as u8));
+        content.extend(vec![0; BLOCK]);
+        content
+    }
+
+    fn table(first: usize, blocks: &[Vec<u8>]) -> Vec<u32> {
+        let ends = blocks.iter().scan(first as u32, |at, block| {
+            *at += block.len() as u32;
+            Some(*at)
+        });
+        std::iter::once(first as u32).chain(ends).collect()
+    }
+
+    #[test]
+    fn what_lzop_packs_is_unpacked() {
+        let content = content();
+        for level in ["-1", "-9"] {
+            let chunks = content.chunks(BLOCK);
+            let blocks: Vec<_> =
+                chunks.map(|chunk| lzo_block(&packed("lzop", &[level, "-c"], chunk)).to_vec()).collect();
+            let mut image = b"JISO\x03\x01".to_vec();
+            image.extend((BLOCK as u16).to_le_bytes());
+            image.resize(12, 0);
+            image.extend((content.len() as u32).to_le_bytes());
+            image.resize(48, 0);
+            let first = 48 + (blocks.len() + 1) * 4;
+            table(first, &blocks).iter().for_each(|entry| image.extend(entry.to_le_bytes()));
+            image.extend(blocks.concat());
+            let opened = open(image).unwrap();
+            assert!(read(&opened) == content, "{level}");
+        }
+    }
+
+    #[test]
+    fn what_lz4_packs_is_unpacked() {
+        const STORED: u32 = 1 << 31;
+        let content = content();
+        for level in ["-1", "-12"] {
+            let args = [level, "-c", "--no-frame-crc", "-B4"];
+            let chunks = content.chunks(BLOCK);
+            let blocks: Vec<_> = chunks.map(|chunk| lz4_block(&packed("lz4", &args, chunk)).to_vec()).collect();
+            let mut image = b"ZISO\x18\0\0\0".to_vec();
+            image.extend((content.len() as u64).to_le_bytes());
+            image.extend((BLOCK as u32).to_le_bytes());
+            image.extend([1, 0, 0, 0]);
+            let first = 24 + (blocks.len() + 1) * 4;
+            let stored = blocks.iter().map(|block| block.len() == BLOCK).chain([false]);
+            for (entry, stored) in table(first, &blocks).iter().zip(stored) {
+                image.extend((entry | if stored { STORED } else { 0 }).to_le_bytes());
+            }
+            image.extend(blocks.concat());
+            let opened = open(image).unwrap();
+            assert!(read(&opened) == content, "{level}");
+        }
+    }
+}
