@@ -4,6 +4,7 @@
 //! [`layout::DiscPlan`]. Not responsible for wrappers around an image (see [`crate::container`]) nor for serving sectors.
 
 pub mod b6t;
+pub mod bwt;
 pub mod chd;
 mod iso;
 pub mod layout;
@@ -44,6 +45,7 @@ pub static FORMATS: &[&dyn ImageFormat] = &[
     &chd::Chd,
     &mds::Mds,
     &b6t::B6t,
+    &bwt::Bwt,
     // Told by what the sectors hold, and what anything can be.
     &raw::Raw,
     &iso::Iso,

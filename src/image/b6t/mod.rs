@@ -212,17 +212,21 @@ fn records(source: &SharedSource, (at, len): (u64, u64)) -> Result<Vec<StoredStr
 
 /// DPM of the `.bwa`, else of the descriptor.
 fn measurement(source: &SharedSource, map: &Map, cx: &OpenContext<'_>) -> Option<Dpm> {
-    let stem = cx.name.rsplit_once('.').map_or(cx.name, |(stem, _)| stem);
-    let beside = (!stem.is_empty()).then(|| cx.open_sibling(format!("{stem}.bwa").as_bytes()).ok()).flatten();
-    let beside = beside.and_then(|bwa| optional(cx, "the measurement in the .bwa", bwa_measurement(&bwa).map(Some)));
-    beside.or_else(|| {
+    measurement_beside(cx).or_else(|| {
         let inside = (map.dpm.1 > DPM_HEAD).then(|| numbers(source, map.dpm.0 + DPM_HEAD));
         inside.and_then(|found| optional(cx, "the data position measurement", found.map(Some)))
     })
 }
 
+/// DPM of the `.bwa` beside the image, if there is one.
+pub fn measurement_beside(cx: &OpenContext<'_>) -> Option<Dpm> {
+    let stem = cx.name.rsplit_once('.').map_or(cx.name, |(stem, _)| stem);
+    let beside = (!stem.is_empty()).then(|| cx.open_sibling(format!("{stem}.bwa").as_bytes()).ok()).flatten();
+    beside.and_then(|bwa| optional(cx, "the measurement in the .bwa", bwa_measurement(&bwa).map(Some)))
+}
+
 /// The content of a `.bwa`.
-pub fn bwa_measurement(bwa: &SharedSource) -> Result<Dpm, ImageError> {
+fn bwa_measurement(bwa: &SharedSource) -> Result<Dpm, ImageError> {
     let head = Record::<12>::read(bwa, 0)?;
     if head.u32(0) != 1 || head.u32(4) != 8 {
         return Err(ImageError::invalid("it does not begin as a measurement does"));

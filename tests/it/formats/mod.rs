@@ -1,6 +1,7 @@
 //! Image formats and containers: what is read from files that others made, and what is refused.
 
 mod b6t;
+mod bwt;
 mod chd;
 mod cso;
 mod described;
