@@ -4,6 +4,7 @@
 //! the sectors say (see [`crate::fs`]) nor for which commands reach them (see [`crate::drive`]).
 
 mod address;
+pub mod cdtext;
 mod content;
 pub mod edc;
 mod fulltoc;

@@ -15,7 +15,7 @@ use super::{ExportError, Extras, Job, Output, STEP, Target, stored, stored_bytes
 use crate::disc::sector::RAW;
 use crate::disc::{BLOCK_SIZE, Lba, MediumType, Session, Track, TrackMode};
 use crate::image::FormatInfo;
-use crate::image::layout::{FIRST_SESSION_GAP, LATER_SESSION_GAP};
+use crate::image::layout::{FIRST_SESSION_GAP, LATER_SESSION_GAP, PREGAP};
 
 /// CUE and BIN.
 pub struct Cue;
@@ -87,7 +87,7 @@ fn cd(job: &Job<'_>, out: &mut Output, sheet: &mut String) -> Result<(), ExportE
         }
         if job.wave {
             for track in &session.tracks {
-                let first = track.first().max(stored(session).start);
+                let first = track.first().max(in_file(session).start);
                 let (suffix, kind) = if track.mode.is_data() { ("bin", "BINARY") } else { ("wav", "WAVE") };
                 let (name, mut file) = out.beside(&format!(" (Track {:02}).{suffix}", track.number))?;
                 if !track.mode.is_data() {
@@ -102,8 +102,8 @@ fn cd(job: &Job<'_>, out: &mut Output, sheet: &mut String) -> Result<(), ExportE
             let suffix = if several { format!(" (Session {}).bin", session.number) } else { ".bin".to_owned() };
             let (name, mut file) = out.beside(&suffix)?;
             line!(sheet, "FILE \"{name}\" BINARY");
-            session.tracks.iter().for_each(|track| track_lines(track, stored(session).start, sheet));
-            sectors(job, stored(session), &mut file, &name)?;
+            session.tracks.iter().for_each(|track| track_lines(track, in_file(session).start, sheet));
+            sectors(job, in_file(session), &mut file, &name)?;
         }
         before = Some(session);
     }
@@ -152,6 +152,14 @@ fn track_lines(track: &Track, file_start: Lba, sheet: &mut String) {
 /// Minutes may have three digits: a sheet says where in a file, not where on a disc.
 fn time(frames: u32) -> String {
     format!("{:02}:{:02}:{:02}", frames / 4500, frames / 75 % 60, frames % 75)
+}
+
+/// The addresses of a session that its file holds. The first file starts at LBA 0; a later one with index 1, or with a pre-gap of
+/// more than two seconds: a reader takes a shorter one to be a part of these.
+fn in_file(session: &Session) -> Range<Lba> {
+    let first = session.tracks.first().filter(|_| session.number > 1);
+    let start = first.map(|track| if track.pregap > PREGAP { track.first() } else { track.start });
+    start.unwrap_or(stored(session).start)..stored(session).end
 }
 
 /// Writes whole sectors.

@@ -3,9 +3,11 @@
 //! One static table of formats; each is told by its content, never by its name. Formats differ only in how they fill a
 //! [`layout::DiscPlan`]. Not responsible for wrappers around an image (see [`crate::container`]) nor for serving sectors.
 
+mod audio;
 pub mod b6t;
 pub mod bwt;
 pub mod chd;
+mod cue;
 mod iso;
 pub mod layout;
 pub mod mds;
@@ -13,6 +15,7 @@ mod names;
 mod open;
 mod raw;
 mod record;
+mod text;
 
 pub use self::open::{OpenOptions, Opened, open_path, open_source, open_with};
 pub use crate::container::{
@@ -47,6 +50,7 @@ pub static FORMATS: &[&dyn ImageFormat] = &[
     &b6t::B6t,
     &bwt::Bwt,
     // Told by what the sectors hold, and what anything can be.
+    &cue::Cue,
     &raw::Raw,
     &iso::Iso,
 ];
