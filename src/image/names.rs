@@ -1,5 +1,6 @@
 //! How descriptors name their data files (formats.md, 0.9).
 
+use super::text::readable;
 use super::{ImageError, ImageErrorKind, OpenContext};
 use crate::source::SharedSource;
 
@@ -28,6 +29,24 @@ pub fn open_named(cx: &OpenContext<'_>, name: &[u8], endings: &[&str]) -> Result
         }
         _ => named,
     }
+}
+
+/// The data file that a sheet calls `name`. Where it is not there, the name may be in an old encoding, or the file may be
+/// converted, with another of `endings`, and the sheet left as it was.
+///
+/// # Errors
+/// As [`OpenContext::open_data`] for `name`.
+pub fn open_converted(cx: &OpenContext<'_>, name: &[u8], endings: &[&str]) -> Result<SharedSource, ImageError> {
+    cx.open_data(name).or_else(|error| {
+        if error.kind() != ImageErrorKind::Missing {
+            return Err(error);
+        }
+        let name = readable(name);
+        let stem = name.rsplit_once('.').map_or(&*name, |(stem, _)| stem);
+        let others = endings.iter().map(|ending| format!("{stem}.{ending}"));
+        let mut candidates = std::iter::once(name.clone()).chain(others);
+        candidates.find_map(|candidate| cx.open_data(candidate.as_bytes()).ok()).ok_or(error)
+    })
 }
 
 /// A name of 16-bit characters, up to the first that is zero, as the bytes of a file name here.

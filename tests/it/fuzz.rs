@@ -15,7 +15,7 @@ use std::fs;
 use std::path::Path;
 
 /// The corpora of `image`, one per format.
-const IMAGES: &[&str] = &["iso", "mds", "bwt", "b6t", "cso", "zso", "dax", "jso", "chd"];
+const IMAGES: &[&str] = &["iso", "mds", "bwt", "b6t", "cso", "zso", "dax", "jso", "chd", "cue"];
 
 /// The files of a target's corpus, of which there is at least one.
 fn corpus(name: &str) -> Vec<Vec<u8>> {

@@ -7,6 +7,7 @@ use super::super::layout::{
     DiscPlan, FIRST_SESSION_GAP, LATER_SESSION_GAP, PREGAP, Piece, SessionPlan, Stored, TrackPlan, mode_2_of, mode_of,
     stored_bytes, subchannel_form,
 };
+use super::super::names::open_converted;
 use super::super::{ImageError, ImageErrorKind, OpenContext};
 use super::segments::{Segment, segments};
 use super::sheet::{File, Mode, Sheet, Track};
@@ -19,6 +20,9 @@ use crate::source::{PaddedSource, SharedSource, SwappedSource};
 const HIGH_DENSITY: Lba = Lba(45_000);
 /// Sectors of a track of which the files hold nothing: a track is not shorter (IEC 60908).
 const SHORTEST_TRACK: u32 = 4 * 75;
+
+/// What a data file may be called where it is not under its name.
+const ENDINGS: [&str; 9] = ["bin", "img", "iso", "wav", "flac", "ogg", "mp3", "aiff", "aif"];
 
 /// A file that was opened.
 struct Data {
@@ -63,7 +67,7 @@ pub fn plan(sheet: &Sheet, cx: &OpenContext<'_>) -> Result<DiscPlan, ImageError>
 }
 
 fn open(file: &File, cx: &OpenContext<'_>) -> Result<Data, ImageError> {
-    let bytes = cx.open_data(&file.name)?;
+    let bytes = open_converted(cx, &file.name, &ENDINGS)?;
     let sound = audio::open(&bytes).map_err(|error| error.in_file(String::from_utf8_lossy(&file.name)))?;
     let is_sound = sound.is_some();
     Ok(Data { bytes: sound.unwrap_or(bytes), is_sound, is_motorola: file.is_motorola })

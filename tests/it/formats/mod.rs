@@ -2,8 +2,10 @@
 
 mod b6t;
 mod bwt;
+mod cdtext;
 mod chd;
 mod cso;
+mod cue;
 mod described;
 mod mds;
 mod raw;
