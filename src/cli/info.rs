@@ -9,7 +9,7 @@ use sha2::Sha256;
 use super::open::Image;
 use super::output::{output, printable};
 use super::progress::Progress;
-use super::report::{Companion, FileSystem, Report, Track};
+use super::report::{Companion, Dpm, FileSystem, Report, Structure, Track};
 use super::{CliError, Exit, hash};
 use crate::image::Opened;
 
@@ -89,6 +89,12 @@ fn text(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     }
     if let Some(mcn) = &report.mcn {
         writeln!(out, "MCN:      {}", safe(mcn))?;
+    }
+    for Structure { layer, format, bytes } in &report.structures {
+        writeln!(out, "structure: format {format:02x}h of layer {layer}, {bytes} bytes")?;
+    }
+    if let Some(Dpm { start, resolution, entries }) = &report.dpm {
+        writeln!(out, "DPM:      {entries} angles, one every {resolution} blocks from {start}")?;
     }
     for session in &report.sessions {
         writeln!(out, "session {}: lead-out {}", session.number, session.lead_out)?;

@@ -22,6 +22,8 @@ pub struct Report {
     pub label: Option<String>,
     pub mcn: Option<String>,
     pub sha256: Option<String>,
+    pub structures: Vec<Structure>,
+    pub dpm: Option<Dpm>,
     pub sessions: Vec<Session>,
     pub file_systems: Vec<FileSystem>,
     pub boot: Option<Boot>,
@@ -35,6 +37,22 @@ pub struct Report {
 pub struct Companion {
     pub name: String,
     pub bytes: u64,
+}
+
+/// A structure of the lead-in that the image stores.
+#[derive(Debug, Serialize)]
+pub struct Structure {
+    pub layer: u8,
+    pub format: u8,
+    pub bytes: usize,
+}
+
+/// Data position measurement: how many angles, from where on, how far apart.
+#[derive(Debug, Serialize)]
+pub struct Dpm {
+    pub start: i32,
+    pub resolution: u32,
+    pub entries: usize,
 }
 
 #[derive(Debug, Serialize)]
@@ -165,6 +183,8 @@ impl Report {
             label: None,
             mcn: disc.mcn.map(|mcn| String::from_utf8_lossy(&mcn).into_owned()),
             sha256: None,
+            structures: disc.structures.iter().map(Structure::new).collect(),
+            dpm: disc.dpm.as_ref().map(Dpm::new),
             sessions: disc.sessions.iter().map(Session::new).collect(),
             file_systems: Vec::new(),
             boot: None,
@@ -262,6 +282,18 @@ impl Report {
 impl Companion {
     fn new(companion: &crate::image::Companion) -> Self {
         Self { name: String::from_utf8_lossy(&companion.name).into_owned(), bytes: companion.bytes }
+    }
+}
+
+impl Structure {
+    fn new(stored: &crate::disc::StoredStructure) -> Self {
+        Self { layer: stored.layer, format: stored.format, bytes: stored.data.len() }
+    }
+}
+
+impl Dpm {
+    fn new(dpm: &crate::disc::Dpm) -> Self {
+        Self { start: dpm.start.0, resolution: dpm.resolution, entries: dpm.entries.len() }
     }
 }
 

@@ -1,4 +1,7 @@
-//! READ DISC STRUCTURE (MMC-6): what the lead-in of a DVD or BD would say, made from the disc's size.
+//! READ DISC STRUCTURE (MMC-6): what the lead-in of a DVD or BD says, where the image stores it; else made from the disc's
+//! size.
+
+use std::collections::BTreeMap;
 
 use super::Context;
 use super::commands::{Access, Command};
@@ -42,37 +45,45 @@ fn read_disc_structure(cx: &Context<'_>, task: &mut Task<'_>) -> Result<(), Sens
         MediumType::DvdRom => (DVD, 0),
         MediumType::BdRom => (BD, 1),
     };
-    let format = task.u8(7);
+    let (layer, format) = (task.u8(6), task.u8(7));
     let body = if format == STRUCTURE_LIST {
-        list(structures)
+        list(disc, structures)
     } else {
         match task.u8(1) & 0x0F {
             wanted if wanted == media_type => {}
             0 | 1 => return Err(Sense::INCOMPATIBLE_FORMAT),
             _ => return Err(Sense::invalid_cdb_bit(1, 3)),
         }
-        let found = structures.iter().find(|structure| structure.format == format);
-        let structure = found.ok_or_else(|| Sense::invalid_cdb_byte(7))?;
-        if task.u8(6) >= disc.layers() {
-            return Err(Sense::invalid_cdb_byte(6));
+        let stored = disc.structures.iter().find(|stored| (stored.layer, stored.format) == (layer, format));
+        match (stored, structures.iter().find(|structure| structure.format == format)) {
+            (Some(stored), _) => stored.data.clone(),
+            (None, Some(_)) if layer >= disc.layers() => return Err(Sense::invalid_cdb_byte(6)),
+            (None, Some(structure)) => (structure.build)(disc),
+            (None, None) => return Err(Sense::invalid_cdb_byte(7)),
         }
-        (structure.build)(disc)
     };
     let mut data = vec![0; 4];
-    let length = u16::try_from(body.len() + 2).unwrap_or(u16::MAX);
-    data[..2].copy_from_slice(&length.to_be_bytes());
+    data[..2].copy_from_slice(&length(&body).saturating_add(2).to_be_bytes());
     data.extend(body);
     task.reply(&data, usize::from(task.u16(8)));
     Ok(())
 }
 
 /// Format FFh: each structure that can be read (RDS), with the length of its answer.
-fn list(structures: &[Structure]) -> Vec<u8> {
-    let row = |structure: &Structure| {
-        let [high, low] = (structure.len + 4).to_be_bytes();
-        [structure.format, 0x40, high, low]
+fn list(disc: &Disc, made: &[Structure]) -> Vec<u8> {
+    let made = made.iter().map(|structure| (structure.format, structure.len));
+    // What is stored comes later, so it takes the place of what would be made.
+    let stored = disc.structures.iter().rev().map(|stored| (stored.format, length(&stored.data)));
+    let rows: BTreeMap<u8, u16> = made.chain(stored).collect();
+    let row = |(format, len): (u8, u16)| {
+        let [high, low] = len.saturating_add(4).to_be_bytes();
+        [format, 0x40, high, low]
     };
-    structures.iter().flat_map(row).collect()
+    rows.into_iter().flat_map(row).collect()
+}
+
+fn length(bytes: &[u8]) -> u16 {
+    u16::try_from(bytes.len()).unwrap_or(u16::MAX)
 }
 
 /// Format 00h of DVD (ECMA-267, 16.3.1: physical format information).

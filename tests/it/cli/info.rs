@@ -1,8 +1,10 @@
 //! `spindle info`.
 
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
-use super::{image, spindle, stderr, stdout};
+use super::{image, inside, spindle, stderr, stdout};
+use crate::support::images::mds::{Session, Track, build};
 use crate::support::volume::{Layout, iso, rock_ridge, udf};
 
 fn json_of(bytes: &[u8]) -> Value {
@@ -94,4 +96,31 @@ fn exit_codes_tell_a_missing_file_from_one_that_is_no_image() {
     let (_folder, empty) = image(b"");
     assert_eq!(spindle(&["info", &empty]).status.code(), Some(5));
     assert_eq!(spindle(&["info"]).status.code(), Some(2));
+}
+
+#[test]
+fn structures_and_measurement_are_told_in_short() {
+    let folder = TempDir::new().unwrap();
+    let track = Track {
+        point: 1,
+        mode: 2,
+        interleaved: false,
+        bytes: 2048,
+        start: 0,
+        offset: 0,
+        pregap: 0,
+        blocks: 3,
+        files: vec![b"*.mdf".to_vec()],
+    };
+    let sessions = [Session { start: 0, end: 3, tracks: vec![track] }];
+    let image = build(0x10, &sessions, &[0; 4100], Some((5, 75, &[10, 20, 30])));
+    let path = inside(&folder, "disc.mds");
+    std::fs::write(&path, image).unwrap();
+    std::fs::write(inside(&folder, "disc.mdf"), [5; 3 * 2048]).unwrap();
+    let text = stdout(&spindle(&["info", &path]));
+    assert!(text.contains("\nDPM:      3 angles, one every 75 blocks from 5\n"), "{text}");
+    assert!(text.contains("\nstructure: format 04h of layer 0, 2048 bytes\n"), "{text}");
+    let info: Value = serde_json::from_str(&stdout(&spindle(&["info", "--json", &path]))).unwrap();
+    assert_eq!(info["dpm"], json!({"start": 5, "resolution": 75, "entries": 3}));
+    assert_eq!(info["structures"][0], json!({"layer": 0, "format": 1, "bytes": 4}));
 }

@@ -2,6 +2,7 @@
 
 use crate::support::daemon::Daemon;
 use crate::support::guest::{Command, Guest, Options, REQUESTS, lun};
+use crate::support::images::mds::{Session, Track, build};
 
 /// The data of the first answer that is no unit attention.
 fn ask(guest: &mut Guest, at: u16, cdb: &[u8], room: usize) -> Vec<u8> {
@@ -63,4 +64,32 @@ fn a_last_sector_that_is_not_whole_is_filled_with_zeros_and_named_in_the_log() {
     let (_, log) = daemon.end();
     let warnings: Vec<_> = log.iter().filter(|line| line.starts_with("[WARN")).collect();
     assert!(matches!(&warnings[..], [line] if line.contains(path) && line.contains("2148 bytes")), "{log:#?}");
+}
+
+#[test]
+fn structures_that_an_mds_stores_reach_the_guest() {
+    let folder = tempfile::tempdir().unwrap();
+    let track = Track {
+        point: 1,
+        mode: 2,
+        interleaved: false,
+        bytes: 2048,
+        start: 0,
+        offset: 0,
+        pregap: 0,
+        blocks: 3,
+        files: vec![b"*.mdf".to_vec()],
+    };
+    let stored = [&[1; 4][..], &[4; 2048], &[2; 2048]].concat();
+    let image = build(0x10, &[Session { start: 0, end: 3, tracks: vec![track] }], &stored, None);
+    let path = folder.path().join("disc.mds");
+    std::fs::write(&path, image).unwrap();
+    std::fs::write(folder.path().join("disc.mdf"), [5; 3 * 2048]).unwrap();
+    let daemon = Daemon::start(&[path.to_str().unwrap()]);
+    let mut guest = daemon.guest(Options::default());
+    assert_eq!(ask(&mut guest, 0, &[0x28, 0, 0, 0, 0, 2, 0, 0, 1, 0], 2048), [5; 2048]);
+    let mut structure = |format| ask(&mut guest, 0, &[0xAD, 0, 0, 0, 0, 0, 0, format, 0x10, 0, 0, 0], 4096);
+    assert_eq!(structure(0x00), [&[8, 2, 0, 0][..], &[2; 2048]].concat());
+    assert_eq!(structure(0x01), [0, 6, 0, 0, 1, 1, 1, 1]);
+    assert_eq!(structure(0x04), [&[8, 2, 0, 0][..], &[4; 2048]].concat());
 }

@@ -1,6 +1,11 @@
 //! READ DISC STRUCTURE.
 
-use crate::support::disc::patterned;
+use std::sync::Arc;
+
+use spindle::disc::StoredStructure;
+use spindle::image::{OpenOptions, open_source};
+
+use crate::support::disc::{Patterned, of, patterned};
 use crate::support::initiator::{Answer, Initiator};
 
 fn structure(guest: &Initiator, media: u8, layer: u8, format: u8) -> Answer {
@@ -103,4 +108,25 @@ fn structures_of_another_medium_are_refused() {
     let (_drive, bd) = Initiator::with(patterned(1, 12_000_000));
     assert_eq!(structure(&bd, 0, 0, 0).kaq(), (5, 0x30, 2));
     assert_eq!(structure(&bd, 1, 0, 3).kaq(), (5, 0x24, 0));
+}
+
+#[test]
+fn what_an_image_stores_goes_before_what_would_be_made() {
+    let opened = open_source(Arc::new(Patterned { seed: 1, blocks: 1_000_000 }), &OpenOptions::default()).unwrap();
+    let mut disc = opened.disc;
+    disc.structures = vec![
+        StoredStructure { layer: 0, format: 0x00, data: vec![7; 2048] },
+        StoredStructure { layer: 0, format: 0x03, data: vec![8; 188] },
+        StoredStructure { layer: 1, format: 0x00, data: vec![9; 2048] },
+    ];
+    let (_drive, guest) = Initiator::with(of(disc));
+    let answer = |layer, format| structure(&guest, 0, layer, format).good();
+    assert_eq!((answer(0, 0).len(), answer(0, 0)[..5].to_vec()), (2052, vec![8, 2, 0, 0, 7]));
+    assert_eq!(answer(1, 0)[4], 9);
+    assert_eq!(answer(0, 3), [&[0, 190, 0, 0][..], &[8; 188]].concat());
+    assert_eq!(answer(0, 1), [0, 6, 0, 0, 0, 0, 0, 0]);
+    let list = [0, 18, 0, 0, 0, 0x40, 8, 4, 1, 0x40, 0, 8, 3, 0x40, 0, 192, 4, 0x40, 8, 4];
+    assert_eq!(answer(0, 0xFF), list);
+    assert_eq!(structure(&guest, 0, 1, 3).kaq(), (5, 0x24, 0));
+    assert_eq!(structure(&guest, 1, 0, 0).kaq(), (5, 0x30, 2));
 }
