@@ -11,6 +11,7 @@ mod cue;
 mod iso;
 pub mod layout;
 pub mod mds;
+pub mod mdx;
 mod names;
 mod open;
 mod raw;
@@ -47,6 +48,7 @@ pub static FORMATS: &[&dyn ImageFormat] = &[
     // Told by a signature.
     &chd::Chd,
     &mds::Mds,
+    &mdx::Mdx,
     &b6t::B6t,
     &bwt::Bwt,
     // Told by what the sectors hold, and what anything can be.

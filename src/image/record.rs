@@ -10,6 +10,12 @@ use crate::source::SharedSource;
 pub struct Record<const N: usize>([u8; N]);
 
 impl<const N: usize> Record<N> {
+    /// A record that is not in a file as it is.
+    #[must_use]
+    pub fn new(bytes: [u8; N]) -> Self {
+        Self(bytes)
+    }
+
     /// Reads the record at `offset`.
     ///
     /// # Errors

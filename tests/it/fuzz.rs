@@ -10,12 +10,14 @@ mod control;
 mod filesystem;
 #[path = "../fuzz/bodies/image.rs"]
 mod image;
+#[path = "../fuzz/bodies/mdx.rs"]
+mod mdx;
 
 use std::fs;
 use std::path::Path;
 
 /// The corpora of `image`, one per format.
-const IMAGES: &[&str] = &["iso", "mds", "bwt", "b6t", "cso", "zso", "dax", "jso", "chd", "cue"];
+const IMAGES: &[&str] = &["iso", "mds", "mdx", "bwt", "b6t", "cso", "zso", "dax", "jso", "chd", "cue"];
 
 /// The files of a target's corpus, of which there is at least one.
 fn corpus(name: &str) -> Vec<Vec<u8>> {
@@ -87,4 +89,9 @@ fn any_bytes_may_be_given_as_an_image() {
     for format in IMAGES {
         corpus_and_changes(format, 50, image::run);
     }
+}
+
+#[test]
+fn a_descriptor_that_was_encrypted_may_say_anything() {
+    corpus_and_changes("mdx_descriptor", 500, mdx::run);
 }

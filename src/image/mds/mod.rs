@@ -9,7 +9,7 @@ pub mod parts;
 
 use std::sync::Arc;
 
-use self::parts::{Files, dpm, file_count, optional, structures};
+use self::parts::{Files, dpm, optional, structures};
 use super::layout::{DiscPlan, Piece, SessionPlan, Stored, TrackPlan, mode_2_of, mode_of, stored_bytes};
 use super::record::{Record, bytes_at};
 use super::{FormatInfo, ImageError, ImageFormat, OpenContext, Probe, Score};
@@ -134,7 +134,7 @@ impl Reader<'_> {
             }
         };
         let main = stride.saturating_sub(if subchannel { SUBCHANNEL as u32 } else { 0 });
-        let count = file_count(entry.u32(48), at + 48)?;
+        let count = self.files.footers(entry.u32(48), at + 48)?;
         let footers = u64::from(entry.u32(52));
         let mut offset = entry.u64(40);
         let mut mode = None;

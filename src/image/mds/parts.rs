@@ -6,8 +6,9 @@ use super::super::{ImageError, ImageErrorKind, OpenContext};
 use crate::disc::{Dpm, Lba, StoredStructure};
 use crate::source::SharedSource;
 
-/// Data files of one track, at most.
-pub const MOST_FILES: u32 = 1000;
+/// Data files of one track, and footers of all tracks, at most.
+const MOST_FILES: u32 = 1000;
+const MOST_FOOTERS: u32 = 10_000;
 /// Bytes of a file name, at most.
 const LONGEST_NAME: u64 = 4096;
 /// Bytes of the manufacturing and the physical structure.
@@ -19,7 +20,10 @@ const ENDINGS: &[&str] = &["mdf", "xmf"];
 
 /// The files that footers name, each opened once.
 #[derive(Debug, Default)]
-pub struct Files(Vec<(Vec<u8>, SharedSource)>);
+pub struct Files {
+    opened: Vec<(Vec<u8>, SharedSource)>,
+    footers: u32,
+}
 
 impl Files {
     /// The file whose name is at `offset` of the descriptor.
@@ -31,12 +35,28 @@ impl Files {
         cx: &OpenContext<'_>,
     ) -> Result<SharedSource, ImageError> {
         let name = name_at(descriptor, offset, wide)?;
-        if let Some((_, source)) = self.0.iter().find(|(known, _)| *known == name) {
+        if let Some((_, source)) = self.opened.iter().find(|(known, _)| *known == name) {
             return Ok(SharedSource::clone(source));
         }
         let source = open_named(cx, &name, ENDINGS)?;
-        self.0.push((name, SharedSource::clone(&source)));
+        self.opened.push((name, SharedSource::clone(&source)));
         Ok(source)
+    }
+
+    /// The number of footers of a track, checked.
+    pub fn footers(&mut self, count: u32, at: u64) -> Result<u32, ImageError> {
+        if count == 0 {
+            return Err(ImageError::invalid("a track has no data file").at(at));
+        }
+        // Many tracks can name the same footers.
+        self.footers = self.footers.saturating_add(count);
+        if count > MOST_FILES || self.footers > MOST_FOOTERS {
+            let message = format!(
+                "a track has {count} data files: more than {MOST_FILES}, and {MOST_FOOTERS} in all, are not read"
+            );
+            return Err(ImageError::new(ImageErrorKind::Limit, message).at(at));
+        }
+        Ok(count)
     }
 }
 
@@ -51,18 +71,6 @@ fn name_at(descriptor: &SharedSource, offset: u64, wide: bool) -> Result<Vec<u8>
     match name.is_empty() {
         true => Err(ImageError::invalid("the descriptor names no data file here").at(offset)),
         false => Ok(name),
-    }
-}
-
-/// The number of footers of a track, checked.
-pub fn file_count(count: u32, at: u64) -> Result<u32, ImageError> {
-    match count {
-        0 => Err(ImageError::invalid("a track has no data file").at(at)),
-        1..=MOST_FILES => Ok(count),
-        _ => {
-            let message = format!("a track has {count} data files: more than {MOST_FILES} are not read");
-            Err(ImageError::new(ImageErrorKind::Limit, message).at(at))
-        }
     }
 }
 

@@ -6,7 +6,7 @@
 use std::io;
 use std::sync::{Arc, Mutex};
 
-use spindle::disc::Lba;
+use spindle::disc::{Disc, Lba};
 use spindle::image::{ImageError, OpenOptions, Opened, Passwords, open_with};
 use spindle::source::{BlockCache, MemorySource, SharedSource, Siblings};
 
@@ -17,8 +17,13 @@ const MOST_SECTORS: u32 = 64;
 
 /// Opens the image and reads from the start and the end of every track.
 pub fn run(input: &[u8]) {
-    let Ok(opened) = open(input) else { return };
-    let disc = &opened.disc;
+    if let Ok(opened) = open(input) {
+        read(&opened.disc);
+    }
+}
+
+/// Reads from the start and the end of every track.
+pub fn read(disc: &Disc) {
     let mut left = MOST_SECTORS;
     for track in disc.tracks() {
         for lba in [track.first(), track.start, track.start.plus(1), track.end.minus(1)] {
@@ -47,7 +52,8 @@ pub fn open(input: &[u8]) -> Result<Opened, ImageError> {
     open_with(image, "image", Arc::new(siblings), &options)
 }
 
-fn split(mut input: &[u8]) -> impl Iterator<Item = &[u8]> {
+/// The files of an input.
+pub fn split(mut input: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut more = true;
     std::iter::from_fn(move || {
         if !more {
@@ -94,7 +100,8 @@ impl Siblings for Files {
     }
 }
 
-struct Known;
+/// The password of every image here.
+pub struct Known;
 
 impl Passwords for Known {
     fn password(&self, _file: &str, attempt: u32) -> Option<Vec<u8>> {

@@ -8,6 +8,7 @@ mod cso;
 mod cue;
 mod described;
 mod mds;
+mod mdx;
 mod raw;
 mod real;
 mod refused;

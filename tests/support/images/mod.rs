@@ -3,3 +3,4 @@
 
 pub mod described;
 pub mod mds;
+pub mod mdx;

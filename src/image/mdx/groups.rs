@@ -1,0 +1,179 @@
+//! The sectors of a data file that is packed, encrypted, or both (formats.md, 8.6).
+
+use std::io;
+use std::sync::Arc;
+
+use super::super::record::bytes_at;
+use super::super::{ImageError, ImageErrorKind};
+use super::crypt::Lrw;
+use crate::container::damaged;
+use crate::container::inflate::inflate;
+use crate::source::{Block, Blocks, SharedSource};
+
+/// Bytes of a group, at most.
+const LONGEST_GROUP: u64 = 16 << 20;
+/// A stream of zlib is at least so many times shorter than what it holds.
+const MOST_DEFLATE: u64 = 1032;
+/// What programs read of the table beyond one entry for each group: its packed length is nowhere told.
+const MORE_ENTRIES: u64 = 0x800;
+/// The start of every group of this many is kept, those between are sums.
+const STEP: usize = 64;
+/// The bit of an entry that says: nothing is stored, all bytes are the low one.
+const FILLED: u16 = 0x8000;
+
+/// Sectors that are read in groups.
+#[derive(Debug)]
+pub struct Groups {
+    file: SharedSource,
+    /// Of the first byte in `file`.
+    offset: u64,
+    /// Bytes of a sector.
+    stride: u32,
+    sectors: u32,
+    /// Sectors of a group.
+    group: u32,
+    /// Nothing where groups are as long in the file as they are here.
+    index: Option<Index>,
+    key: Option<Arc<Lrw>>,
+}
+
+/// How long groups are in the file: 0 for as long as they are unpacked, see also [`FILLED`].
+#[derive(Debug)]
+struct Index {
+    sizes: Vec<u16>,
+    /// Where every [`STEP`]th is.
+    starts: Vec<u64>,
+    /// Bytes of all.
+    total: u64,
+}
+
+impl Groups {
+    /// Sectors that `key` decrypts one by one.
+    pub fn encrypted(file: SharedSource, offset: u64, stride: u32, sectors: u32, key: Arc<Lrw>) -> Self {
+        Self { file, offset, stride, sectors, group: 1, index: None, key: Some(key) }
+    }
+
+    /// Sectors that are packed in groups of `group`; the table of their lengths is at `table` of the file.
+    pub fn packed(
+        file: SharedSource,
+        offset: u64,
+        (stride, sectors, group): (u32, u32, u32),
+        table: u64,
+        key: Option<Arc<Lrw>>,
+    ) -> Result<Self, ImageError> {
+        if group == 0 || u64::from(group) * u64::from(stride) > LONGEST_GROUP {
+            let message = format!("groups of {group} sectors, which are not read");
+            return Err(ImageError::new(ImageErrorKind::Limit, message));
+        }
+        let count = sectors.div_ceil(group);
+        let mut groups = Self { file, offset, stride, sectors, group, index: None, key };
+        let sizes = read_table(&groups.file, table, count)?;
+        let mut starts = Vec::new();
+        let mut at = 0;
+        for (first, sizes) in (0..).step_by(STEP).zip(sizes.chunks(STEP)) {
+            starts.push(at);
+            at += groups.stored_together(first, sizes);
+        }
+        groups.index = Some(Index { sizes, starts, total: at });
+        Ok(groups)
+    }
+
+    /// Where the last group ends in the file.
+    pub fn end(&self) -> u64 {
+        let stored = self.index.as_ref().map_or_else(|| self.total_len(), |index| index.total);
+        self.offset.saturating_add(stored)
+    }
+
+    fn bytes(&self, number: u64) -> u64 {
+        let sectors = u64::from(self.sectors).saturating_sub(number * u64::from(self.group));
+        sectors.min(u64::from(self.group)) * u64::from(self.stride)
+    }
+
+    /// Bytes in the file of the groups from `first` on, whose entries are `sizes`.
+    fn stored_together(&self, first: u64, sizes: &[u16]) -> u64 {
+        (first..).zip(sizes).map(|(number, &size)| self.stored_bytes(number, size)).sum()
+    }
+
+    fn stored_bytes(&self, number: u64, size: u16) -> u64 {
+        match size {
+            0 => self.bytes(number),
+            _ if size & FILLED != 0 => 0,
+            _ => u64::from(size),
+        }
+    }
+
+    /// Where a group is in the file, and its entry in the table.
+    fn place(&self, number: u64) -> io::Result<(u64, u16)> {
+        let Some(Index { sizes, starts, .. }) = &self.index else {
+            let before = number * u64::from(self.group) * u64::from(self.stride);
+            return Ok((self.offset.saturating_add(before), 0));
+        };
+        let none = || damaged("a group that the table does not have");
+        let at = usize::try_from(number).map_err(|_| none())?;
+        let first = at / STEP * STEP;
+        let start = starts.get(at / STEP).ok_or_else(none)?;
+        let before = sizes.get(first..at).ok_or_else(none)?;
+        let between = self.stored_together(first as u64, before);
+        let size = *sizes.get(at).ok_or_else(none)?;
+        Ok((self.offset.saturating_add(start + between), size))
+    }
+
+    /// Reads what is stored of a group and decrypts it.
+    fn read(&self, number: u64, at: u64, out: &mut [u8]) -> io::Result<()> {
+        self.file.read_exact_at(out, at)?;
+        if let Some(key) = &self.key {
+            // Blocks that a sector does not fill are not counted.
+            let blocks = u64::from(self.stride / 16);
+            key.decrypt(out, 1 + number * u64::from(self.group) * blocks);
+        }
+        Ok(())
+    }
+}
+
+/// The entries of `count` groups.
+fn read_table(file: &SharedSource, at: u64, count: u32) -> Result<Vec<u16>, ImageError> {
+    let wanted = u64::from(count) * 2;
+    let room = file.len().saturating_sub(at).min(wanted + MORE_ENTRIES * 2);
+    if wanted / MOST_DEFLATE > room {
+        return Err(ImageError::invalid("the table of packed groups is cut off").at(at));
+    }
+    let packed = bytes_at(file, at, room)?;
+    let mut bytes = vec![0; wanted as usize];
+    inflate(&packed, true, &mut bytes)
+        .map_err(|_| ImageError::invalid("the table of packed groups is damaged or cut off").at(at))?;
+    Ok(bytes.chunks_exact(2).map(|entry| u16::from_le_bytes([entry[0], entry[1]])).collect())
+}
+
+impl Blocks for Groups {
+    fn total_len(&self) -> u64 {
+        u64::from(self.sectors) * u64::from(self.stride)
+    }
+
+    fn locate(&self, offset: u64) -> io::Result<Block> {
+        let bytes = u64::from(self.group) * u64::from(self.stride);
+        let index = offset / bytes;
+        Ok(Block { index, start: index * bytes, len: self.bytes(index) as u32 })
+    }
+
+    fn decode(&self, block: &Block, out: &mut [u8]) -> io::Result<()> {
+        match self.place(block.index)? {
+            (at, 0) => self.read(block.index, at, out),
+            (_, filled) if filled & FILLED != 0 => {
+                out.fill(filled as u8);
+                Ok(())
+            }
+            (at, size) => {
+                let mut packed = vec![0; usize::from(size)];
+                self.read(block.index, at, &mut packed)?;
+                inflate(&packed, false, out).map(|_| ())
+            }
+        }
+    }
+
+    fn stored(&self, block: &Block) -> Option<(SharedSource, u64)> {
+        match (&self.key, self.place(block.index)) {
+            (None, Ok((at, 0))) => Some((Arc::clone(&self.file), at)),
+            _ => None,
+        }
+    }
+}
