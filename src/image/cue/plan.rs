@@ -68,7 +68,7 @@ pub fn plan(sheet: &Sheet, cx: &OpenContext<'_>) -> Result<DiscPlan, ImageError>
 
 fn open(file: &File, cx: &OpenContext<'_>) -> Result<Data, ImageError> {
     let bytes = open_converted(cx, &file.name, &ENDINGS)?;
-    let sound = audio::open(&bytes).map_err(|error| error.in_file(String::from_utf8_lossy(&file.name)))?;
+    let sound = audio::open(&bytes, cx).map_err(|error| error.in_file(String::from_utf8_lossy(&file.name)))?;
     let is_sound = sound.is_some();
     Ok(Data { bytes: sound.unwrap_or(bytes), is_sound, is_motorola: file.is_motorola })
 }

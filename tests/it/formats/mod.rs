@@ -1,5 +1,6 @@
 //! Image formats and containers: what is read from files that others made, and what is refused.
 
+mod audio;
 mod b6t;
 mod bwt;
 mod cdtext;
