@@ -99,6 +99,7 @@ fn text(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     for session in &report.sessions {
         writeln!(out, "session {}: lead-out {}", session.number, session.lead_out)?;
         session.tracks.iter().try_for_each(|track| track_text(track, out))?;
+        session.cd_text.iter().try_for_each(|texts| texts.print(out))?;
     }
     for fs in &report.file_systems {
         match fs {

@@ -18,6 +18,7 @@ mod progress;
 mod remote;
 mod report;
 mod status;
+mod texts;
 mod tray;
 mod verify;
 mod watch;

@@ -3,6 +3,7 @@
 
 use serde::Serialize;
 
+use super::texts::{self, Texts};
 use crate::disc::Lba;
 use crate::fs::{self, FsError, Namespace, eltorito, hybrid, iso9660, udf};
 use crate::image::Opened;
@@ -60,6 +61,7 @@ pub struct Session {
     pub number: u8,
     pub lead_out: i32,
     pub tracks: Vec<Track>,
+    pub cd_text: Vec<Texts>,
 }
 
 #[derive(Debug, Serialize)]
@@ -313,7 +315,12 @@ impl Session {
             subchannel: track.extents.iter().any(|extent| extent.subchannel.is_some()),
             sha256: None,
         });
-        Self { number: session.number, lead_out: session.lead_out.0, tracks: tracks.collect() }
+        Self {
+            number: session.number,
+            lead_out: session.lead_out.0,
+            tracks: tracks.collect(),
+            cd_text: texts::of_packs(&session.cd_text),
+        }
     }
 }
 

@@ -8,6 +8,7 @@ pub mod cdtext;
 mod content;
 pub mod edc;
 mod fulltoc;
+pub mod language;
 mod medium;
 mod read;
 pub mod sector;

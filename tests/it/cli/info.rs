@@ -5,6 +5,7 @@ use tempfile::TempDir;
 
 use super::{image, inside, spindle, stderr, stdout};
 use crate::support::images::mds::{Session, Track, build};
+use crate::support::inputs;
 use crate::support::volume::{Layout, iso, rock_ridge, udf};
 
 fn json_of(bytes: &[u8]) -> Value {
@@ -123,4 +124,29 @@ fn structures_and_measurement_are_told_in_short() {
     let info: Value = serde_json::from_str(&stdout(&spindle(&["info", "--json", &path]))).unwrap();
     assert_eq!(info["dpm"], json!({"start": 5, "resolution": 75, "entries": 3}));
     assert_eq!(info["structures"][0], json!({"layer": 0, "format": 1, "bytes": 4}));
+}
+
+#[test]
+fn cd_text_is_told_by_language_and_track() {
+    let folder = TempDir::new().unwrap();
+    std::fs::copy(inputs::path("libcdio/cdtext.cdt"), inside(&folder, "disc.cdt")).unwrap();
+    std::fs::write(inside(&folder, "disc.bin"), vec![0; 6 * 2352]).unwrap();
+    let tracks = (1..4).map(|number| format!("TRACK {number:02} AUDIO\nINDEX 01 00:00:{:02}\n", (number - 1) * 2));
+    let sheet = format!("CDTEXTFILE disc.cdt\nFILE disc.bin BINARY\n{}", tracks.collect::<String>());
+    let path = inside(&folder, "disc.cue");
+    std::fs::write(&path, sheet).unwrap();
+    let text = stdout(&spindle(&["info", &path]));
+    let english = "\n  CD-TEXT, English: title \"Joyful Nights\", performer \"United Cat Orchestra\"\
+                   \n    track  1: title \"Song of Joy\", performer \"Felix and The Purrs\"\
+                   \n    track  2: title \"Humpty Dumpty\", performer \"Catwalk Beauties\"\
+                   \n    track  3: title \"Mee Owwww\", performer \"Mia Kitten\"\
+                   \n  CD-TEXT, German: title \"Freudvolle Nächte\", performer ";
+    assert!(text.contains(english), "{text}");
+    let info: Value = serde_json::from_str(&stdout(&spindle(&["info", "--json", &path]))).unwrap();
+    let texts = &info["sessions"][0]["cd_text"];
+    assert_eq!((&texts[0]["language"], &texts[0]["language_name"]), (&json!(9), &json!("English")));
+    assert_eq!(texts[0]["disc"]["disc_id"], "1234567890");
+    assert_eq!(texts[1]["disc"]["title"], "Freudvolle Nächte");
+    let second = &texts[0]["tracks"][1];
+    assert_eq!((&second["number"], &second["songwriter"]), (&json!(2), &json!("Mother Goose")));
 }
