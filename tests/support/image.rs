@@ -62,6 +62,27 @@ pub fn every_prefix(name: &str, image: &[u8], files: Files<'_>) {
     }
 }
 
+/// Opens `image` with each of `files` cut off at lengths from one end to the other: every sector is as before, or an error.
+pub fn every_cut(name: &str, image: &[u8], files: Files<'_>) {
+    const STEP: usize = 1499;
+    let whole = open(name, image, files).unwrap();
+    for cut in 0..files.len() {
+        for len in (0..files[cut].1.len()).step_by(STEP) {
+            let mut files = files.to_vec();
+            files[cut].1 = &files[cut].1[..len];
+            let opened = open(name, image, &files).unwrap();
+            for track in whole.disc.tracks() {
+                for lba in (track.first().0..track.end.0).map(Lba) {
+                    let (mut raw, mut expected) = ([0; 2352], [0; 2352]);
+                    whole.disc.read_sector(lba, &mut expected).unwrap();
+                    let same = opened.disc.read_sector(lba, &mut raw).is_err() || raw == expected;
+                    assert!(same, "sector {lba} with {len} bytes of {}", files[cut].0);
+                }
+            }
+        }
+    }
+}
+
 /// Reads the ends of every track, which may fail and do no more.
 pub fn probe(opened: &Opened) {
     for track in opened.disc.tracks() {

@@ -5,7 +5,7 @@ use spindle::disc::{Dpm, Lba, MediumType, TrackMode};
 use spindle::image::ImageErrorKind;
 
 use crate::support::disc::block;
-use crate::support::image::{blocks, every_prefix, open, refused, sector, tracks};
+use crate::support::image::{blocks, every_cut, every_prefix, open, refused, sector, tracks};
 
 /// A run of sectors: audio, bytes of each, first, count, offset, file.
 type Data<'a> = (bool, u32, i32, i32, u32, &'a str);
@@ -221,4 +221,9 @@ fn a_descriptor_that_cannot_be_true_is_refused() {
 #[test]
 fn every_prefix_is_opened_or_refused() {
     every_prefix("disc.b6t", &cd(), &files().named());
+}
+
+#[test]
+fn what_is_left_of_the_data_files_is_read_as_before() {
+    every_cut("disc.b6t", &cd(), &files().named());
 }

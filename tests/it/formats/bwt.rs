@@ -5,7 +5,7 @@ use spindle::disc::{Dpm, Lba, MediumType, TrackMode};
 use spindle::image::ImageErrorKind;
 
 use crate::support::disc::block;
-use crate::support::image::{blocks, every_prefix, open, refused, sector, tracks};
+use crate::support::image::{blocks, every_cut, every_prefix, open, refused, sector, tracks};
 
 /// A descriptor: file, offset, subchannel, session, CONTROL, mode, point, adjustment, end, index 0, index 1, code.
 type Entry<'a> = (&'a str, u32, u8, u8, u8, u8, u8, u32, u32, i32, i32, &'a str);
@@ -166,4 +166,9 @@ fn a_descriptor_that_cannot_be_true_is_refused() {
 #[test]
 fn every_prefix_is_opened_or_refused() {
     every_prefix("disc.bwt", &cd(), &stored().named());
+}
+
+#[test]
+fn what_is_left_of_the_data_files_is_read_as_before() {
+    every_cut("disc.bwt", &cd(), &stored().named());
 }

@@ -7,7 +7,7 @@ use spindle::disc::{Dpm, Lba, MediumType, TrackMode};
 use spindle::image::{ImageErrorKind, OpenOptions, open_path};
 
 use crate::support::disc::block;
-use crate::support::image::{blocks, every_prefix, open, refused, sector, tracks};
+use crate::support::image::{blocks, every_cut, every_prefix, open, refused, sector, tracks};
 use crate::support::images::mds::{Session, Track, build};
 use crate::support::inputs;
 
@@ -179,6 +179,14 @@ fn every_prefix_is_opened_or_refused() {
     let (data, audio) = (data(), audio());
     every_prefix("disc.mds", &two_sessions(), &[("disc.mdf", &data), ("audio.mdf", &audio)]);
     every_prefix("disc.mds", &dvd(&[0x20; 4100 * 2]), &[("disc.mdf", &data)]);
+    every_prefix("disc.xmd", &two_sessions(), &[("disc.xmf", &data), ("audio.mdf", &audio)]);
+}
+
+#[test]
+fn what_is_left_of_the_data_files_is_read_as_before() {
+    let (data, audio) = (data(), audio());
+    every_cut("disc.mds", &two_sessions(), &[("disc.mdf", &data), ("audio.mdf", &audio)]);
+    every_cut("disc.xmd", &two_sessions(), &[("disc.xmf", &data), ("audio.mdf", &audio)]);
 }
 
 #[test]

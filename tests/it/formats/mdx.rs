@@ -10,7 +10,7 @@ use spindle::source::siblings::NamedSources;
 use spindle::source::{BlockCache, MemorySource};
 
 use crate::support::disc::block;
-use crate::support::image::{Files, blocks, every_prefix, open, open_locked, refused, sector, tracks};
+use crate::support::image::{Files, blocks, every_cut, every_prefix, open, open_locked, refused, sector, tracks};
 use crate::support::images::mdx as build;
 use crate::support::images::mdx::{Footer, Session, Track};
 
@@ -354,4 +354,10 @@ fn every_prefix_is_opened_or_refused() {
     }
     every_prefix("disc.mdx", &build::mdx(&plain, &[]), &[]);
     every_prefix("disc.mds", &build::mds(&plain), &[]);
+}
+
+#[test]
+fn what_is_left_of_the_data_files_is_read_as_before() {
+    let (disc, [first, second]) = two_sessions(["*.mdf", "second"]);
+    every_cut("disc.mds", &build::mds(&build::descriptor(&disc)), &[("disc.mdf", &first), ("second", &second)]);
 }
