@@ -10,13 +10,14 @@ mod descriptor;
 mod groups;
 mod sectors;
 
+use std::io;
 use std::sync::Arc;
 
 use self::crypt::{KEY_HEADER, KeyHeader, Mode, password_in};
 pub use self::descriptor::disc;
 use super::mds::SIGNATURE;
 use super::record::{Record, bytes_at};
-use super::{FormatInfo, ImageError, ImageErrorKind, ImageFormat, OpenContext, Probe, Score};
+use super::{Check, FormatInfo, ImageError, ImageErrorKind, ImageFormat, OpenContext, Probe, Score};
 use crate::container::inflate::inflate;
 use crate::disc::Disc;
 use crate::source::{MemorySource, SharedSource};
@@ -61,9 +62,38 @@ impl ImageFormat for Mdx {
             (HEADER as u64, u64::from(header.u32(44)))
         };
         let plain = descriptor_at(&source, start, keys)?;
+        cx.offer_check(Arc::new(DescriptorCheck { source: Arc::clone(&source), start, keys }));
         let prefix: [u8; PREFIX] = header.bytes(0);
         let plain = Arc::new(MemorySource::new([&prefix[..], &plain].concat()));
         disc(plain, with_data.then_some(source), cx)
+    }
+}
+
+/// The checksums of the descriptor, which are all that the format has.
+#[derive(Debug)]
+struct DescriptorCheck {
+    source: SharedSource,
+    start: u64,
+    keys: u64,
+}
+
+impl Check for DescriptorCheck {
+    fn name(&self) -> String {
+        "CRC-32 of the descriptor's key, Adler-32 of the descriptor".to_owned()
+    }
+
+    fn bytes(&self) -> u64 {
+        (self.keys - self.start).saturating_add(KEY_HEADER as u64)
+    }
+
+    fn run(&self, progress: &dyn Fn(u64)) -> io::Result<bool> {
+        let found = descriptor_at(&self.source, self.start, self.keys);
+        progress(self.bytes());
+        match found {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == ImageErrorKind::Io => Err(io::Error::other(error)),
+            Err(_) => Ok(false),
+        }
     }
 }
 

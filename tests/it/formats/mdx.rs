@@ -1,13 +1,15 @@
 //! MDX and MDS version 2 (DAEMON Tools).
 
 use std::cell::RefCell;
+use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use spindle::disc::subchannel::Q;
 use spindle::disc::{Disc, Dpm, Lba, MediumType, TrackMode};
-use spindle::image::{ImageError, ImageErrorKind, NoPassword, OpenContext, mdx};
+use spindle::image::{ImageError, ImageErrorKind, NoPassword, OpenContext, OpenOptions, mdx, open_source};
 use spindle::source::siblings::NamedSources;
-use spindle::source::{BlockCache, MemorySource};
+use spindle::source::{BlockCache, ByteSource, MemorySource};
 
 use crate::support::disc::block;
 use crate::support::image::{Files, blocks, every_cut, every_prefix, open, open_locked, refused, sector, tracks};
@@ -277,6 +279,40 @@ fn tracks_that_share_their_footers_do_not_make_endless_lists() {
     disc.sessions[0].tracks = (1..=20).map(|point| Track { point, ..track.clone() }).collect();
     let error = open_plain(&build::descriptor(&disc), &[0; 4096]).map(|_| ()).unwrap_err();
     assert_eq!(error.kind(), ImageErrorKind::Limit, "{error}");
+}
+
+#[test]
+fn the_checksums_of_a_descriptor_that_is_damaged_later_are_wrong() {
+    /// One byte turns when it is told to.
+    #[derive(Debug)]
+    struct Turning(Vec<u8>, AtomicUsize);
+    impl ByteSource for Turning {
+        fn len(&self) -> u64 {
+            self.0.len() as u64
+        }
+        fn read_exact_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()> {
+            let mut bytes = self.0.clone();
+            if let Some(byte) = bytes.get_mut(self.1.load(Ordering::Relaxed)) {
+                *byte ^= 1;
+            }
+            MemorySource::new(bytes).read_exact_at(buf, offset)
+        }
+    }
+    let image = build::mdx(&build::descriptor(&disc_of(single(0x02, 2048, 1))), &[7; 2048]);
+    let (start, end) = (64 + 2048, image.len());
+    let source = Arc::new(Turning(image, AtomicUsize::new(usize::MAX)));
+    let opened = open_source(Arc::<Turning>::clone(&source), &OpenOptions::default()).unwrap();
+    let [check] = &opened.checks[..] else { panic!("{:?}", opened.checks) };
+    let told = AtomicU64::new(0);
+    let progress = |bytes| {
+        told.fetch_add(bytes, Ordering::Relaxed);
+    };
+    assert!(check.run(&progress).unwrap());
+    assert_eq!((told.into_inner(), check.bytes()), ((end - start) as u64, (end - start) as u64));
+    for damaged in [start, start + 100, end - 500, end - 400] {
+        source.1.store(damaged, Ordering::Relaxed);
+        assert!(!check.run(&|_| ()).unwrap(), "{damaged}");
+    }
 }
 
 /// The disc of a descriptor that nothing hides.
