@@ -11,7 +11,7 @@ use crate::container::{Notes, Unwrapped, refused_by_name, unwrap};
 use crate::disc::Disc;
 use crate::source::cache::DEFAULT_CACHE;
 use crate::source::siblings::{Folder, NoSiblings};
-use crate::source::{BlockCache, FileSource, SharedSource, Siblings};
+use crate::source::{BlockCache, ByteSource, FileSource, SharedSource, Siblings};
 
 /// How images are opened.
 pub struct OpenOptions<'a> {
@@ -74,11 +74,57 @@ pub fn open_source(source: SharedSource, options: &OpenOptions<'_>) -> Result<Op
     open_with(source, "", Arc::new(NoSiblings), options)
 }
 
-/// Opens the image in `source`, a file called `name` (without folders) with `siblings` beside it.
+/// Opens the image in `source`, a file called `name` (without folders) with `siblings` beside it. A data file is opened by the
+/// descriptor of the same name beside it, where there is one that names it.
 ///
 /// # Errors
 /// When no format recognises it or its format refuses it.
 pub fn open_with(
+    source: SharedSource,
+    name: &str,
+    siblings: Arc<dyn Siblings>,
+    options: &OpenOptions<'_>,
+) -> Result<Opened, ImageError> {
+    let mut remarks = Vec::new();
+    if let Some(stem) = stem_of_data(name).filter(|_| !says_what_it_is(&*source, name)) {
+        for name_beside in DESCRIPTORS
+            .iter()
+            .flat_map(|ending| [format!("{stem}.{ending}"), format!("{stem}.{}", ending.to_uppercase())])
+        {
+            let Ok(descriptor) = siblings.open(name_beside.as_bytes()) else { continue };
+            let described = Companion { name: name_beside.clone().into_bytes(), bytes: descriptor.len() };
+            match open_alone(descriptor, &name_beside, Arc::clone(&siblings), options) {
+                Ok(opened) if opened.companions.iter().any(|companion| companion.name == name.as_bytes()) => {
+                    let companions = std::iter::once(described).chain(opened.companions).collect();
+                    return Ok(Opened { bytes: source.len(), companions, ..opened });
+                }
+                Ok(_) => {}
+                Err(error) => remarks.push(format!("{name_beside} beside it could not be used: {error}")),
+            }
+        }
+    }
+    let mut opened = open_alone(source, name, siblings, options)?;
+    opened.warnings.extend(remarks);
+    Ok(opened)
+}
+
+/// Endings of descriptors, and of what they describe.
+const DESCRIPTORS: [&str; 7] = ["cue", "ccd", "mds", "b6t", "b5t", "bwt", "toc"];
+const DATA: [&str; 9] = ["bin", "img", "iso", "mdf", "sub", "b6i", "b5i", "bwi", "raw"];
+
+fn stem_of_data(name: &str) -> Option<&str> {
+    let (stem, ending) = name.rsplit_once('.')?;
+    DATA.iter().any(|data| ending.eq_ignore_ascii_case(data)).then_some(stem)
+}
+
+/// Whether the file itself describes a disc. Sectors do not: they may be one track of several.
+fn says_what_it_is(source: &dyn ByteSource, name: &str) -> bool {
+    let probe = Probe::new(source, name);
+    let mut describing = FORMATS.iter().filter(|format| !matches!(format.info().id, "raw" | "iso"));
+    describing.any(|format| format.probe(&probe) == Score::Sure)
+}
+
+fn open_alone(
     source: SharedSource,
     name: &str,
     siblings: Arc<dyn Siblings>,

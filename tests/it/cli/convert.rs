@@ -25,12 +25,13 @@ fn convert(arguments: &[&str]) {
     assert!(output.status.success(), "{arguments:?}: {}", stderr(&output));
 }
 
-/// A raw image of a real disc, and its blocks as libcdio's own reader would give them: bytes 16 to 2,063 of each sector.
-fn real() -> (String, Vec<u8>, Vec<u8>) {
-    let path = inputs::path("libcdio/isofs-m1.bin");
+/// A raw image of a real disc without its sheet, and its blocks as libcdio's own reader would give them: bytes 16 to 2,063 of each sector.
+fn real(folder: &TempDir) -> (String, Vec<u8>, Vec<u8>) {
+    let path = inside(folder, "isofs-m1.bin");
+    fs::copy(inputs::path("libcdio/isofs-m1.bin"), &path).unwrap();
     let raw = fs::read(&path).unwrap();
     let blocks = raw.chunks_exact(2352).flat_map(|sector| &sector[16..2064]).copied().collect();
-    (path.to_str().unwrap().to_owned(), raw, blocks)
+    (path, raw, blocks)
 }
 
 /// An image of sound alone.
@@ -52,7 +53,8 @@ fn files(folder: &Path) -> Vec<String> {
 
 #[test]
 fn tools_read_every_target_and_find_the_same_disc() {
-    let (image, raw, blocks) = real();
+    let shelf = TempDir::new().unwrap();
+    let (image, raw, blocks) = real(&shelf);
     let folder = TempDir::new().unwrap();
     let out = |name: &str| inside(&folder, name);
     for name in ["a.iso", "b.cue", "c.ccd", "d.chd", "e.cso", "f.zso"] {
@@ -122,7 +124,8 @@ fn what_a_target_cannot_hold_is_refused_unless_it_may_be_left_out() {
     assert!(stderr(&refused).contains("no data track"), "{}", stderr(&refused));
 
     // A disc that stores its subchannel.
-    let (_, raw, _) = real();
+    let shelf = TempDir::new().unwrap();
+    let (_, raw, _) = real(&shelf);
     let with_subchannel: Vec<u8> = raw.chunks_exact(2352).flat_map(|sector| [sector, &[0; 96]].concat()).collect();
     let image = inside(&folder, "sub.bin");
     fs::write(&image, with_subchannel).unwrap();
@@ -145,7 +148,8 @@ fn what_a_target_cannot_hold_is_refused_unless_it_may_be_left_out() {
 
 #[test]
 fn nothing_is_replaced_unasked_and_the_source_never() {
-    let (image, raw, _) = real();
+    let shelf = TempDir::new().unwrap();
+    let (image, raw, _) = real(&shelf);
     let folder = TempDir::new().unwrap();
     let source = inside(&folder, "disc.bin");
     fs::copy(&image, &source).unwrap();
@@ -170,7 +174,8 @@ fn nothing_is_replaced_unasked_and_the_source_never() {
 #[test]
 fn an_image_that_cannot_be_read_to_its_end_leaves_nothing_behind() {
     let folder = TempDir::new().unwrap();
-    let (image, _, _) = real();
+    let shelf = TempDir::new().unwrap();
+    let (image, _, _) = real(&shelf);
     let whole = inside(&folder, "whole.cso");
     convert(&[&image, &whole]);
     let mut bytes = fs::read(&whole).unwrap();

@@ -2,6 +2,7 @@
 
 mod audio;
 mod b6t;
+mod beside;
 mod bwt;
 mod cdtext;
 mod chd;
