@@ -19,6 +19,9 @@ use std::path::Path;
 /// The corpora of `image`, one per format.
 const IMAGES: &[&str] = &["iso", "mds", "mdx", "bwt", "b6t", "cso", "zso", "dax", "jso", "chd", "cue"];
 
+/// Those with a dictionary.
+const DICTIONARIES: &[&str] = &["mds", "mdx", "mdx_descriptor", "b6t", "bwt"];
+
 /// The files of a target's corpus, of which there is at least one.
 fn corpus(name: &str) -> Vec<Vec<u8>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/corpus").join(name);
@@ -94,4 +97,32 @@ fn any_bytes_may_be_given_as_an_image() {
 #[test]
 fn a_descriptor_that_was_encrypted_may_say_anything() {
     corpus_and_changes("mdx_descriptor", 500, mdx::run);
+}
+
+/// The entries of a dictionary of libFuzzer, each a string with `\\xNN` in it.
+fn dictionary(name: &str) -> Vec<Vec<u8>> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/dictionary").join(name);
+    let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let entry = |line: &str| {
+        let line = line.strip_prefix('"').and_then(|line| line.strip_suffix('"')).unwrap_or_else(|| panic!("{line}"));
+        let mut parts = line.split("\\x");
+        let mut bytes = parts.next().unwrap().as_bytes().to_vec();
+        for part in parts {
+            bytes.push(u8::from_str_radix(&part[..2], 16).unwrap());
+            bytes.extend_from_slice(&part.as_bytes()[2..]);
+        }
+        bytes
+    };
+    text.lines().filter(|line| !line.starts_with('#')).map(entry).collect()
+}
+
+#[test]
+fn dictionaries_have_what_is_in_the_corpora() {
+    for name in DICTIONARIES {
+        let (entries, corpus) = (dictionary(name), corpus(name));
+        let there =
+            |entry: &&Vec<u8>| corpus.iter().any(|file| file.windows(entry.len()).any(|bytes| bytes == **entry));
+        assert!(there(&&entries[0]), "{name}: the signature");
+        assert!(entries.iter().filter(there).count() * 3 >= entries.len(), "{name}: most are in no file");
+    }
 }

@@ -129,6 +129,12 @@ impl Lrw {
         self.lay_over(blocks, first);
     }
 
+    /// Decrypts what is stored of the sector `number`, and maybe of others after it, where each has `stride` bytes: the blocks
+    /// of 16 bytes that lie in one are counted from 1 on, what does not fill a block is not.
+    pub fn decrypt_from_sector(&self, bytes: &mut [u8], number: u64, stride: u32) {
+        self.decrypt(bytes, 1 + number * u64::from(stride / BLOCK as u32));
+    }
+
     fn lay_over(&self, blocks: &mut [Block], first: u64) {
         let (mut index, mut product) = (first, self.product(first));
         for block in blocks {

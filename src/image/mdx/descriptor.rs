@@ -8,6 +8,7 @@ use super::super::mds::{control, mixed_mode};
 use super::super::record::{Record, bytes_at};
 use super::super::{ImageError, ImageErrorKind, OpenContext};
 use super::crypt::{KEY_HEADER, KeyHeader, Lrw, Mode, password_in};
+use super::encrypted::Encrypted;
 use super::groups::Groups;
 use super::sectors::{Kind, Sectors, TRACK};
 use crate::disc::cdtext::PACK;
@@ -214,28 +215,30 @@ impl Reader<'_> {
         };
         self.sectors = total;
         let stride = sectors.stride;
-        let groups = if footer.u8(4) & PACKED != 0 {
-            let table = offset.saturating_add(footer.u64(24));
-            let shape = (stride, count, footer.u32(12));
-            Some(Groups::packed(Arc::clone(&file), offset, shape, table, self.key.clone())?)
-        } else {
-            self.key.clone().map(|key| Groups::encrypted(Arc::clone(&file), offset, stride, count, key))
+        let (source, offset, end): (SharedSource, _, _) = match self.key.clone() {
+            key if footer.u8(4) & PACKED != 0 => {
+                let table = offset.saturating_add(footer.u64(24));
+                let groups = Groups::new(Arc::clone(&file), offset, (stride, count, footer.u32(12)), table, key)?;
+                let end = groups.end();
+                (Arc::new(BlockSource::new(Arc::new(groups), Arc::clone(self.cx.cache))), 0, end)
+            }
+            Some(key) => {
+                let sectors = Encrypted { file: Arc::clone(&file), offset, stride, sectors: count, key };
+                let end = sectors.end();
+                (Arc::new(sectors), 0, end)
+            }
+            None => {
+                let end = offset.saturating_add(u64::from(count) * u64::from(stride));
+                (Arc::clone(&file), offset, end)
+            }
         };
-        let plain_end = || offset.saturating_add(u64::from(count) * u64::from(stride));
-        let end = groups.as_ref().map_or_else(plain_end, Groups::end);
         if end > file.len() {
             self.cx.warn(format!(
                 "a data file is cut off: {} bytes are missing at its end; their sectors cannot be read",
                 end - file.len()
             ));
         }
-        Ok(match groups {
-            None => Part { source: file, offset, sectors: count },
-            Some(groups) => {
-                let source = Arc::new(BlockSource::new(Arc::new(groups), Arc::clone(self.cx.cache)));
-                Part { source, offset: 0, sectors: count }
-            }
-        })
+        Ok(Part { source, offset, sectors: count })
     }
 }
 

@@ -1,4 +1,4 @@
-//! The sectors of a data file that is packed, encrypted, or both (formats.md, 8.6).
+//! The sectors of a data file that is packed, and maybe encrypted (formats.md, 8.6).
 
 use std::io;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ const STEP: usize = 64;
 /// The bit of an entry that says: nothing is stored, all bytes are the low one.
 const FILLED: u16 = 0x8000;
 
-/// Sectors that are read in groups.
+/// Sectors that are packed in groups.
 #[derive(Debug)]
 pub struct Groups {
     file: SharedSource,
@@ -32,14 +32,8 @@ pub struct Groups {
     sectors: u32,
     /// Sectors of a group.
     group: u32,
-    /// Nothing where groups are as long in the file as they are here.
-    index: Option<Index>,
     key: Option<Arc<Lrw>>,
-}
-
-/// How long groups are in the file: 0 for as long as they are unpacked, see also [`FILLED`].
-#[derive(Debug)]
-struct Index {
+    /// How long groups are in the file: 0 for as long as they are unpacked, see also [`FILLED`].
     sizes: Vec<u16>,
     /// Where every [`STEP`]th is.
     starts: Vec<u64>,
@@ -48,13 +42,8 @@ struct Index {
 }
 
 impl Groups {
-    /// Sectors that `key` decrypts one by one.
-    pub fn encrypted(file: SharedSource, offset: u64, stride: u32, sectors: u32, key: Arc<Lrw>) -> Self {
-        Self { file, offset, stride, sectors, group: 1, index: None, key: Some(key) }
-    }
-
     /// Sectors that are packed in groups of `group`; the table of their lengths is at `table` of the file.
-    pub fn packed(
+    pub fn new(
         file: SharedSource,
         offset: u64,
         (stride, sectors, group): (u32, u32, u32),
@@ -66,22 +55,18 @@ impl Groups {
             return Err(ImageError::new(ImageErrorKind::Limit, message));
         }
         let count = sectors.div_ceil(group);
-        let mut groups = Self { file, offset, stride, sectors, group, index: None, key };
-        let sizes = read_table(&groups.file, table, count)?;
-        let mut starts = Vec::new();
-        let mut at = 0;
-        for (first, sizes) in (0..).step_by(STEP).zip(sizes.chunks(STEP)) {
-            starts.push(at);
-            at += groups.stored_together(first, sizes);
+        let sizes = read_table(&file, table, count)?;
+        let mut groups = Self { file, offset, stride, sectors, group, key, sizes, starts: Vec::new(), total: 0 };
+        for (first, sizes) in (0..).step_by(STEP).zip(groups.sizes.chunks(STEP)) {
+            groups.starts.push(groups.total);
+            groups.total += groups.stored_together(first, sizes);
         }
-        groups.index = Some(Index { sizes, starts, total: at });
         Ok(groups)
     }
 
     /// Where the last group ends in the file.
     pub fn end(&self) -> u64 {
-        let stored = self.index.as_ref().map_or_else(|| self.total_len(), |index| index.total);
-        self.offset.saturating_add(stored)
+        self.offset.saturating_add(self.total)
     }
 
     fn bytes(&self, number: u64) -> u64 {
@@ -104,17 +89,13 @@ impl Groups {
 
     /// Where a group is in the file, and its entry in the table.
     fn place(&self, number: u64) -> io::Result<(u64, u16)> {
-        let Some(Index { sizes, starts, .. }) = &self.index else {
-            let before = number * u64::from(self.group) * u64::from(self.stride);
-            return Ok((self.offset.saturating_add(before), 0));
-        };
         let none = || damaged("a group that the table does not have");
         let at = usize::try_from(number).map_err(|_| none())?;
         let first = at / STEP * STEP;
-        let start = starts.get(at / STEP).ok_or_else(none)?;
-        let before = sizes.get(first..at).ok_or_else(none)?;
+        let start = self.starts.get(at / STEP).ok_or_else(none)?;
+        let before = self.sizes.get(first..at).ok_or_else(none)?;
         let between = self.stored_together(first as u64, before);
-        let size = *sizes.get(at).ok_or_else(none)?;
+        let size = *self.sizes.get(at).ok_or_else(none)?;
         Ok((self.offset.saturating_add(start + between), size))
     }
 
@@ -122,9 +103,7 @@ impl Groups {
     fn read(&self, number: u64, at: u64, out: &mut [u8]) -> io::Result<()> {
         self.file.read_exact_at(out, at)?;
         if let Some(key) = &self.key {
-            // Blocks that a sector does not fill are not counted.
-            let blocks = u64::from(self.stride / 16);
-            key.decrypt(out, 1 + number * u64::from(self.group) * blocks);
+            key.decrypt_from_sector(out, number * u64::from(self.group), self.stride);
         }
         Ok(())
     }

@@ -7,6 +7,7 @@
 
 mod crypt;
 mod descriptor;
+mod encrypted;
 mod groups;
 mod sectors;
 

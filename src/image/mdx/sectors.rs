@@ -9,6 +9,8 @@ use crate::disc::subchannel::{SUBCHANNEL, SubchannelForm};
 
 /// Bytes of a track block.
 pub const TRACK: usize = 80;
+/// Bytes of a sector, at most.
+pub const LONGEST: usize = RAW + SUBCHANNEL;
 /// Bytes of a Q channel with P and its padding.
 const Q16: u32 = 16;
 
