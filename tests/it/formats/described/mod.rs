@@ -2,6 +2,7 @@
 //! in, its tracks, addresses and every sector.
 
 mod b6t;
+mod blocks;
 mod chd_old;
 mod mds;
 
@@ -74,6 +75,25 @@ fn check(format: &str, variant: &str, source: &SourceDisc, files: &Files, subcha
     for (session, tracks) in disc.sessions.iter().zip(source.by_session()) {
         let end = tracks.last().unwrap().end();
         assert_eq!(session.lead_out, Lba(end), "{format}, {variant}: lead-out of session {}", session.number);
+    }
+}
+
+/// Opens `files`, in which the container `format` holds the blocks `data`, and reads them all, the last first.
+#[track_caller]
+fn check_volume(format: &str, variant: &str, data: &[u8], files: &Files) {
+    let opened = open(files).unwrap_or_else(|error| panic!("{format}, {variant}: {error}"));
+    let containers: Vec<_> = opened.containers.iter().map(|container| container.id).collect();
+    assert_eq!(containers, [format], "{variant}");
+    assert_eq!(opened.warnings, [""; 0], "{format}, {variant}");
+    let tracks: Vec<_> = opened.disc.tracks().map(|track| (track.start.0, track.end.0)).collect();
+    assert_eq!(tracks, [(0, (data.len() / 2048) as i32)], "{format}, {variant}");
+    for (lba, expected) in data.chunks(2048).enumerate().rev() {
+        let mut block = [0; 2048];
+        opened
+            .disc
+            .read_block(Lba(lba as i32), &mut block)
+            .unwrap_or_else(|error| panic!("{format}, {variant}: {error}"));
+        assert!(block == expected, "{format}, {variant}: block {lba}");
     }
 }
 

@@ -2,7 +2,12 @@
 //! same [`source_disc`].
 
 pub mod b6t;
+pub mod blocks;
 pub mod chd_old;
+pub mod cso;
+pub mod dax;
+pub mod jso;
+mod lzo;
 pub mod mds;
 mod put;
 pub mod source_disc;
