@@ -5,6 +5,7 @@
 
 mod context;
 pub mod cso;
+mod ecm;
 mod error;
 pub mod inflate;
 mod probe;
@@ -58,7 +59,7 @@ impl Content {
 }
 
 /// Every container.
-pub static CONTAINERS: &[&dyn Container] = &[&cso::Cso, &cso::Zso, &cso::Dax, &cso::Jso];
+pub static CONTAINERS: &[&dyn Container] = &[&cso::Cso, &cso::Zso, &cso::Dax, &cso::Jso, &ecm::Ecm];
 
 /// Stored bytes that do not decode.
 pub(crate) fn damaged(what: &str) -> io::Error {

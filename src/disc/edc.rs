@@ -5,7 +5,13 @@ use super::sector::RAW;
 /// EDC of `bytes`: the CRC with polynomial (x^16 + x^15 + x^2 + 1)(x^16 + x^2 + x + 1), bit 0 first.
 #[must_use]
 pub fn edc(bytes: &[u8]) -> u32 {
-    bytes.iter().fold(0, |crc, &byte| crc >> 8 ^ EDC_TABLE[usize::from(crc as u8 ^ byte)])
+    edc_continued(0, bytes)
+}
+
+/// The EDC of all bytes up to the end of `bytes`, where `before` is that of those before them.
+#[must_use]
+pub fn edc_continued(before: u32, bytes: &[u8]) -> u32 {
+    bytes.iter().fold(before, |crc, &byte| crc >> 8 ^ EDC_TABLE[usize::from(crc as u8 ^ byte)])
 }
 
 static EDC_TABLE: [u32; 256] = {

@@ -123,19 +123,28 @@ pub fn complete(lba: Lba, mode: TrackMode, stored: &Range<usize>, raw: &mut [u8;
         let submode = DATA | if form == Form::Form2 { FORM_2 } else { 0 };
         raw[SUBHEADER].copy_from_slice(&[0, 0, submode, 0, 0, 0, submode, 0]);
     }
-    if let Some((covered, at)) = form.edc() {
-        if stored.end <= at {
-            let edc = edc(&raw[covered]).to_le_bytes();
-            raw[at..at + 4].copy_from_slice(&edc);
-        }
+    let parity = matches!(form, Form::Mode1 | Form::Form1);
+    match form.edc() {
+        Some((_, at)) if stored.end <= at => seal(raw, form),
         // A file that keeps 2,332 bytes of a sector cuts off the end of its parity.
-        if stored.end < RAW && matches!(form, Form::Mode1 | Form::Form1) {
+        Some(_) if stored.end < RAW && parity => {
             let before = *raw;
             write_ecc(raw, form == Form::Mode1);
             raw[stored.clone()].copy_from_slice(&before[stored.clone()]);
         }
+        _ => {}
     }
     form
+}
+
+/// Writes EDC and parity of a sector of `form` whose other bytes are in place; nothing for a form that has neither.
+pub fn seal(raw: &mut [u8; RAW], form: Form) {
+    let Some((covered, at)) = form.edc() else { return };
+    let edc = edc(&raw[covered]).to_le_bytes();
+    raw[at..at + 4].copy_from_slice(&edc);
+    if form != Form::Form2 {
+        write_ecc(raw, form == Form::Mode1);
+    }
 }
 
 /// The header of the sector at `lba`: minute, second and frame in BCD, and the mode (ECMA-130, 14.2).

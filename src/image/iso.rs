@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::{FormatInfo, ImageError, ImageErrorKind, ImageFormat, OpenContext, Probe, Score};
 use crate::disc::{BLOCK_SIZE, Disc, Extent, Lba};
-use crate::source::{MemorySource, SharedSource};
+use crate::source::{PaddedSource, SharedSource, SliceSource};
 
 /// The plain format.
 pub struct Iso;
@@ -43,16 +43,13 @@ impl ImageFormat for Iso {
             extents.push(Extent::plain(Lba(0), whole as u32, Arc::clone(&source)));
         }
         if rest > 0 {
-            let mut last = vec![0; BLOCK_SIZE as usize];
-            source
-                .read_exact_at(&mut last[..rest as usize], whole * block)
-                .map_err(|error| ImageError::io(error).at(whole * block))?;
+            let last = SliceSource::new(Arc::clone(&source), whole * block, rest).map_err(ImageError::io)?;
             cx.warn(format!(
                 "{} bytes are not a multiple of {BLOCK_SIZE}: the last sector is padded with {} zero bytes",
                 source.len(),
                 block - rest
             ));
-            extents.push(Extent::plain(Lba(blocks - 1), 1, Arc::new(MemorySource::new(last))));
+            extents.push(Extent::plain(Lba(blocks - 1), 1, Arc::new(PaddedSource::new(Arc::new(last), block))));
         }
         Disc::single_data_track(extents).map_err(|error| ImageError::new(ImageErrorKind::Limit, error.to_string()))
     }
@@ -63,6 +60,7 @@ mod tests {
     use super::super::{OpenOptions, open_source};
     use super::*;
     use crate::disc::MediumType;
+    use crate::source::MemorySource;
 
     #[test]
     fn a_partial_last_sector_is_padded_with_a_warning() {

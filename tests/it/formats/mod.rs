@@ -9,6 +9,7 @@ mod chd;
 mod cso;
 mod cue;
 mod described;
+mod ecm;
 mod mds;
 mod mdx;
 mod raw;
