@@ -4,6 +4,7 @@
 mod b6t;
 mod blocks;
 mod chd_old;
+mod daa;
 mod mds;
 
 use std::sync::Arc;

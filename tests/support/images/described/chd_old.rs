@@ -1,12 +1,9 @@
 //! MAME's compressed hunks before version 5, after section 13 of the formats' description.
 
-use std::io::Write;
-
-use flate2::Compression;
-use flate2::write::DeflateEncoder;
 use md5::Md5;
 use sha1::{Digest, Sha1};
 
+use super::pack::deflate;
 use super::source_disc::{Mode, SourceDisc, SourceTrack, interleaved};
 
 /// How the header says that hunks are compressed.
@@ -125,12 +122,6 @@ fn metadata(disc: &SourceDisc, options: Options) -> Vec<([u8; 4], Vec<u8>)> {
     disc.tracks.iter().map(text).collect()
 }
 
-fn deflated(hunk: &[u8]) -> Vec<u8> {
-    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::best());
-    encoder.write_all(hunk).unwrap();
-    encoder.finish().unwrap()
-}
-
 fn image(data: &[u8], parent: Option<&[u8]>, metadata: &[([u8; 4], Vec<u8>)], options: Options) -> Vec<u8> {
     let header_length = if options.version == 3 { 120 } else { 108 };
     let hunks: Vec<&[u8]> = data.chunks(HUNK).collect();
@@ -151,7 +142,7 @@ fn image(data: &[u8], parent: Option<&[u8]>, metadata: &[([u8; 4], Vec<u8>)], op
             bytes.clear();
             (3, u64::from_be_bytes(hunk[..8].try_into().unwrap()))
         } else {
-            let packed = deflated(hunk);
+            let packed = deflate(hunk);
             let smaller = packed.len() < hunk.len();
             if smaller {
                 bytes = packed;
@@ -229,7 +220,7 @@ pub fn hard_disk(version: u32, data: &[u8]) -> Vec<(String, Vec<u8>)> {
     let stored_at = length as usize + 8 * (hunks + 1);
     let (mut map, mut stored) = (Vec::new(), Vec::<u8>::new());
     for hunk in data.chunks(hunk_bytes) {
-        let packed = deflated(hunk);
+        let packed = deflate(hunk);
         let bytes = if packed.len() < hunk.len() { &packed } else { hunk };
         let entry = (bytes.len() as u64) << 44 | (stored_at + stored.len()) as u64;
         map.extend(entry.to_be_bytes());

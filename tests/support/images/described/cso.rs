@@ -1,10 +1,6 @@
 //! Compressed ISO files (CSO, ZSO), after section 14.1 of the formats' description.
 
-use std::io::Write;
-
-use flate2::Compression;
-use flate2::write::DeflateEncoder;
-
+use super::pack;
 use super::put::Put;
 
 #[derive(Debug, Clone, Copy)]
@@ -25,7 +21,7 @@ struct Block {
 
 pub fn file(data: &[u8], options: Options) -> Vec<u8> {
     let blocks: Vec<Block> =
-        (0..).zip(data.chunks(options.block)).map(|(at, block)| pack(at, block, options)).collect();
+        (0..).zip(data.chunks(options.block)).map(|(at, block)| pack_block(at, block, options)).collect();
     let alignment = 1 << options.shift;
     let mut file = if options.zso { b"ZISO".to_vec() } else { b"CISO".to_vec() };
     // Writers of the first versions leave the size of the header out.
@@ -46,7 +42,7 @@ pub fn file(data: &[u8], options: Options) -> Vec<u8> {
     file
 }
 
-fn pack(at: usize, block: &[u8], options: Options) -> Block {
+fn pack_block(at: usize, block: &[u8], options: Options) -> Block {
     let stored = |size: usize, flag| {
         let mut bytes = block.to_vec();
         bytes.resize(size, 0);
@@ -55,7 +51,7 @@ fn pack(at: usize, block: &[u8], options: Options) -> Block {
     let version_2 = options.version == 2 && !options.zso;
     // The second version chooses for every block.
     let lz4 = options.zso || version_2 && at % 2 == 1;
-    let bytes = if lz4 { lz4_flex::block::compress(block) } else { deflated(block) };
+    let bytes = if lz4 { lz4_flex::block::compress(block) } else { pack::deflate(block) };
     // Padding does not make a block one that is as long as a stored one.
     let shorter = bytes.len().next_multiple_of(1 << options.shift) < options.block;
     match (shorter, version_2) {
@@ -64,10 +60,4 @@ fn pack(at: usize, block: &[u8], options: Options) -> Block {
         (false, true) => stored(options.block, false),
         (false, false) => stored(block.len(), true),
     }
-}
-
-fn deflated(block: &[u8]) -> Vec<u8> {
-    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::best());
-    encoder.write_all(block).unwrap();
-    encoder.finish().unwrap()
 }

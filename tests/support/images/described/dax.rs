@@ -1,10 +1,6 @@
 //! DAX, after section 14.2 of the formats' description.
 
-use std::io::Write;
-
-use flate2::Compression;
-use flate2::write::ZlibEncoder;
-
+use super::pack::zlib;
 use super::put::Put;
 
 const FRAME: usize = 0x2000;
@@ -36,10 +32,4 @@ pub fn file(data: &[u8], version: u32) -> Vec<u8> {
     areas.iter().for_each(|area| file.le32s(area));
     frames.iter().for_each(|frame| file.put(frame));
     file
-}
-
-fn zlib(frame: &[u8]) -> Vec<u8> {
-    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::best());
-    encoder.write_all(frame).unwrap();
-    encoder.finish().unwrap()
 }

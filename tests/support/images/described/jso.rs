@@ -1,13 +1,9 @@
 //! JSO, after section 14.3 of the formats' description.
 
-use std::io::Write;
-
-use flate2::Compression;
-use flate2::write::ZlibEncoder;
 use md5::{Digest, Md5};
 
-use super::lzo;
 use super::put::Put;
+use super::{lzo, pack};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {
@@ -16,7 +12,7 @@ pub enum Method {
 }
 
 pub fn file(data: &[u8], block: usize, method: Method) -> Vec<u8> {
-    let blocks: Vec<Vec<u8>> = data.chunks(block).map(|bytes| pack(bytes, block, method)).collect();
+    let blocks: Vec<Vec<u8>> = data.chunks(block).map(|bytes| pack_block(bytes, block, method)).collect();
     let mut file = b"JISO\x03\x01".to_vec();
     file.le16(block as u16);
     file.put(&[0, 0, method as u8, 0]);
@@ -35,14 +31,10 @@ pub fn file(data: &[u8], block: usize, method: Method) -> Vec<u8> {
 }
 
 /// A block that does not become shorter is stored, whole.
-fn pack(bytes: &[u8], block: usize, method: Method) -> Vec<u8> {
+fn pack_block(bytes: &[u8], block: usize, method: Method) -> Vec<u8> {
     let packed = match method {
         Method::Lzo => lzo::compress(bytes),
-        Method::Zlib => {
-            let mut encoder = ZlibEncoder::new(Vec::new(), Compression::best());
-            encoder.write_all(bytes).unwrap();
-            encoder.finish().unwrap()
-        }
+        Method::Zlib => pack::zlib(bytes),
     };
     if packed.len() < block {
         return packed;
