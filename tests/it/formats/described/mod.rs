@@ -5,6 +5,7 @@ mod b6t;
 mod blocks;
 mod chd_old;
 mod daa;
+mod ecm;
 mod mds;
 
 use std::sync::Arc;
@@ -54,6 +55,7 @@ pub(super) fn open(files: &Files) -> Result<Opened, spindle::image::ImageError> 
 fn check(format: &str, variant: &str, source: &SourceDisc, files: &Files, subchannel: Subchannel) {
     let opened = open(files).unwrap_or_else(|error| panic!("{format}, {variant}: {error}"));
     assert_eq!(opened.format.id, format, "{variant}");
+    checksums_hold(&opened, format, variant);
     let disc = &opened.disc;
     assert_eq!(disc.medium, if source.dvd { MediumType::DvdRom } else { MediumType::CdRom }, "{format}, {variant}");
     assert_eq!(disc.mcn, source.mcn, "{format}, {variant}: MCN");
@@ -86,6 +88,7 @@ fn check_volume(format: &str, variant: &str, data: &[u8], files: &Files) {
     let containers: Vec<_> = opened.containers.iter().map(|container| container.id).collect();
     assert_eq!(containers, [format], "{variant}");
     assert_eq!(opened.warnings, [""; 0], "{format}, {variant}");
+    checksums_hold(&opened, format, variant);
     let tracks: Vec<_> = opened.disc.tracks().map(|track| (track.start.0, track.end.0)).collect();
     assert_eq!(tracks, [(0, (data.len() / 2048) as i32)], "{format}, {variant}");
     for (lba, expected) in data.chunks(2048).enumerate().rev() {
@@ -95,6 +98,13 @@ fn check_volume(format: &str, variant: &str, data: &[u8], files: &Files) {
             .read_block(Lba(lba as i32), &mut block)
             .unwrap_or_else(|error| panic!("{format}, {variant}: {error}"));
         assert!(block == expected, "{format}, {variant}: block {lba}");
+    }
+}
+
+#[track_caller]
+fn checksums_hold(opened: &Opened, format: &str, variant: &str) {
+    for check in &opened.checks {
+        assert!(check.run(&|_| ()).unwrap(), "{format}, {variant}: {}", check.name());
     }
 }
 

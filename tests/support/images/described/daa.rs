@@ -251,7 +251,7 @@ fn part_header(part: usize, parts: usize, sizes: &[usize], tail: &[u8], options:
 
 fn pack_chunk(at: usize, bytes: &[u8], options: Options<'_>) -> Chunk {
     let (kind, packed) = match options.packing {
-        Packing::Lzma(filter) if at % 2 == 0 => (LZMA, pack::lzma(bytes, filter)),
+        Packing::Lzma(filter) if at.is_multiple_of(2) => (LZMA, pack::lzma(bytes, filter)),
         Packing::Permuted(permutation) => (DEFLATE, permuted(bytes, permutation)),
         _ => (DEFLATE, pack::deflate(bytes)),
     };

@@ -7,6 +7,7 @@ pub mod chd_old;
 pub mod cso;
 pub mod daa;
 pub mod dax;
+pub mod ecm;
 pub mod jso;
 mod lzo;
 pub mod mds;
