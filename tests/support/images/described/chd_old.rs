@@ -156,7 +156,7 @@ fn image(data: &[u8], parent: Option<&[u8]>, metadata: &[([u8; 4], Vec<u8>)], op
         stored.extend(bytes);
     }
     map.extend(b"EndOfListCookie\0");
-    let mut file = header(data, parent, hunks.len(), stored_at + stored.len(), options);
+    let mut file = header(data, parent, hunks.len(), stored_at + stored.len(), metadata, options);
     file.extend(map);
     file.extend(stored);
     for (index, (tag, text)) in metadata.iter().enumerate() {
@@ -169,7 +169,14 @@ fn image(data: &[u8], parent: Option<&[u8]>, metadata: &[([u8; 4], Vec<u8>)], op
     file
 }
 
-fn header(data: &[u8], parent: Option<&[u8]>, hunks: usize, metadata: usize, options: Options) -> Vec<u8> {
+fn header(
+    data: &[u8],
+    parent: Option<&[u8]>,
+    hunks: usize,
+    metadata_at: usize,
+    metadata: &[([u8; 4], Vec<u8>)],
+    options: Options,
+) -> Vec<u8> {
     let packing = match options.packing {
         Packing::None => 0,
         Packing::Zlib => 1,
@@ -183,7 +190,7 @@ fn header(data: &[u8], parent: Option<&[u8]>, hunks: usize, metadata: usize, opt
         file.extend(word.to_be_bytes());
     }
     file.extend((data.len() as u64).to_be_bytes());
-    file.extend((metadata as u64).to_be_bytes());
+    file.extend((metadata_at as u64).to_be_bytes());
     if options.version == 3 {
         file.extend(md5(data));
         file.extend(parent.map_or([0; 16], md5));
@@ -191,8 +198,12 @@ fn header(data: &[u8], parent: Option<&[u8]>, hunks: usize, metadata: usize, opt
         file.extend(sha1(data));
         file.extend(parent.map_or([0; 20], sha1));
     } else {
-        // The sum that covers metadata too: any, as long as the child names it.
-        let with_metadata = |data: &[u8]| sha1(&sha1(data));
+        // The sum of the data's sum and of the tags and sums of the metadata, sorted.
+        let with_metadata = |data: &[u8]| {
+            let mut sums: Vec<Vec<u8>> = metadata.iter().map(|(tag, text)| [&tag[..], &sha1(text)].concat()).collect();
+            sums.sort();
+            sha1(&[&sha1(data)[..], &sums.concat()].concat())
+        };
         file.extend((HUNK as u32).to_be_bytes());
         file.extend(with_metadata(data));
         file.extend(parent.map_or([0; 20], with_metadata));
