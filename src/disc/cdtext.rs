@@ -138,13 +138,52 @@ fn to_text(bytes: &[u8], is_japanese: bool) -> String {
     bytes.iter().map(|&byte| char::from(byte)).collect()
 }
 
+/// Packs for the texts of up to eight languages, a block each, for a disc with the tracks `first` to `last`. In ISO 8859-1, where
+/// a character that it does not have is a question mark. A language without text, or with more than a block can hold, has no
+/// block.
+#[must_use]
+pub fn encode(languages: &[CdText], first: u8, last: u8) -> Vec<[u8; PACK]> {
+    let blocks: Vec<_> = languages
+        .iter()
+        .map(|language| (language.language, language.text_packs(first, last)))
+        .filter(|(_, packs)| (1..=MOST_PACKS).contains(&packs.len()))
+        .take(8)
+        .collect();
+    let mut info = [0; 3 * TEXT];
+    info[1..4].copy_from_slice(&[first, last, 0]);
+    for (block, (language, packs)) in blocks.iter().enumerate() {
+        info[20 + block] = packs.len() as u8 + 2;
+        info[28 + block] = *language;
+    }
+    let mut all = Vec::new();
+    for (block, (_, packs)) in (0_u8..).zip(blocks) {
+        info[4..20].fill(0);
+        for pack in &packs {
+            info[4 + usize::from(pack[0] & 0xF)] += 1;
+        }
+        info[19] = 3;
+        let sizes = (0..).zip(info.chunks_exact(TEXT)).map(|(number, part)| {
+            let mut pack = [0; PACK];
+            pack[..4].copy_from_slice(&[SIZE_INFO, number, packs.len() as u8 + number, 0]);
+            pack[4..16].copy_from_slice(part);
+            pack
+        });
+        all.extend(packs.iter().copied().chain(sizes).map(|mut pack| {
+            pack[3] |= block << 4;
+            seal(&mut pack);
+            pack
+        }));
+    }
+    all
+}
+
+/// Packs of a block, at most, without the three that say how many there are.
+const MOST_PACKS: usize = 252;
+
 impl CdText {
-    /// The packs of the texts as block 0, for a disc with the tracks `first` to `last`. In ISO 8859-1, where a character that it
-    /// does not have is a question mark; nothing when there is no text.
-    #[must_use]
-    pub fn encode(&self, first: u8, last: u8) -> Vec<[u8; PACK]> {
+    /// The packs of the texts, numbered from 0, without block and CRC.
+    fn text_packs(&self, first: u8, last: u8) -> Vec<[u8; PACK]> {
         let mut packs: Vec<[u8; PACK]> = Vec::new();
-        let mut counts = [0_u8; 16];
         for kind in KINDS {
             if !self.texts.keys().any(|(of, _)| *of == kind) {
                 continue;
@@ -166,26 +205,8 @@ impl CdText {
                 pack[..4].copy_from_slice(&[kind as u8, track, packs.len() as u8, at.min(15) as u8]);
                 pack[4..].iter_mut().zip(chunk).for_each(|(to, (_, _, byte))| *to = *byte);
                 packs.push(pack);
-                counts[usize::from(kind as u8 & 0xF)] += 1;
             }
         }
-        // A block has at most 255 packs, three of which say how many there are.
-        if packs.is_empty() || packs.len() > 252 {
-            return Vec::new();
-        }
-        counts[15] = 3;
-        let mut info = [0; 3 * TEXT];
-        info[1..4].copy_from_slice(&[first, last, 0]);
-        info[4..20].copy_from_slice(&counts);
-        info[20] = packs.len() as u8 + 2;
-        info[28] = self.language;
-        for (number, part) in (0..).zip(info.chunks_exact(TEXT)) {
-            let mut pack = [0; PACK];
-            pack[..4].copy_from_slice(&[SIZE_INFO, number, packs.len() as u8, 0]);
-            pack[4..16].copy_from_slice(part);
-            packs.push(pack);
-        }
-        packs.iter_mut().for_each(seal);
         packs
     }
 }

@@ -16,7 +16,9 @@ mod names;
 mod open;
 mod raw;
 mod record;
+mod sheet;
 mod text;
+mod toc;
 
 pub use self::open::{OpenOptions, Opened, open_path, open_source, open_with};
 pub use crate::container::{
@@ -53,6 +55,7 @@ pub static FORMATS: &[&dyn ImageFormat] = &[
     &bwt::Bwt,
     // Told by what the sectors hold, and what anything can be.
     &cue::Cue,
+    &toc::Toc,
     &raw::Raw,
     &iso::Iso,
 ];

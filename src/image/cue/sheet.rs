@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::super::sheet::Shape;
 use super::super::text::{catalogue_number, isrc, lines, number, readable, time, words};
 use super::super::{ImageError, OpenContext};
 use crate::disc::cdtext::Kind;
@@ -33,7 +34,7 @@ pub struct File {
 #[derive(Debug)]
 pub struct Track {
     pub number: u8,
-    pub mode: Mode,
+    pub mode: Shape,
     /// Sessions are numbered from 1; this one begins here when the track before has another.
     pub session: u32,
     /// Blocks between the session before and this, where `REM` lines say so.
@@ -58,38 +59,22 @@ pub struct Index {
 }
 
 /// What the mode word of a track says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Mode {
-    pub mode: TrackMode,
-    /// Bytes of a sector, without subchannel.
-    pub main: u32,
-    /// Bytes of its subchannel.
-    pub subchannel: u32,
-}
-
-impl Mode {
-    fn of(word: &[u8]) -> Option<Self> {
-        let (mode, main, subchannel) = match word.to_ascii_uppercase().as_slice() {
-            b"AUDIO" => (TrackMode::Audio, 2352, 0),
-            b"CDG" => (TrackMode::Audio, 2352, 96),
-            b"MODE1/2048" => (TrackMode::Mode1, 2048, 0),
-            b"MODE1/2352" => (TrackMode::Mode1, 2352, 0),
-            b"MODE1/2448" => (TrackMode::Mode1, 2352, 96),
-            b"MODE2/2048" => (TrackMode::Mode2Xa, 2048, 0),
-            b"MODE2/2324" => (TrackMode::Mode2Xa, 2324, 0),
-            b"MODE2/2332" => (TrackMode::Mode2Xa, 2332, 0),
-            b"MODE2/2336" | b"CDI/2336" => (TrackMode::Mode2Xa, 2336, 0),
-            b"MODE2/2352" | b"CDI/2352" => (TrackMode::Mode2Xa, 2352, 0),
-            b"MODE2/2448" | b"CDI/2448" => (TrackMode::Mode2Xa, 2352, 96),
-            _ => return None,
-        };
-        Some(Self { mode, main, subchannel })
-    }
-
-    /// Bytes from one sector to the next.
-    pub fn stride(self) -> u32 {
-        self.main + self.subchannel
-    }
+fn shape(word: &[u8]) -> Option<Shape> {
+    let (mode, main, subchannel) = match word.to_ascii_uppercase().as_slice() {
+        b"AUDIO" => (TrackMode::Audio, 2352, 0),
+        b"CDG" => (TrackMode::Audio, 2352, 96),
+        b"MODE1/2048" => (TrackMode::Mode1, 2048, 0),
+        b"MODE1/2352" => (TrackMode::Mode1, 2352, 0),
+        b"MODE1/2448" => (TrackMode::Mode1, 2352, 96),
+        b"MODE2/2048" => (TrackMode::Mode2Xa, 2048, 0),
+        b"MODE2/2324" => (TrackMode::Mode2Xa, 2324, 0),
+        b"MODE2/2332" => (TrackMode::Mode2Xa, 2332, 0),
+        b"MODE2/2336" | b"CDI/2336" => (TrackMode::Mode2Xa, 2336, 0),
+        b"MODE2/2352" | b"CDI/2352" => (TrackMode::Mode2Xa, 2352, 0),
+        b"MODE2/2448" | b"CDI/2448" => (TrackMode::Mode2Xa, 2352, 96),
+        _ => return None,
+    };
+    Some(Shape { mode, main, subchannel })
 }
 
 /// True when the text has a `FILE` and a `TRACK` command, as every sheet does.
@@ -195,7 +180,7 @@ impl Parser {
         let number =
             number(digits).and_then(|number| u8::try_from(number).ok()).filter(|number| (1..=99).contains(number));
         let number = number.ok_or("track numbers are 1 to 99")?;
-        let mode = Mode::of(word).ok_or_else(|| format!("{} is no track mode", readable(word)))?;
+        let mode = shape(word).ok_or_else(|| format!("{} is no track mode", readable(word)))?;
         if self.sheet.files.is_empty() {
             return Err("TRACK before FILE".to_owned());
         }

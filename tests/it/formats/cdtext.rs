@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use spindle::disc::cdtext::{CdText, Kind, decode, packs_of_file};
+use spindle::disc::cdtext::{CdText, Kind, decode, encode, packs_of_file};
 
 use crate::support::inputs;
 
@@ -57,9 +57,9 @@ fn packs_of_libcdio_say_what_libcdio_prints() {
 #[test]
 fn texts_come_back_from_the_packs_made_of_them() {
     let packs = fs::read(inputs::path("libcdio/cdtext.cdt")).unwrap();
-    let first = &decode(&packs_of_file(&packs).unwrap())[0];
-    let again = decode(&first.encode(1, 3));
-    assert_eq!(again, std::slice::from_ref(first));
+    let blocks = decode(&packs_of_file(&packs).unwrap());
+    assert!(blocks.len() >= 2);
+    assert_eq!(decode(&encode(&blocks, 1, 3)), blocks);
 }
 
 #[test]

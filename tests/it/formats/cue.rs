@@ -396,3 +396,19 @@ fn every_prefix_of_a_sheet_and_of_its_file() {
         let _ = open("disc.cue", sheet.as_bytes(), &[("a.bin", &bin), ("b.wav", &wave[..len])]);
     }
 }
+
+#[test]
+fn one_track_of_more_blocks_than_a_cd_has_is_a_dvd() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    file.as_file().set_len(2_000_000 * 2048).unwrap();
+    let source = Arc::new(FileSource::open(file.path()).unwrap());
+    for (mode, medium, first) in
+        [("MODE1/2048", spindle::disc::MediumType::DvdRom, 0), ("AUDIO", spindle::disc::MediumType::CdRom, -150)]
+    {
+        let sheet = format!("FILE a.bin BINARY\nTRACK 01 {mode}\nINDEX 01 00:00:00\n");
+        let siblings = Arc::new(NamedSources(vec![(b"a.bin".to_vec(), source.clone())]));
+        let sheet = Arc::new(MemorySource::new(sheet));
+        let disc = open_with(sheet, "a.cue", siblings, &OpenOptions::default()).unwrap().disc;
+        assert_eq!((disc.medium, disc.tracks().next().unwrap().first()), (medium, Lba(first)));
+    }
+}

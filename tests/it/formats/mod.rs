@@ -16,3 +16,4 @@ mod raw;
 mod real;
 mod refused;
 mod table;
+mod toc;
