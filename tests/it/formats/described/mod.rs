@@ -5,6 +5,7 @@ mod b6t;
 mod blocks;
 mod chd_old;
 mod daa;
+mod dmg;
 mod ecm;
 mod mds;
 

@@ -1,11 +1,12 @@
 //! LZO1X streams, of the instructions that the Linux kernel's document of the format tells.
 
-/// Looks back 300 bytes.
+use super::matches::longest;
+
 pub fn compress(bytes: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     let (mut at, mut literals) = (0, 0);
     while at < bytes.len() {
-        match longest(bytes, at) {
+        match longest(bytes, at, 300) {
             Some((distance, length)) => {
                 put_literals(&mut out, &bytes[literals..at]);
                 put_match(&mut out, distance, length);
@@ -18,13 +19,6 @@ pub fn compress(bytes: &[u8]) -> Vec<u8> {
     put_literals(&mut out, &bytes[literals..]);
     out.extend([0x11, 0, 0]);
     out
-}
-
-/// Where the bytes at `at` were before: distance and length.
-fn longest(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
-    let same = |from: usize| bytes[from..].iter().zip(&bytes[at..]).take_while(|(a, b)| a == b).count();
-    let from = (at.saturating_sub(300)..at).max_by_key(|&from| same(from))?;
-    Some((at - from, same(from))).filter(|&(_, length)| length >= 3)
 }
 
 /// What is left of a length beyond the field of the instruction: a zero for each 255.

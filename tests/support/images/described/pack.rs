@@ -1,7 +1,8 @@
-//! What libraries write: deflate, zlib and LZMA streams.
+//! What libraries write: deflate, zlib, bzip2 and LZMA streams.
 
 use std::io::Write;
 
+use bzip2::write::BzEncoder;
 use flate2::Compression;
 use flate2::write::{DeflateEncoder, ZlibEncoder};
 use lzma_rust2::filter::bcj::BcjWriter;
@@ -15,6 +16,12 @@ pub fn deflate(bytes: &[u8]) -> Vec<u8> {
 
 pub fn zlib(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = ZlibEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+pub fn bzip2(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = BzEncoder::new(Vec::new(), bzip2::Compression::best());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
 }
