@@ -11,6 +11,7 @@ mod fulltoc;
 pub mod language;
 mod medium;
 mod read;
+pub mod scramble;
 pub mod sector;
 mod structure;
 pub mod subchannel;

@@ -6,6 +6,7 @@
 mod audio;
 pub mod b6t;
 pub mod bwt;
+mod ccd;
 pub mod chd;
 mod cue;
 mod iso;
@@ -13,6 +14,7 @@ pub mod layout;
 pub mod mds;
 pub mod mdx;
 mod names;
+pub mod nrg;
 mod open;
 mod raw;
 mod record;
@@ -53,7 +55,9 @@ pub static FORMATS: &[&dyn ImageFormat] = &[
     &mdx::Mdx,
     &b6t::B6t,
     &bwt::Bwt,
+    &nrg::Nrg,
     // Told by what the sectors hold, and what anything can be.
+    &ccd::Ccd,
     &cue::Cue,
     &toc::Toc,
     &raw::Raw,
