@@ -10,6 +10,7 @@ mod error;
 pub mod inflate;
 mod probe;
 mod refuse;
+mod streams;
 mod unwrap;
 
 use std::io;
@@ -59,7 +60,17 @@ impl Content {
 }
 
 /// Every container.
-pub static CONTAINERS: &[&dyn Container] = &[&cso::Cso, &cso::Zso, &cso::Dax, &cso::Jso, &ecm::Ecm];
+pub static CONTAINERS: &[&dyn Container] = &[
+    &cso::Cso,
+    &cso::Zso,
+    &cso::Dax,
+    &cso::Jso,
+    &ecm::Ecm,
+    &streams::Gzip,
+    &streams::Xz,
+    &streams::Zstd,
+    &streams::Bzip2,
+];
 
 /// Stored bytes that do not decode.
 pub(crate) fn damaged(what: &str) -> io::Error {

@@ -17,8 +17,10 @@ use std::fs;
 use std::path::Path;
 
 /// The corpora of `image`, one per format.
-const IMAGES: &[&str] =
-    &["iso", "mds", "mdx", "bwt", "b6t", "cso", "zso", "dax", "jso", "chd", "cue", "ccd", "nrg", "toc", "ecm"];
+const IMAGES: &[&str] = &[
+    "iso", "mds", "mdx", "bwt", "b6t", "cso", "zso", "dax", "jso", "chd", "cue", "bzip2", "zstd", "xz", "gzip", "ccd",
+    "nrg", "toc", "ecm",
+];
 
 /// Those with a dictionary.
 const DICTIONARIES: &[&str] = &["mds", "mdx", "mdx_descriptor", "b6t", "bwt"];

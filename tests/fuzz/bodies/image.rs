@@ -47,8 +47,11 @@ pub fn open(input: &[u8]) -> Result<Opened, ImageError> {
     let mut files = split(input).map(|file| -> SharedSource { Arc::new(MemorySource::new(file)) });
     let image = files.next().unwrap_or_else(|| Arc::new(MemorySource::new([])));
     let siblings = Files { files: files.collect(), names: Mutex::default() };
+    // A long stream can decode to more than there is room for, which says nothing about its reader.
+    let folder = std::env::temp_dir();
+    let spool = (input.len() <= 4096).then_some(&*folder);
     let options =
-        OpenOptions { cache: BlockCache::with_workers(4 << 20, 0), passwords: &Known, ..OpenOptions::default() };
+        OpenOptions { cache: BlockCache::with_workers(4 << 20, 0), passwords: &Known, spool, ..OpenOptions::default() };
     open_with(image, "image", Arc::new(siblings), &options)
 }
 

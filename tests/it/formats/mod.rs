@@ -17,5 +17,6 @@ mod nrg;
 mod raw;
 mod real;
 mod refused;
+mod streams;
 mod table;
 mod toc;

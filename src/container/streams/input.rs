@@ -1,0 +1,42 @@
+//! A source as something to read from start to end.
+
+use std::io::{self, BufReader, Read};
+
+use crate::source::{ByteSource, SharedSource};
+
+/// The bytes of a source from a place on.
+#[derive(Debug)]
+pub struct Input {
+    source: SharedSource,
+    at: u64,
+}
+
+impl Input {
+    /// All of `source`, read in large steps.
+    pub fn of(source: &SharedSource) -> BufReader<Self> {
+        BufReader::with_capacity(256 << 10, Self { source: SharedSource::clone(source), at: 0 })
+    }
+}
+
+impl Read for Input {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let step = (self.source.len() - self.at).min(buf.len() as u64) as usize;
+        self.source.read_exact_at(&mut buf[..step], self.at)?;
+        self.at += step as u64;
+        Ok(step)
+    }
+}
+
+/// `len` bytes of `source` at `at`; never more than there are.
+///
+/// # Errors
+/// What the source reports.
+pub fn bytes(source: &dyn ByteSource, at: u64, len: u64) -> io::Result<Vec<u8>> {
+    let there = source.len().checked_sub(at).ok_or(io::ErrorKind::UnexpectedEof)?;
+    if len > there {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    let mut bytes = vec![0; len as usize];
+    source.read_exact_at(&mut bytes, at)?;
+    Ok(bytes)
+}
