@@ -8,6 +8,7 @@ mod daa;
 mod dmg;
 mod ecm;
 mod mds;
+mod uif;
 
 use std::sync::Arc;
 

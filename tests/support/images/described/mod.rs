@@ -18,3 +18,4 @@ mod pack;
 mod put;
 pub mod source_disc;
 pub mod source_sector;
+pub mod uif_ciphers;
