@@ -7,6 +7,7 @@ mod audio;
 pub mod b6t;
 pub mod bwt;
 mod ccd;
+mod cdi;
 pub mod chd;
 mod cue;
 mod iso;
@@ -56,6 +57,7 @@ pub static FORMATS: &[&dyn ImageFormat] = &[
     &b6t::B6t,
     &bwt::Bwt,
     &nrg::Nrg,
+    &cdi::Cdi,
     // Told by what the sectors hold, and what anything can be.
     &ccd::Ccd,
     &cue::Cue,

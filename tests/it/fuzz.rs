@@ -18,8 +18,8 @@ use std::path::Path;
 
 /// The corpora of `image`, one per format.
 const IMAGES: &[&str] = &[
-    "iso", "mds", "mdx", "bwt", "b6t", "cso", "zso", "dax", "jso", "chd", "cue", "bzip2", "zstd", "xz", "gzip", "ccd",
-    "nrg", "toc", "ecm",
+    "iso", "mds", "mdx", "bwt", "b6t", "cso", "zso", "dax", "jso", "chd", "cue", "cdi", "bzip2", "zstd", "xz", "gzip",
+    "ccd", "nrg", "toc", "ecm",
 ];
 
 /// Those with a dictionary.

@@ -5,6 +5,7 @@ mod b6t;
 mod beside;
 mod bwt;
 mod ccd;
+mod cdi;
 mod cdtext;
 mod chd;
 mod cso;
