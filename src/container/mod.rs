@@ -8,8 +8,10 @@ pub mod cso;
 mod ecm;
 mod error;
 pub mod inflate;
+mod macbinary;
 mod probe;
 mod refuse;
+mod split;
 mod streams;
 mod unwrap;
 
@@ -61,11 +63,14 @@ impl Content {
 
 /// Every container.
 pub static CONTAINERS: &[&dyn Container] = &[
+    // Before what its first piece looks like.
+    &split::Split,
     &cso::Cso,
     &cso::Zso,
     &cso::Dax,
     &cso::Jso,
     &ecm::Ecm,
+    &macbinary::MacBinary,
     &streams::Gzip,
     &streams::Xz,
     &streams::Zstd,

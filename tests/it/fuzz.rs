@@ -18,12 +18,31 @@ use std::path::Path;
 
 /// The corpora of `image`, one per format.
 const IMAGES: &[&str] = &[
-    "iso", "mds", "mdx", "bwt", "b6t", "cso", "zso", "dax", "jso", "chd", "cue", "cdi", "bzip2", "zstd", "xz", "gzip",
-    "ccd", "nrg", "toc", "ecm",
+    "iso",
+    "mds",
+    "mdx",
+    "bwt",
+    "b6t",
+    "cso",
+    "zso",
+    "dax",
+    "jso",
+    "chd",
+    "cue",
+    "cdi",
+    "bzip2",
+    "zstd",
+    "xz",
+    "gzip",
+    "ccd",
+    "nrg",
+    "toc",
+    "ecm",
+    "macbinary",
 ];
 
 /// Those with a dictionary.
-const DICTIONARIES: &[&str] = &["mds", "mdx", "mdx_descriptor", "b6t", "bwt"];
+const DICTIONARIES: &[&str] = &["mds", "mdx", "mdx_descriptor", "b6t", "bwt", "macbinary"];
 
 /// The files of a target's corpus, of which there is at least one.
 fn corpus(name: &str) -> Vec<Vec<u8>> {
