@@ -6,9 +6,11 @@
 mod audio;
 pub mod b6t;
 pub mod bwt;
+mod c2d;
 mod ccd;
 mod cdi;
 pub mod chd;
+mod cif;
 mod cue;
 mod iso;
 pub mod layout;
@@ -18,10 +20,12 @@ mod names;
 pub mod nrg;
 mod open;
 mod raw;
+mod readcd;
 mod record;
 mod sheet;
 mod text;
 mod toc;
+mod xcdroast;
 
 pub use self::open::{OpenOptions, Opened, open_path, open_source, open_with};
 pub use crate::container::{
@@ -57,11 +61,15 @@ pub static FORMATS: &[&dyn ImageFormat] = &[
     &b6t::B6t,
     &bwt::Bwt,
     &nrg::Nrg,
+    &cif::Cif,
+    &c2d::C2d,
+    &readcd::Readcd,
     &cdi::Cdi,
     // Told by what the sectors hold, and what anything can be.
     &ccd::Ccd,
     &cue::Cue,
     &toc::Toc,
+    &xcdroast::XCdRoast,
     &raw::Raw,
     &iso::Iso,
 ];

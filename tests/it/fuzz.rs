@@ -39,6 +39,10 @@ const IMAGES: &[&str] = &[
     "toc",
     "ecm",
     "macbinary",
+    "cif",
+    "c2d",
+    "xcdroast",
+    "readcd",
 ];
 
 /// Those with a dictionary.
