@@ -8,11 +8,15 @@ pub mod cso;
 mod ecm;
 mod error;
 pub mod inflate;
+mod isz;
 mod macbinary;
+mod parts;
 mod probe;
+pub mod record;
 mod refuse;
 mod split;
 mod streams;
+mod sums;
 mod unwrap;
 
 use std::io;
@@ -69,6 +73,7 @@ pub static CONTAINERS: &[&dyn Container] = &[
     &cso::Zso,
     &cso::Dax,
     &cso::Jso,
+    &isz::Isz,
     &ecm::Ecm,
     &macbinary::MacBinary,
     &streams::Gzip,

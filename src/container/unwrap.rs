@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{CONTAINERS, FormatInfo, ImageError, ImageErrorKind, OpenContext, Probe, Score};
+use super::split::Split;
+use super::{CONTAINERS, Container, FormatInfo, ImageError, ImageErrorKind, OpenContext, Probe, Score};
 use crate::source::{SharedSource, Siblings};
 
 /// Containers in containers, at most.
@@ -47,7 +48,9 @@ pub fn unwrap(source: SharedSource, cx: &OpenContext<'_>) -> Result<Unwrapped, I
             container.open(Arc::clone(&state.source), &inner)?
         };
         let info = container.info();
-        let name = without_ending(&state.name, info.extensions).to_owned();
+        let name = without_ending(&state.name, info.extensions);
+        // `x.part01.isz` holds `x`: its parts are together now.
+        let name = without_ending(name, Split.info().extensions).to_owned();
         state.chain.push(info);
         state.source = content.source;
         state.siblings = content.siblings.unwrap_or(state.siblings);

@@ -21,13 +21,13 @@ pub mod nrg;
 mod open;
 mod raw;
 mod readcd;
-mod record;
 mod sheet;
 mod text;
 mod toc;
 mod xcdroast;
 
 pub use self::open::{OpenOptions, Opened, open_path, open_source, open_with};
+use crate::container::record;
 pub use crate::container::{
     Check, Companion, FormatInfo, ImageError, ImageErrorKind, NoPassword, OpenContext, Passwords, Probe, Score,
 };

@@ -27,6 +27,7 @@ const IMAGES: &[&str] = &[
     "zso",
     "dax",
     "jso",
+    "isz",
     "chd",
     "cue",
     "cdi",
@@ -46,7 +47,7 @@ const IMAGES: &[&str] = &[
 ];
 
 /// Those with a dictionary.
-const DICTIONARIES: &[&str] = &["mds", "mdx", "mdx_descriptor", "b6t", "bwt", "macbinary"];
+const DICTIONARIES: &[&str] = &["mds", "mdx", "mdx_descriptor", "b6t", "bwt", "macbinary", "isz"];
 
 /// The files of a target's corpus, of which there is at least one.
 fn corpus(name: &str) -> Vec<Vec<u8>> {
