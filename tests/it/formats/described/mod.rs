@@ -7,6 +7,7 @@ mod chd_old;
 mod daa;
 mod dmg;
 mod ecm;
+mod isz;
 mod mds;
 mod uif;
 

@@ -10,6 +10,7 @@ pub mod dax;
 pub mod dmg;
 mod dmg_codecs;
 pub mod ecm;
+pub mod isz;
 pub mod jso;
 mod lzo;
 mod matches;
