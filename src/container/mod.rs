@@ -5,6 +5,7 @@
 
 mod context;
 pub mod cso;
+mod dmg;
 mod ecm;
 mod error;
 pub mod inflate;
@@ -74,6 +75,7 @@ pub static CONTAINERS: &[&dyn Container] = &[
     &cso::Dax,
     &cso::Jso,
     &isz::Isz,
+    &dmg::Dmg,
     &ecm::Ecm,
     &macbinary::MacBinary,
     &streams::Gzip,
