@@ -4,6 +4,7 @@
 
 mod adc;
 mod checks;
+mod encrypted;
 mod resources;
 mod runs;
 
@@ -36,11 +37,19 @@ impl Container for Dmg {
     }
 
     fn probe(&self, probe: &Probe<'_>) -> Score {
-        let signed = probe.has(0, &MAGIC) || probe.ends_with(TRAILER, &MAGIC);
+        let encrypted = probe.has(0, &encrypted::MAGIC);
+        let signed = encrypted || probe.has(0, &MAGIC) || probe.ends_with(TRAILER, &MAGIC);
         if signed && probe.len() >= TRAILER as u64 { Score::Sure } else { Score::No }
     }
 
     fn open(&self, source: SharedSource, cx: &OpenContext<'_>) -> Result<Content, ImageError> {
+        let mut magic = [0; encrypted::MAGIC.len()];
+        source.read_exact_at(&mut magic, 0).map_err(ImageError::io)?;
+        let source = if magic == encrypted::MAGIC { encrypted::open(&source, cx)? } else { source };
+        // What is encrypted can be the sectors themselves.
+        if magic == encrypted::MAGIC && self.probe(&Probe::new(&*source, cx.name)) == Score::No {
+            return Ok(Content::new(source));
+        }
         let trailer = Trailer::of(&*source)?;
         if trailer.u32(56) > 1 {
             let message = format!("this is part {} of an image; open the first", trailer.u32(56));

@@ -1,5 +1,6 @@
 //! DMG.
 
+use super::check_volume;
 use crate::support::images::described::blocks::volume;
 use crate::support::images::described::dmg::Codec::{Adc, Bzip2, Lzfse, Lzma, Stored, Zlib};
 use crate::support::images::described::dmg::{Options, PLAIN, files};
@@ -21,6 +22,17 @@ const RARE: [Options<'static>; 3] = [
     Options { codecs: &[Lzfse], ..PLAIN },
     Options { data_start: 100, partitions: &[68], ..PLAIN },
 ];
+
+#[test]
+fn every_run_comes_back() {
+    let data = volume(83, 16);
+    let encrypted = [128, 256].map(|bits| Options { encrypted: Some(bits), ..PLAIN });
+    let split = [Options { split: Some(3), ..PLAIN }];
+    let known = KNOWN.iter().chain(&RARE).filter(|options| !options.codecs.contains(&Lzfse));
+    for options in known.chain(&encrypted).chain(&split) {
+        check_volume("dmg", &format!("{options:?}"), &data, &files(&data, *options));
+    }
+}
 
 mod tools {
     //! What the builder writes is what `dmg2img` and `7z` read.
