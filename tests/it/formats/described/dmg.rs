@@ -1,6 +1,10 @@
 //! DMG.
 
-use super::check_volume;
+use spindle::disc::Lba;
+use spindle::image::ImageErrorKind;
+
+use super::{check_volume, open};
+use crate::support::image::open_locked;
 use crate::support::images::described::blocks::volume;
 use crate::support::images::described::dmg::Codec::{Adc, Bzip2, Lzfse, Lzma, Stored, Zlib};
 use crate::support::images::described::dmg::{Options, PLAIN, files};
@@ -27,11 +31,53 @@ const RARE: [Options<'static>; 3] = [
 fn every_run_comes_back() {
     let data = volume(83, 16);
     let encrypted = [128, 256].map(|bits| Options { encrypted: Some(bits), ..PLAIN });
-    let split = [Options { split: Some(3), ..PLAIN }];
+    let split = [Options { split: Some(30_000), ..PLAIN }];
     let known = KNOWN.iter().chain(&RARE).filter(|options| !options.codecs.contains(&Lzfse));
     for options in known.chain(&encrypted).chain(&split) {
         check_volume("dmg", &format!("{options:?}"), &data, &files(&data, *options));
     }
+}
+
+#[test]
+fn what_is_cut_off_is_an_error_and_the_rest_is_as_it_was() {
+    let data = volume(83, 16);
+    let whole = files(&data, Options { front: true, ..PLAIN });
+    for len in (0..whole[0].1.len()).step_by(499) {
+        let cut = vec![(whole[0].0.clone(), whole[0].1[..len].to_vec())];
+        let Ok(opened) = open(&cut) else { continue };
+        for (lba, expected) in data.chunks(2048).enumerate().filter(|_| !opened.containers.is_empty()) {
+            let mut block = [0; 2048];
+            let same = opened.disc.read_block(Lba(lba as i32), &mut block).is_err() || block == expected;
+            assert!(same, "block {lba} with {len} bytes");
+        }
+    }
+}
+
+#[test]
+fn what_contradicts_itself_is_refused() {
+    let data = volume(83, 16);
+    let plain = files(&data, PLAIN);
+    let trailer = plain[0].1.len() - 512;
+    let rows: [(usize, &[u8], ImageErrorKind); 5] = [
+        (492, &[0; 8], ImageErrorKind::Invalid),
+        (492, &[0xFF; 8], ImageErrorKind::Limit),
+        (216, &[0x7F; 8], ImageErrorKind::Invalid),
+        (224, &[0x7F; 8], ImageErrorKind::Limit),
+        (56, &[0, 0, 0, 2], ImageErrorKind::Invalid),
+    ];
+    for (at, bytes, kind) in rows {
+        let mut bad = plain.clone();
+        bad[0].1[trailer + at..][..bytes.len()].copy_from_slice(bytes);
+        let error = open(&bad).map(|_| ()).unwrap_err();
+        assert_eq!(error.kind(), kind, "{at}: {error}");
+    }
+    let mut locked = files(&data, Options { encrypted: Some(256), ..PLAIN });
+    let (name, bytes) = &locked[0];
+    let locked_by = |password| open_locked(name, bytes, &[], password).map(|_| ()).unwrap_err().kind();
+    assert_eq!(locked_by(&[]), ImageErrorKind::NeedsPassword);
+    assert_eq!(locked_by(&["wrong"]), ImageErrorKind::WrongPassword);
+    locked[0].1[24..28].copy_from_slice(&[0, 0, 0, 192]);
+    assert_eq!(open(&locked).map(|_| ()).unwrap_err().kind(), ImageErrorKind::Unsupported);
 }
 
 mod tools {
