@@ -69,9 +69,6 @@ impl Container for Dmg {
             cx.warn("the file is cut off: what is missing cannot be read");
         }
         let content: SharedSource = Arc::new(BlockSource::new(Arc::new(runs), Arc::clone(cx.cache)));
-        if let Some(stored) = Crc::stored(&trailer.bytes[80..]) {
-            cx.offer_check(Arc::new(Crc::new("CRC-32 of the DMG's data", data, stored)));
-        }
         for table in &tables {
             let part = SliceSource::new(Arc::clone(&content), table.start, table.len);
             if let (Some(stored), Ok(part)) = (table.crc, part) {
@@ -117,7 +114,13 @@ fn data_forks(source: &SharedSource, first: &Trailer, cx: &OpenContext<'_>) -> R
         // With the trailer in front the end of the data can be missing.
         let len = len.min(source.len().saturating_sub(at));
         let slice = SliceSource::new(Arc::clone(source), at, len);
-        Ok(Arc::new(slice.map_err(|_| ImageError::invalid("the data lies past the end").at(trailer.at + 24))?))
+        let slice = slice.map_err(|_| ImageError::invalid("the data lies past the end").at(trailer.at + 24))?;
+        let fork: SharedSource = Arc::new(slice);
+        // Every file has that of its own data.
+        if let Some(stored) = Crc::stored(&trailer.bytes[80..]) {
+            cx.offer_check(Arc::new(Crc::new("CRC-32 of the DMG's data", Arc::clone(&fork), stored)));
+        }
+        Ok(fork)
     };
     let count = first.u32(60);
     if count > MOST_SEGMENTS {
