@@ -121,16 +121,16 @@ impl Record {
         let plain = blob.get(..blob.len().checked_sub(padding)?).filter(|plain| plain.ends_with(b"CKIE\0"))?;
         let (key, rest) = plain.split_at_checked(key_len)?;
         let cipher = match key_len {
-            16 => Cipher::Aes128(Aes128::new_from_slice(key).ok()?),
-            _ => Cipher::Aes256(Aes256::new_from_slice(key).ok()?),
+            16 => Cipher::Aes128(Box::new(Aes128::new_from_slice(key).ok()?)),
+            _ => Cipher::Aes256(Box::new(Aes256::new_from_slice(key).ok()?)),
         };
         Some(Keys { cipher, hmac: *rest.first_chunk()? })
     }
 }
 
 enum Cipher {
-    Aes128(Aes128),
-    Aes256(Aes256),
+    Aes128(Box<Aes128>),
+    Aes256(Box<Aes256>),
 }
 
 /// The keys of an image. They are not shown.
@@ -172,8 +172,8 @@ impl Blocks for Encrypted {
         let mac = Hmac::<Sha1>::new_from_slice(&self.keys.hmac).map_err(|_| io::ErrorKind::InvalidData)?;
         let iv = mac.chain_update(number).finalize().into_bytes();
         match &self.keys.cipher {
-            Cipher::Aes128(cipher) => decrypt_cbc(cipher, &iv, &mut bytes),
-            Cipher::Aes256(cipher) => decrypt_cbc(cipher, &iv, &mut bytes),
+            Cipher::Aes128(cipher) => decrypt_cbc(&**cipher, &iv, &mut bytes),
+            Cipher::Aes256(cipher) => decrypt_cbc(&**cipher, &iv, &mut bytes),
         }
         out.iter_mut().zip(bytes).for_each(|(to, byte)| *to = byte);
         Ok(())
