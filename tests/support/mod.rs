@@ -11,5 +11,6 @@ pub mod images;
 pub mod initiator;
 pub mod inputs;
 pub mod message;
+pub mod python;
 pub mod vm;
 pub mod volume;

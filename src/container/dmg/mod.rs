@@ -5,6 +5,7 @@
 mod adc;
 mod checks;
 mod encrypted;
+mod index;
 mod resources;
 mod runs;
 
@@ -64,14 +65,15 @@ impl Container for Dmg {
         let data = data_forks(&source, &trailer, cx)?;
         let tables =
             tables(&*source, &trailer)?.iter().map(|bytes| Table::parse(bytes)).collect::<Result<Vec<_>, _>>()?;
-        let runs = Runs::new(Data::clone(&data), &tables, total.next_multiple_of(BLOCK))?;
-        if runs.end_of_data() > data.len() {
+        let sums: Vec<_> = tables.iter().map(|table| (table.start, table.len, table.crc)).collect();
+        let runs = Runs::new(Data::clone(&data), tables, total.next_multiple_of(BLOCK))?;
+        if runs.end_of_data > data.len() {
             cx.warn("the file is cut off: what is missing cannot be read");
         }
         let content: SharedSource = Arc::new(BlockSource::new(Arc::new(runs), Arc::clone(cx.cache)));
-        for table in &tables {
-            let part = SliceSource::new(Arc::clone(&content), table.start, table.len);
-            if let (Some(stored), Ok(part)) = (table.crc, part) {
+        for (start, len, sum) in sums {
+            let part = SliceSource::new(Arc::clone(&content), start, len);
+            if let (Some(stored), Ok(part)) = (sum, part) {
                 cx.offer_check(Arc::new(Crc::new("CRC-32 of a partition of the DMG", Arc::new(part), stored)));
             }
         }

@@ -4,10 +4,12 @@ use std::io::{self, Read};
 use std::sync::Arc;
 
 use bzip2::read::BzDecoder;
+use lzfse_rust::LzfseRingDecoder;
 use lzma_rust2::XzReader;
 
 use super::super::{ImageError, ImageErrorKind, damaged};
 use super::checks::Crc;
+use super::index::{Index, Packing, Run};
 use super::{LONGEST, SECTOR, adc, u32_at, u64_at};
 use crate::container::inflate::inflate;
 use crate::source::blocks::MAX_BLOCK;
@@ -34,29 +36,6 @@ pub struct Table {
     runs: Vec<Run>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Packing {
-    Zeros,
-    Stored,
-    Adc,
-    Zlib,
-    Bzip2,
-    Xz,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Run {
-    /// Decoded bytes of the image.
-    start: u64,
-    end: u64,
-    /// Packed bytes in the data fork.
-    at: u64,
-    len: u64,
-    /// Number of its first block.
-    block: u64,
-    packing: Packing,
-}
-
 impl Table {
     pub fn parse(bytes: &[u8]) -> Result<Self, ImageError> {
         let invalid = |what: &str| ImageError::invalid(format!("a table of the DMG is damaged: {what}"));
@@ -80,10 +59,10 @@ impl Table {
                 0x8000_0004 => Packing::Adc,
                 0x8000_0005 => Packing::Zlib,
                 0x8000_0006 => Packing::Bzip2,
+                0x8000_0007 => Packing::Lzfse,
                 0x8000_0008 => Packing::Xz,
                 0x7FFF_FFFE => continue,
                 0xFFFF_FFFF => break,
-                0x8000_0007 => return Err(ImageError::unsupported("a DMG packed with LZFSE")),
                 other => return Err(ImageError::unsupported(format!("a DMG packed in an unknown way ({other:#x})"))),
             };
             let first = bytes_of(u64_at(entry, 8)).ok_or_else(too_far)?;
@@ -115,62 +94,59 @@ impl Table {
 #[derive(Debug)]
 pub struct Runs {
     data: Data,
-    runs: Vec<Run>,
+    index: Index,
+    /// Where the last packed byte lies.
+    pub end_of_data: u64,
 }
 
-impl Run {
-    /// Decoded bytes of each of its blocks but the last.
-    fn step(&self) -> u64 {
-        if matches!(self.packing, Packing::Zeros | Packing::Stored) { PLAIN } else { u64::from(MAX_BLOCK) }
-    }
+/// Decoded bytes of each block of a run but the last.
+fn step(run: &Run) -> u64 {
+    if matches!(run.packing, Packing::Zeros | Packing::Stored) { PLAIN } else { u64::from(MAX_BLOCK) }
+}
+
+fn blocks(run: &Run) -> u64 {
+    (run.end - run.start).div_ceil(step(run))
 }
 
 impl Runs {
-    pub fn new(data: Data, tables: &[Table], total: u64) -> Result<Self, ImageError> {
-        let mut stored: Vec<Run> = tables.iter().flat_map(|table| table.runs.iter().copied()).collect();
+    pub fn new(data: Data, tables: Vec<Table>, total: u64) -> Result<Self, ImageError> {
+        let mut stored: Vec<Run> = tables.into_iter().flat_map(|table| table.runs).collect();
         stored.sort_by_key(|run| run.start);
-        let mut runs: Vec<Run> = Vec::with_capacity(stored.len());
-        let (mut end, mut block) = (0, 0);
+        let mut runs = Self { data, index: Index::default(), end_of_data: 0 };
         let past = Run { start: total, end: total, at: 0, len: 0, block: 0, packing: Packing::Zeros };
         for run in stored.into_iter().chain([past]) {
+            let end = runs.index.total();
             if run.start < end || run.end > total {
                 return Err(ImageError::invalid("the runs of the DMG lie over one another or past its end"));
             }
             // Sectors of no run.
             let gap = Run { start: end, end: run.start, ..past };
-            for run in [gap, run] {
-                if run.end > run.start {
-                    runs.push(Run { block, ..run });
-                    block += (run.end - run.start).div_ceil(run.step());
+            for run in [gap, run].into_iter().filter(|run| run.end > run.start) {
+                runs.index.push(run.packing, run.end, run.at, run.len, blocks(&run));
+                if run.packing != Packing::Zeros {
+                    runs.end_of_data = runs.end_of_data.max(run.at + run.len);
                 }
             }
-            end = run.end;
         }
-        Ok(Self { data, runs })
+        runs.index.shrink();
+        Ok(runs)
     }
 
-    /// Where the last packed byte lies.
-    pub fn end_of_data(&self) -> u64 {
-        let packed = self.runs.iter().filter(|run| run.packing != Packing::Zeros);
-        packed.map(|run| run.at + run.len).max().unwrap_or(0)
-    }
-
-    fn run_at(&self, offset: u64) -> io::Result<&Run> {
-        let index = self.runs.partition_point(|run| run.end <= offset);
-        self.runs.get(index).ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
+    fn run_at(&self, offset: u64) -> io::Result<Run> {
+        self.index.at(offset, blocks).ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
     }
 }
 
 impl Blocks for Runs {
     fn total_len(&self) -> u64 {
-        self.runs.last().map_or(0, |run| run.end)
+        self.index.total()
     }
 
     fn locate(&self, offset: u64) -> io::Result<Block> {
         let run = self.run_at(offset)?;
-        let number = (offset - run.start) / run.step();
-        let start = run.start + number * run.step();
-        Ok(Block { index: run.block + number, start, len: (run.end - start).min(run.step()) as u32 })
+        let number = (offset - run.start) / step(&run);
+        let start = run.start + number * step(&run);
+        Ok(Block { index: run.block + number, start, len: (run.end - start).min(step(&run)) as u32 })
     }
 
     fn decode(&self, block: &Block, out: &mut [u8]) -> io::Result<()> {
@@ -197,6 +173,7 @@ impl Blocks for Runs {
             Packing::Adc => adc::decode(&packed, out),
             Packing::Zlib => inflate(&packed, true, out).map(drop),
             Packing::Bzip2 => BzDecoder::new(&packed[..]).read_exact(out).map_err(broken),
+            Packing::Lzfse => LzfseRingDecoder::default().reader_bytes(&packed).read_exact(out).map_err(broken),
             Packing::Xz => XzReader::new_mem_limit(&packed[..], false, MEMORY).read_exact(out).map_err(broken),
         }
     }

@@ -7,14 +7,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::support::daemon::Daemon;
-
-/// The interpreter that has the client.
-fn python() -> String {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("qemu-scripts/lib/python");
-    let output = Command::new(script).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
-}
+use crate::support::python;
 
 #[test]
 fn qemus_own_client_drives_the_daemon_unchanged() {
@@ -24,7 +17,7 @@ fn qemus_own_client_drives_the_daemon_unchanged() {
     std::fs::write(&image, vec![1; 20 * 2048]).unwrap();
     let daemon = Daemon::start(&["--control", &socket]);
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/qemu/qmp_client.py");
-    let output = Command::new(python()).arg(script).arg(&socket).arg(&image).output().unwrap();
+    let output = Command::new(python::interpreter()).arg(script).arg(&socket).arg(&image).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 
     let text = String::from_utf8(output.stdout).unwrap();

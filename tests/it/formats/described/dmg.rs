@@ -6,7 +6,7 @@ use spindle::image::ImageErrorKind;
 use super::{check_volume, open};
 use crate::support::image::open_locked;
 use crate::support::images::described::blocks::volume;
-use crate::support::images::described::dmg::Codec::{Adc, Bzip2, Lzfse, Lzma, Stored, Zlib};
+use crate::support::images::described::dmg::Codec::{Adc, Bzip2, Lzfse, Lzma, ReferenceLzfse, Stored, Zlib};
 use crate::support::images::described::dmg::{Options, PLAIN, files};
 
 /// What every program reads.
@@ -21,9 +21,10 @@ const KNOWN: [Options<'static>; 7] = [
 ];
 
 /// What `dmg2img` does not.
-const RARE: [Options<'static>; 3] = [
+const RARE: [Options<'static>; 4] = [
     Options { codecs: &[Lzma], ..PLAIN },
     Options { codecs: &[Lzfse], ..PLAIN },
+    Options { codecs: &[ReferenceLzfse], ..PLAIN },
     Options { data_start: 100, partitions: &[68], ..PLAIN },
 ];
 
@@ -32,8 +33,7 @@ fn every_run_comes_back() {
     let data = volume(83, 16);
     let encrypted = [128, 256].map(|bits| Options { encrypted: Some(bits), ..PLAIN });
     let split = [Options { split: Some(30_000), ..PLAIN }];
-    let known = KNOWN.iter().chain(&RARE).filter(|options| !options.codecs.contains(&Lzfse));
-    for options in known.chain(&encrypted).chain(&split) {
+    for options in KNOWN.iter().chain(&RARE).chain(&encrypted).chain(&split) {
         check_volume("dmg", &format!("{options:?}"), &data, &files(&data, *options));
     }
 }

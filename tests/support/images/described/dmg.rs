@@ -12,6 +12,7 @@ use sha1::Sha1;
 
 use super::dmg_codecs::{adc, lzfse};
 use super::pack;
+use crate::support::python;
 
 /// How the runs are packed; zeros are left out in any case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +22,8 @@ pub enum Codec {
     Zlib,
     Bzip2,
     Lzfse,
+    /// As Apple's own encoder packs it.
+    ReferenceLzfse,
     Lzma,
 }
 
@@ -171,6 +174,10 @@ fn pack_run(chunk: &[u8], codec: Codec) -> (u32, Vec<u8>) {
         Codec::Zlib => (0x8000_0005, pack::zlib(chunk)),
         Codec::Bzip2 => (0x8000_0006, pack::bzip2(chunk)),
         Codec::Lzfse => (0x8000_0007, lzfse(chunk)),
+        Codec::ReferenceLzfse => {
+            let script = "import lzfse, sys; sys.stdout.buffer.write(lzfse.compress(sys.stdin.buffer.read()))";
+            (0x8000_0007, python::output(&["-c", script], chunk))
+        }
         Codec::Lzma => {
             let mut encoder = XzWriter::new(Vec::new(), XzOptions::with_preset(1)).unwrap();
             encoder.write_all(chunk).unwrap();
