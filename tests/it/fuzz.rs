@@ -30,6 +30,7 @@ const IMAGES: &[&str] = &[
     "isz",
     "chd",
     "cue",
+    "dmg",
     "cdi",
     "bzip2",
     "zstd",
@@ -47,7 +48,7 @@ const IMAGES: &[&str] = &[
 ];
 
 /// Those with a dictionary.
-const DICTIONARIES: &[&str] = &["mds", "mdx", "mdx_descriptor", "b6t", "bwt", "macbinary", "isz"];
+const DICTIONARIES: &[&str] = &["dmg", "mds", "mdx", "mdx_descriptor", "b6t", "bwt", "macbinary", "isz"];
 
 /// The files of a target's corpus, of which there is at least one.
 fn corpus(name: &str) -> Vec<Vec<u8>> {

@@ -64,7 +64,7 @@ const NEXT: u8 = 0x10;
 impl Index {
     /// Adds a run that begins where the last one ended, and has `blocks` blocks.
     pub fn push(&mut self, packing: Packing, end: u64, at: u64, len: u64, blocks: u64) {
-        if self.fill % GROUP == 0 {
+        if self.fill.is_multiple_of(GROUP) {
             self.next.offset = self.bytes.len();
             self.marks.push(self.next);
             self.fill = 0;
