@@ -16,39 +16,14 @@ mod mdx;
 use std::fs;
 use std::path::Path;
 
-/// The corpora of `image`, one per format.
-const IMAGES: &[&str] = &[
-    "iso",
-    "mds",
-    "mdx",
-    "bwt",
-    "b6t",
-    "cso",
-    "zso",
-    "dax",
-    "jso",
-    "isz",
-    "chd",
-    "cue",
-    "dmg",
-    "cdi",
-    "bzip2",
-    "zstd",
-    "xz",
-    "gzip",
-    "ccd",
-    "nrg",
-    "toc",
-    "ecm",
-    "macbinary",
-    "cif",
-    "c2d",
-    "xcdroast",
-    "readcd",
-];
+use spindle::container::CONTAINERS;
+use spindle::image::FORMATS;
 
-/// Those with a dictionary.
-const DICTIONARIES: &[&str] = &["dmg", "mds", "mdx", "mdx_descriptor", "b6t", "bwt", "macbinary", "isz"];
+/// The formats and containers, each of which has a corpus of `image` and a dictionary.
+fn images() -> impl Iterator<Item = &'static str> {
+    let formats = FORMATS.iter().map(|format| format.info().id);
+    formats.chain(CONTAINERS.iter().map(|container| container.info().id))
+}
 
 /// The files of a target's corpus, of which there is at least one.
 fn corpus(name: &str) -> Vec<Vec<u8>> {
@@ -117,8 +92,20 @@ fn a_control_client_may_send_anything() {
 
 #[test]
 fn any_bytes_may_be_given_as_an_image() {
-    for format in IMAGES {
+    for format in images() {
         corpus_and_changes(format, 50, image::run);
+    }
+}
+
+#[test]
+fn corpora_are_of_their_formats() {
+    for format in images() {
+        let is = |input: &Vec<u8>| {
+            image::open(input).is_ok_and(|opened| {
+                opened.format.id == format || opened.containers.iter().any(|container| container.id == format)
+            })
+        };
+        assert!(corpus(format).iter().any(is), "{format}");
     }
 }
 
@@ -146,7 +133,7 @@ fn dictionary(name: &str) -> Vec<Vec<u8>> {
 
 #[test]
 fn dictionaries_have_what_is_in_the_corpora() {
-    for name in DICTIONARIES {
+    for name in images().chain(["mdx_descriptor"]) {
         let (entries, corpus) = (dictionary(name), corpus(name));
         let there =
             |entry: &&Vec<u8>| corpus.iter().any(|file| file.windows(entry.len()).any(|bytes| bytes == **entry));

@@ -1,7 +1,7 @@
 //! Whatever a file and the files beside it say, opening it as a disc and reading from it ends.
 //!
 //! The input is the image file, then the files that it may name, with [`NEXT_FILE`] between: the first name that the image
-//! asks for gets the first of them, and so on. Shared by the fuzz targets of all formats and by `tests/it/fuzz.rs`.
+//! asks for gets the first of them, and so on. It can begin with a line [`NAME`] and the image's name. Shared by the fuzz targets of all formats and by `tests/it/fuzz.rs`.
 
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -12,6 +12,8 @@ use spindle::source::{BlockCache, MemorySource, SharedSource, Siblings};
 
 /// What stands between the files of an input.
 pub const NEXT_FILE: &[u8] = b"=== next file ===";
+/// What the name of the image stands after, where that matters.
+const NAME: &[u8] = b"name: ";
 /// Sectors that are read, at most.
 const MOST_SECTORS: u32 = 64;
 
@@ -44,6 +46,7 @@ pub fn read(disc: &Disc) {
 
 /// Opens the image of an input.
 pub fn open(input: &[u8]) -> Result<Opened, ImageError> {
+    let (name, input) = named(input);
     let mut files = split(input).map(|file| -> SharedSource { Arc::new(MemorySource::new(file)) });
     let image = files.next().unwrap_or_else(|| Arc::new(MemorySource::new([])));
     let siblings = Files { files: files.collect(), names: Mutex::default() };
@@ -52,7 +55,16 @@ pub fn open(input: &[u8]) -> Result<Opened, ImageError> {
     let spool = (input.len() <= 4096).then_some(&*folder);
     let options =
         OpenOptions { cache: BlockCache::with_workers(4 << 20, 0), passwords: &Known, spool, ..OpenOptions::default() };
-    open_with(image, "image", Arc::new(siblings), &options)
+    open_with(image, name, Arc::new(siblings), &options)
+}
+
+/// The name of the image, and the rest of the input.
+fn named(input: &[u8]) -> (&str, &[u8]) {
+    let line = input.strip_prefix(NAME).and_then(|rest| {
+        let end = rest.iter().position(|&byte| byte == b'\n')?;
+        Some((&rest[..end], &rest[end + 1..]))
+    });
+    line.and_then(|(name, rest)| Some((std::str::from_utf8(name).ok()?, rest))).unwrap_or(("image", input))
 }
 
 /// The files of an input.
