@@ -1,4 +1,4 @@
-//! FLAC frames (RFC 9639) of 16-bit stereo sound at 44.1 kHz: fixed predictors and Rice codes.
+//! FLAC frames (RFC 9639) of 16-bit stereo sound at 44.1 kHz: fixed and linear predictors, Rice codes.
 
 use super::bits::BitWriter;
 
@@ -6,6 +6,9 @@ use super::bits::BitWriter;
 const DEPTH: u32 = 16;
 /// The highest order of a fixed predictor.
 const MOST_ORDER: usize = 4;
+/// The order of a linear predictor, and the bits of its coefficients.
+const LINEAR_ORDER: usize = 8;
+const PRECISION: u32 = 14;
 /// The largest Rice parameter that four bits hold beside the escape.
 const MOST_RICE: u32 = 14;
 /// The highest partition order that is tried.
@@ -67,7 +70,21 @@ struct Subframe {
 enum Way {
     Constant,
     Verbatim,
-    Fixed { residual: Vec<i32>, order: usize, partitions: u32, parameters: Vec<u32> },
+    Predicted { predictor: Predictor, partitions: u32, parameters: Vec<u32> },
+}
+
+/// What a sample is told by those before it, and what is left.
+struct Predictor {
+    order: usize,
+    /// None for a fixed one.
+    linear: Option<Linear>,
+    residual: Vec<i32>,
+}
+
+/// Coefficients, the one of the last sample first, in units of `2^-shift`.
+struct Linear {
+    coefficients: [i32; LINEAR_ORDER],
+    shift: u32,
 }
 
 impl Subframe {
@@ -77,15 +94,18 @@ impl Subframe {
             return Self { samples, depth, way: Way::Constant, bits: header + u64::from(depth) };
         }
         let verbatim = header + samples.len() as u64 * u64::from(depth);
-        let (order, residual) = best_residual(&samples);
-        let (partitions, parameters, coded) = best_partitions(&residual, samples.len(), order);
-        // Method and partition order take six bits.
-        let fixed = header + order as u64 * u64::from(depth) + 6 + coded;
-        if fixed < verbatim {
-            Self { samples, depth, way: Way::Fixed { residual, order, partitions, parameters }, bits: fixed }
-        } else {
-            Self { samples, depth, way: Way::Verbatim, bits: verbatim }
-        }
+        let fixed = Some(best_fixed(&samples)).into_iter();
+        let coded = fixed.chain(linear(&samples)).map(|predictor| {
+            let Predictor { order, residual, linear } = &predictor;
+            let (partitions, parameters, coded) = best_partitions(residual, samples.len(), *order);
+            let described = if linear.is_some() { 4 + 5 + *order as u64 * u64::from(PRECISION) } else { 0 };
+            // Method and partition order take six bits.
+            let bits = header + *order as u64 * u64::from(depth) + described + 6 + coded;
+            (bits, Way::Predicted { predictor, partitions, parameters })
+        });
+        let best = coded.min_by_key(|(bits, _)| *bits).filter(|(bits, _)| *bits < verbatim);
+        let (bits, way) = best.unwrap_or((verbatim, Way::Verbatim));
+        Self { samples, depth, way, bits }
     }
 
     fn put(&self, bits: &mut BitWriter) {
@@ -99,9 +119,15 @@ impl Subframe {
                 bits.put(1 << 1, 8);
                 self.samples.iter().for_each(|each| sample(bits, each));
             }
-            Way::Fixed { residual, order, partitions, parameters } => {
-                bits.put((8 | *order as u32) << 1, 8);
+            Way::Predicted { predictor: Predictor { order, linear, residual }, partitions, parameters } => {
+                let kind = if linear.is_some() { 32 | (*order as u32 - 1) } else { 8 | *order as u32 };
+                bits.put(kind << 1, 8);
                 self.samples[..*order].iter().for_each(|each| sample(bits, each));
+                if let Some(Linear { coefficients, shift }) = linear {
+                    bits.put(PRECISION - 1, 4);
+                    bits.put(*shift, 5);
+                    coefficients.iter().for_each(|each| bits.put(each.cast_unsigned(), PRECISION));
+                }
                 bits.put(0, 2);
                 bits.put(*partitions, 4);
                 for (part, &parameter) in parts(residual, self.samples.len(), *order, *partitions).zip(parameters) {
@@ -117,8 +143,8 @@ impl Subframe {
     }
 }
 
-/// The residual of the fixed predictor whose values are least, and its order.
-fn best_residual(samples: &[i32]) -> (usize, Vec<i32>) {
+/// The fixed predictor whose residual is least.
+fn best_fixed(samples: &[i32]) -> Predictor {
     let sum = |values: &[i32]| values.iter().map(|value| u64::from(value.unsigned_abs())).sum::<u64>();
     let mut current = samples.to_vec();
     let mut best = (0, sum(&current), current.clone());
@@ -129,7 +155,64 @@ fn best_residual(samples: &[i32]) -> (usize, Vec<i32>) {
             best = (order, size, current.clone());
         }
     }
-    (best.0, best.2)
+    Predictor { order: best.0, linear: None, residual: best.2 }
+}
+
+/// The linear predictor for `samples`; none for few samples, or where its coefficients do not fit.
+fn linear(samples: &[i32]) -> Option<Predictor> {
+    if samples.len() < 4 * LINEAR_ORDER {
+        return None;
+    }
+    let wanted = levinson_durbin(&autocorrelation(samples))?;
+    let largest = wanted.iter().fold(0.0_f64, |largest, value| largest.max(value.abs()));
+    let limit = f64::from((1_i32 << (PRECISION - 1)) - 1);
+    let shift = (0..=15).rev().find(|&shift| largest * f64::from(1_i32 << shift) <= limit)?;
+    // What rounding takes from one coefficient goes to the next.
+    let mut rest = 0.0;
+    let coefficients = wanted.map(|value| {
+        let exact = value * f64::from(1_i32 << shift) + rest;
+        let rounded = exact.round().clamp(-limit, limit);
+        rest = exact - rounded;
+        rounded as i32
+    });
+    let residual = samples.windows(LINEAR_ORDER + 1).map(|window| {
+        let (past, now) = window.split_at(LINEAR_ORDER);
+        let products = past.iter().rev().zip(&coefficients).map(|(&sample, &by)| i64::from(sample) * i64::from(by));
+        i32::try_from(i64::from(now[0]) - (products.sum::<i64>() >> shift)).ok().filter(|value| value.abs() < 1 << 29)
+    });
+    let residual = residual.collect::<Option<Vec<i32>>>()?;
+    Some(Predictor { order: LINEAR_ORDER, linear: Some(Linear { coefficients, shift }), residual })
+}
+
+/// Of the samples under a window that falls to both ends (Welch's), for distances up to the order.
+fn autocorrelation(samples: &[i32]) -> [f64; LINEAR_ORDER + 1] {
+    let half = (samples.len() - 1) as f64 / 2.0;
+    let windowed = samples.iter().enumerate().map(|(at, &sample)| {
+        let from_middle = (at as f64 - half) / (half + 1.0);
+        f64::from(sample) * (1.0 - from_middle * from_middle)
+    });
+    let windowed: Vec<f64> = windowed.collect();
+    std::array::from_fn(|distance| windowed.iter().zip(&windowed[distance..]).map(|(one, other)| one * other).sum())
+}
+
+/// The coefficients that predict best what has this autocorrelation.
+fn levinson_durbin(correlation: &[f64; LINEAR_ORDER + 1]) -> Option<[f64; LINEAR_ORDER]> {
+    let mut error = correlation[0];
+    let mut coefficients = [0.0; LINEAR_ORDER];
+    for order in 0..LINEAR_ORDER {
+        let known: f64 = (0..order).map(|at| coefficients[at] * correlation[order - at]).sum();
+        let reflection = (correlation[order + 1] - known) / error;
+        let before = coefficients;
+        coefficients[order] = reflection;
+        for at in 0..order {
+            coefficients[at] = before[at] - reflection * before[order - 1 - at];
+        }
+        error *= 1.0 - reflection * reflection;
+        if !error.is_normal() || error < 0.0 {
+            return None;
+        }
+    }
+    Some(coefficients)
 }
 
 /// The residual in `2^partitions` parts of the block; the first lacks what the predictor starts with.
@@ -251,5 +334,15 @@ mod tests {
         let mut bytes = Vec::new();
         put_frame(&sound(2352, 1), 0, &mut bytes);
         assert!(bytes.len() < 2352 * 4 * 6 / 10, "{} bytes", bytes.len());
+        // Tones of a few frequencies are what a linear predictor knows and a fixed one does not.
+        let tone = |n: usize, period: f64| (n as f64 / period).sin() * 8000.0;
+        let chord: Vec<_> =
+            (0..2352).map(|n| [(tone(n, 1.9) + tone(n, 5.3)) as i16, (tone(n, 2.7) + tone(n, 11.0)) as i16]).collect();
+        let mut bytes = Vec::new();
+        put_frame(&chord, 0, &mut bytes);
+        assert!(bytes.len() < 2352 * 4 * 3 / 10, "{} bytes", bytes.len());
+        let mut input = Cursor::new(&bytes);
+        let frame = FrameReader::new(&mut input).read_next_or_eof(Vec::new()).unwrap().unwrap();
+        assert!(frame.stereo_samples().map(|(left, right)| [left as i16, right as i16]).eq(chord));
     }
 }

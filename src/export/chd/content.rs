@@ -6,7 +6,8 @@ use std::ops::Range;
 use super::pack::{FRAME, FRAMES, Kind};
 use crate::disc::sector::{Form, RAW};
 use crate::disc::subchannel::interleaved;
-use crate::disc::{BLOCK_SIZE, Disc, Lba, MediumType, Track, TrackMode};
+use crate::disc::{BLOCK_SIZE, Disc, Lba, MediumType, SectorError, Track, TrackMode};
+use crate::export::ExportError;
 
 /// Bytes of a hunk of blocks: two, as chdman does.
 const BLOCKS_HUNK: usize = 2 * BLOCK_SIZE as usize;
@@ -134,17 +135,17 @@ impl<'a> Content<'a> {
 
     fn read(&self, run: &Run, lba: Lba, unit: &mut [u8]) -> io::Result<()> {
         if !self.is_cd() {
-            return self.disc.read_blocks(lba, unit).map_err(io::Error::other);
+            return self.disc.read_blocks(lba, unit).map_err(unreadable);
         }
         let mut raw = [0; RAW];
-        self.disc.read_sector(lba, &mut raw).map_err(io::Error::other)?;
+        self.disc.read_sector(lba, &mut raw).map_err(unreadable)?;
         if run.sound {
             raw.as_chunks_mut::<2>().0.iter_mut().for_each(|sample| sample.reverse());
         }
         let (sector, subchannel) = unit.split_at_mut(RAW);
         sector[..run.stored.len()].copy_from_slice(&raw[run.stored.clone()]);
         if run.subchannel {
-            let linear = self.disc.read_subchannel(lba).map_err(io::Error::other)?;
+            let linear = self.disc.read_subchannel(lba).map_err(unreadable)?;
             subchannel.copy_from_slice(&interleaved(&linear));
         }
         Ok(())
@@ -165,4 +166,19 @@ fn shape(track: &Track) -> (Range<usize>, &'static str) {
         TrackMode::Mode2Xa | TrackMode::Mode2Formless if same && first == Form::Mode2.user_data() => (first, "MODE2"),
         TrackMode::Mode2Xa | TrackMode::Mode2Formless => (0..RAW, "MODE2_RAW"),
     }
+}
+
+/// Whether what the metadata say of the first track means another disc: a stored pre-gap of 150 frames is the one before address 0
+/// (formats.md, 13.5).
+pub fn is_ambiguous(disc: &Disc) -> bool {
+    let first = disc.tracks().next();
+    disc.medium == MediumType::CdRom
+        && first.is_some_and(|track| {
+            track.start == Lba(150) && track.extents.first().is_some_and(|extent| extent.first < track.start)
+        })
+}
+
+/// An unreadable sector, in the form in which errors of writing go.
+fn unreadable(error: SectorError) -> io::Error {
+    io::Error::other(ExportError::from(error))
 }

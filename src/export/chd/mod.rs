@@ -36,6 +36,11 @@ impl Target for Chd {
     }
 
     fn losses(&self, job: &Job<'_>) -> Result<Vec<String>, ExportError> {
+        if content::is_ambiguous(job.disc) {
+            let message = "sound of exactly two seconds is hidden before track 1, which readers of CHD take for the pre-gap \
+                           that every disc has; convert it to CUE or CCD";
+            return Err(ExportError::Refused(message.to_owned()));
+        }
         let mut losses = Vec::new();
         if job.disc.sessions.len() > 1 {
             losses.push(format!("{} sessions: the tracks of all are kept, in one", job.disc.sessions.len()));

@@ -227,7 +227,7 @@ mod tools {
         let last = bin.len() - 76 * 2352;
         for (at, sample) in (0_u32..).zip(bin[last..].chunks_exact_mut(2)) {
             let tone = 6000.0 * (f64::from(at / 2) / 31.0).sin() + 4000.0 * (f64::from(at) / 7.0).cos();
-            let noise = at.wrapping_mul(2_654_435_761) >> 20;
+            let noise = at.wrapping_mul(2_654_435_761) >> 27;
             sample.copy_from_slice(&(tone as i16 + noise as i16).to_le_bytes());
         }
         let cue = "FILE \"mix.bin\" BINARY\n  TRACK 01 MODE1/2352\n    INDEX 01 00:00:00\n  TRACK 02 AUDIO\n    INDEX 00 00:04:02\n    \
