@@ -2,7 +2,8 @@
 //! the file are those of the disc. With WAVE files each track has a file of its own, as rippers write them.
 //!
 //! A session after the first has its gap in `REM` lines only where that is not the usual one; its file starts at the end of its
-//! pre-gap of two seconds. CD-TEXT goes into a .cdt file of packs (`CDTEXTFILE`). A DVD or BD is one track of 2,048-byte blocks.
+//! pre-gap of two seconds. CD-TEXT goes into a .cdt file of packs (`CDTEXTFILE`), and what of its first language every program
+//! knows also into the sheet. A DVD or BD is one track of 2,048-byte blocks.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -12,6 +13,7 @@ use super::iso::write_blocks;
 use super::output::{OutFile, file_error};
 use super::sound::wave_header;
 use super::{ExportError, Extras, Job, Output, STEP, Target, stored, stored_bytes};
+use crate::disc::cdtext::{self, CdText, Kind};
 use crate::disc::sector::RAW;
 use crate::disc::{BLOCK_SIZE, Lba, MediumType, Session, Track, TrackMode};
 use crate::image::FormatInfo;
@@ -78,6 +80,9 @@ fn cd(job: &Job<'_>, out: &mut Output, sheet: &mut String) -> Result<(), ExportE
         file.flush().map_err(file_error(&name))?;
         line!(sheet, "CDTEXTFILE \"{name}\"");
     }
+    let texts = disc.sessions.first().and_then(|session| cdtext::decode(&session.cd_text).into_iter().next());
+    let texts = texts.unwrap_or_default();
+    text_lines(&texts, 0, "", sheet);
     let several = disc.sessions.len() > 1;
     let mut before: Option<&Session> = None;
     for session in &disc.sessions {
@@ -95,14 +100,14 @@ fn cd(job: &Job<'_>, out: &mut Output, sheet: &mut String) -> Result<(), ExportE
                     file.write_all(&header).map_err(file_error(&name))?;
                 }
                 line!(sheet, "FILE \"{name}\" {kind}");
-                track_lines(track, first, sheet);
+                track_lines(track, first, &texts, sheet);
                 sectors(job, first..track.end, &mut file, &name)?;
             }
         } else {
             let suffix = if several { format!(" (Session {}).bin", session.number) } else { ".bin".to_owned() };
             let (name, mut file) = out.beside(&suffix)?;
             line!(sheet, "FILE \"{name}\" BINARY");
-            session.tracks.iter().for_each(|track| track_lines(track, in_file(session).start, sheet));
+            session.tracks.iter().for_each(|track| track_lines(track, in_file(session).start, &texts, sheet));
             sectors(job, in_file(session), &mut file, &name)?;
         }
         before = Some(session);
@@ -122,13 +127,14 @@ fn gap_lines(before: Option<&Session>, session: &Session, sheet: &mut String) {
     }
 }
 
-fn track_lines(track: &Track, file_start: Lba, sheet: &mut String) {
+fn track_lines(track: &Track, file_start: Lba, texts: &CdText, sheet: &mut String) {
     let mode = match track.mode {
         TrackMode::Audio => "AUDIO",
         TrackMode::Mode1 => "MODE1/2352",
         TrackMode::Mode2Formless | TrackMode::Mode2Xa => "MODE2/2352",
     };
     line!(sheet, "  TRACK {:02} {mode}", track.number);
+    text_lines(texts, track.number, "    ", sheet);
     let flags = [
         (track.control.copy_permitted(), " DCP"),
         (track.control.four_channels() && !track.mode.is_data(), " 4CH"),
@@ -146,6 +152,17 @@ fn track_lines(track: &Track, file_start: Lba, sheet: &mut String) {
     }
     for (number, start) in (1..).zip(std::iter::once(&track.start).chain(&track.indices)) {
         line!(sheet, "    INDEX {number:02} {}", time(start.since(file_start)));
+    }
+}
+
+/// The texts of a track, or of the disc.
+fn text_lines(texts: &CdText, track: u8, indent: &str, sheet: &mut String) {
+    for kind in [Kind::Title, Kind::Performer, Kind::Songwriter] {
+        if let Some(text) = texts.texts.get(&(kind, track)).filter(|text| !text.is_empty()) {
+            // A string has no way to hold these.
+            let text = text.replace('"', "'").replace(char::is_control, " ");
+            line!(sheet, "{indent}{} \"{text}\"", kind.name().to_ascii_uppercase());
+        }
     }
 }
 

@@ -190,3 +190,30 @@ fn an_image_that_cannot_be_read_to_its_end_leaves_nothing_behind() {
     }
     assert_eq!(files(folder.path()), ["broken.cso", "whole.cso"]);
 }
+
+#[test]
+fn a_sheet_tells_titles_to_programs_that_know_no_packs() {
+    let shelf = TempDir::new().unwrap();
+    let (_, samples) = sound(&shelf);
+    fs::copy(inputs::path("libcdio/cdtext.cdt"), inside(&shelf, "disc.cdt")).unwrap();
+    let sheet =
+        "CDTEXTFILE disc.cdt\nFILE sound.bin BINARY\nTRACK 1 AUDIO\nINDEX 1 0:0:0\nTRACK 2 AUDIO\nINDEX 1 0:2:0\n";
+    fs::write(inside(&shelf, "disc.cue"), sheet).unwrap();
+    let folder = TempDir::new().unwrap();
+    let out = inside(&folder, "out.cue");
+    convert(&[&inside(&shelf, "disc.cue"), &out]);
+    let text = fs::read_to_string(&out).unwrap();
+    assert!(fs::read(inside(&folder, "out.bin")).unwrap() == samples);
+    // Such files can have a byte more at the end.
+    let packs = fs::read(inside(&shelf, "disc.cdt")).unwrap();
+    assert!(fs::read(inside(&folder, "out.cdt")).unwrap() == packs[..packs.len() / 18 * 18]);
+    // Without the packs what the sheet says is all there is.
+    fs::write(&out, text.lines().filter(|line| !line.starts_with("CDTEXTFILE")).collect::<Vec<_>>().join("\n"))
+        .unwrap();
+    let listed = run("cd-info", &["--no-header", "--no-device-info", &format!("--cue-file={out}")]);
+    for said in
+        ["TITLE: Joyful Nights", "TITLE: Song of Joy", "PERFORMER: Catwalk Beauties", "SONGWRITER: Mother Goose"]
+    {
+        assert!(listed.contains(said), "{said}: {listed}");
+    }
+}
