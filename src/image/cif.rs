@@ -15,6 +15,8 @@ static INFO: FormatInfo = FormatInfo { id: "cif", name: "Easy CD Creator (CIF)",
 /// Blocks that are looked at, at most, and bytes of one that describes.
 const MOST_BLOCKS: u32 = 1000;
 const LONGEST: u64 = 1 << 20;
+/// Bytes of the directory for a track.
+const ENTRY: usize = 22;
 /// Sectors of a track, at least.
 const SHORTEST: u32 = 300;
 
@@ -57,14 +59,21 @@ impl ImageFormat for Cif {
         let disc = disc.ok_or_else(|| missing("what tracks there are"))?;
         let sessions =
             sessions(&disc).ok_or_else(|| ImageError::invalid("the description of the tracks is damaged"))?;
-        let mut places = places.get(10..).unwrap_or_default().chunks_exact(22);
+        let entries = places.get(10..).unwrap_or_default();
+        if u16_at(&places, 8).is_none_or(|count| usize::from(count) * ENTRY > entries.len()) {
+            return Err(ImageError::invalid("the directory is shorter than its number of tracks"));
+        }
+        let mut places = entries.chunks_exact(ENTRY);
         let mut plan = DiscPlan { medium: Some(MediumType::CdRom), ..DiscPlan::default() };
-        let mut number = 0;
+        let mut number = 0_u8;
         for tracks in sessions {
             let mut session = SessionPlan::default();
             let mut before = None;
             for track in tracks {
                 number += 1;
+                if number > 99 {
+                    return Err(ImageError::new(ImageErrorKind::Limit, "more than 99 tracks"));
+                }
                 let place = places
                     .next()
                     .ok_or_else(|| ImageError::invalid(format!("nothing says where track {number} lies")))?;

@@ -5,7 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::{
-    Check, Companion, FORMATS, FormatInfo, ImageError, ImageErrorKind, NoPassword, OpenContext, Passwords, Probe, Score,
+    Check, Companion, FORMATS, FormatInfo, ImageError, ImageErrorKind, ImageFormat, NoPassword, OpenContext, Passwords,
+    Probe, Score,
 };
 use crate::container::{Notes, Unwrapped, refused_by_name, unwrap};
 use crate::disc::Disc;
@@ -124,6 +125,15 @@ fn says_what_it_is(source: &dyn ByteSource, name: &str) -> bool {
     describing.any(|format| format.probe(&probe) == Score::Sure)
 }
 
+/// The format whose files alone have names like this.
+fn named_like(name: &str) -> Option<&'static FormatInfo> {
+    let (_, ending) = name.rsplit_once('.')?;
+    let has =
+        |format: &&dyn ImageFormat| format.info().extensions.iter().any(|known| ending.eq_ignore_ascii_case(known));
+    let format = FORMATS.iter().find(|format| has(format))?.info();
+    (!matches!(format.id, "raw" | "iso")).then_some(format)
+}
+
 fn open_alone(
     source: SharedSource,
     name: &str,
@@ -151,6 +161,12 @@ fn open_unwrapped(source: SharedSource, cx: &OpenContext<'_>) -> Result<(Disc, &
     let (score, format) = best.filter(|(score, _)| *score > Score::No).ok_or_else(unknown)?;
     if score < Score::Sure {
         refused_by_name(&probe, score)?;
+    }
+    // What is in it could be anything: then its name tells what its owner takes it for.
+    if let Some(named) = named_like(cx.name).filter(|_| score == Score::Fallback) {
+        let message =
+            format!("the file is named like {}, but is none, or is damaged; a plain image is named .iso", named.name);
+        return Err(ImageError::new(ImageErrorKind::NotRecognised, message));
     }
     format.open(source, cx).map(|disc| (disc, format.info()))
 }

@@ -47,7 +47,7 @@ fn entries(bytes: &[u8]) -> Option<Vec<Entry>> {
     let known =
         |entry: &Entry| (1..=99).contains(&entry.session) && matches!(entry.point, 1..=99 | 0xA0..=0xA2 | 0xB0..=0xC1);
     let has = |point| entries.iter().any(|entry| entry.point == point);
-    (entries.iter().all(known) && has(0xA0) && has(LEAD_OUT)).then_some(entries)
+    (entries.iter().all(known) && has(0xA0)).then_some(entries)
 }
 
 /// Bytes of the longest TOC: every track and every pointer of 99 sessions.

@@ -55,8 +55,12 @@ impl ImageFormat for XCdRoast {
                     let number = number(&value).and_then(|number| u8::try_from(number).ok()).ok_or_else(wrong)?;
                     tracks.push(Track { number, ..Track::default() });
                 }
-                (b"type", Some(track)) => track.is_sound = number(&value).ok_or_else(wrong)? == 1,
-                (b"size", Some(track)) => track.blocks = number(&value).ok_or_else(wrong)?,
+                (b"type", Some(track)) => {
+                    track.is_sound = number(&value).filter(|kind| *kind < 2).ok_or_else(wrong)? == 1;
+                }
+                (b"size", Some(track)) => {
+                    track.blocks = number(&value).filter(|blocks| *blocks > 0).ok_or_else(wrong)?;
+                }
                 (b"file", Some(track)) => track.file.clone_from(&value),
                 _ => {}
             }

@@ -105,7 +105,7 @@ impl Header {
             return Err(ImageError::unsupported(format!("ISZ version {} is not read", record.u8(5))).at(5));
         }
         if record.u8(34) != 0 {
-            let message = format!("this is part {} of a split ISZ: open the first part", record.u8(34) + 1);
+            let message = format!("this is part {} of a split ISZ: open the first part", u16::from(record.u8(34)) + 1);
             return Err(ImageError::invalid(message).at(34));
         }
         let len = record.u8(4);

@@ -58,7 +58,9 @@ pub fn plan(ini: &Ini, cx: &OpenContext<'_>) -> Result<DiscPlan, ImageError> {
         let is_first = sessions.is_empty();
         let start = if is_first { Lba(0) } else { first.lba };
         let sectors_left = (files.img.len() / RAW as u64).saturating_sub(stored);
-        // Without a lead-out the image says where the session ends.
+        if lead_out.is_none() {
+            cx.warn(format!("session {session} has no lead-out: it is taken to end with the image"));
+        }
         let end = lead_out.unwrap_or(start.plus(u32::try_from(sectors_left).unwrap_or(u32::MAX)));
         let in_order = tracks.is_sorted_by_key(|track| track.lba) && tracks.iter().all(|track| track.lba < end);
         if first.lba < start || !in_order {

@@ -7,6 +7,8 @@ use crate::source::ByteSource;
 const MARK: [u8; 12] = [0xFF, 0xFF, 0, 0, 1, 0, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF];
 /// Bytes of what is said of a session, right before its first record; the second is the number of its tracks.
 const SESSION: usize = 15;
+/// Bytes that some files of version 3 have between these and the record.
+const EXTRA: usize = 8;
 const VERSION_2: u32 = 0x8000_0004;
 const VERSION_3: u32 = 0x8000_0005;
 const VERSION_3_5: u32 = 0x8000_0006;
@@ -105,10 +107,8 @@ impl Descriptor {
             }
             descriptor.sessions.push(session);
         }
-        // What is said of the whole disc can be done without, and old versions say it in another way.
-        if place.version == VERSION_3_5 {
-            descriptor.disc(&mut fields, place);
-        }
+        // What is said of the whole disc can be done without.
+        descriptor.disc(&mut fields, place);
         Ok(descriptor)
     }
 
@@ -130,11 +130,12 @@ impl Descriptor {
         self.header(fields, place)?;
         let at = place.at + fields.at as u64;
         let count = usize::from(fields.u16()?);
-        // Old versions have no number there, and two lengths.
-        let count = if place.version == VERSION_3_5 { count } else { 2 };
-        if !(2..=100).contains(&count) {
-            return None;
-        }
+        let count = match count {
+            2..=100 => count,
+            // Of old versions nobody says that the number is there; two lengths are.
+            _ if place.version != VERSION_3_5 => 2,
+            _ => return None,
+        };
         let indices = (0..count).map(|_| fields.u32()).collect::<Option<Vec<_>>>()?;
         let texts = fields.u32()?;
         for _ in 0..texts.min(8).saturating_mul(18) {
@@ -195,7 +196,9 @@ impl Fields<'_> {
 
     /// The number of tracks of the session whose first record is the next.
     fn tracks_of_session(&self) -> Option<u8> {
-        self.bytes.get(self.next_mark()?.checked_sub(SESSION - 1)?).copied()
+        let mark = self.next_mark()?;
+        let count = |before: usize| self.bytes.get(mark.checked_sub(before)?).copied();
+        count(SESSION - 1).filter(|count| *count > 0).or_else(|| count(SESSION - 1 + EXTRA))
     }
 
     fn take<const N: usize>(&mut self) -> Option<[u8; N]> {

@@ -64,7 +64,7 @@ const MOST_CHUNKS: u32 = 2000;
 const LONGEST: u64 = 1 << 20;
 
 /// The offset of the first chunk, as the footer in `tail`, the last bytes of a file of `len` bytes, has it. Some programs write
-/// more behind the footer.
+/// more behind the footer, which counts only where it can be right.
 pub fn first(tail: &[u8], len: u64) -> Option<u64> {
     let at = |before_end: usize| tail.len().checked_sub(before_end).and_then(|at| tail.get(at..));
     let version_2 = |footer: &[u8]| {
@@ -77,8 +77,7 @@ pub fn first(tail: &[u8], len: u64) -> Option<u64> {
             .map(|bytes| u64::from(u32::from_be_bytes(*bytes)))
     };
     let anywhere = || (13..tail.len()).find_map(|before_end| at(before_end).and_then(version_2));
-    let first = at(12).and_then(version_2).or_else(|| at(8).and_then(version_1)).or_else(anywhere)?;
-    (first < len).then_some(first)
+    at(12).and_then(version_2).or_else(|| at(8).and_then(version_1)).or_else(|| anywhere().filter(|first| *first < len))
 }
 
 /// All chunks from `at` on.
@@ -86,6 +85,9 @@ pub fn first(tail: &[u8], len: u64) -> Option<u64> {
 /// # Errors
 /// When they cannot be read, or are too many.
 pub fn read(source: &dyn ByteSource, first: u64, cx: &OpenContext<'_>) -> Result<Chunks, ImageError> {
+    if first >= source.len() {
+        return Err(ImageError::invalid("the list of chunks lies past the end: the file is damaged or incomplete"));
+    }
     let mut chunks = Chunks::default();
     let mut at = first;
     for _ in 0..MOST_CHUNKS {

@@ -1,10 +1,10 @@
 //! Files that must be refused, made from the formats' description by breaking what a builder wrote.
 
-use spindle::image::ImageErrorKind::{self, Invalid, Limit, Missing, Unsupported};
+use spindle::image::ImageErrorKind::{self, Invalid, Limit, Missing, Unsupported, WrongPassword};
 
 use super::described::{Files, open};
-use crate::support::images::described::source_disc::SourceDisc;
-use crate::support::images::described::{b6t, chd_old, mds};
+use crate::support::images::described::source_disc::{Mode, SourceDisc};
+use crate::support::images::described::{b6t, bwt, c2d, ccd, cdi, chd_old, cif, mds, mdx, nrg, readcd, xcdroast};
 
 /// What contradicts itself or knows no limit.
 const BAD: &[ImageErrorKind] = &[Invalid, Limit];
@@ -29,6 +29,14 @@ fn patched(mut files: Files, mark: &[u8], at: isize, bytes: &[u8]) -> Files {
     files
 }
 
+/// `files` with the text `new` for every `old` of the descriptor.
+fn reworded(mut files: Files, old: &str, new: &str) -> Files {
+    let text = String::from_utf8(files[0].1.clone()).unwrap();
+    assert!(text.contains(old), "{text}");
+    files[0].1 = text.replace(old, new).into_bytes();
+    files
+}
+
 /// The descriptor alone.
 fn alone(mut files: Files) -> Files {
     files.truncate(1);
@@ -47,6 +55,46 @@ fn b6t() {
         ("no bytes in a block", BAD, patched(files(), drive, 6 + 4, &[0; 4])),
     ];
     refused("b6t", rows);
+}
+
+#[test]
+fn bwt() {
+    let files = || bwt::files(&SourceDisc::mixed(), bwt::Options::default());
+    let rows: &[(&str, &[ImageErrorKind], Files)] = &[
+        ("no data file", &[Missing], alone(files())),
+        ("more tracks than bytes", BAD, patched(files(), b"disc.bwi", -8, &[0xFF; 4])),
+        ("a name past the end", BAD, patched(files(), b"disc.bwi", -4, &[0xFF, 0xFF, 0xFF, 0x7F])),
+        ("no track", BAD, patched(files(), b"disc.bwi", -8, &[0; 4])),
+    ];
+    refused("bwt", rows);
+}
+
+#[test]
+fn c2d() {
+    let signature = "Roxio Image File Format 3.0";
+    let files = || c2d::files(&SourceDisc::mixed(), signature, c2d::Stored::Raw);
+    let block = [&44_u32.to_le_bytes()[..], &[0; 4]].concat();
+    let rows: &[(&str, &[ImageErrorKind], Files)] = &[
+        ("no track", BAD, patched(files(), signature.as_bytes(), 50, &[0, 0])),
+        ("tracks past the end", BAD, patched(files(), signature.as_bytes(), 56, &[0xFF; 4])),
+        ("compressed", &[Unsupported], patched(files(), &block, 41, &[1])),
+        ("sectors of 1000 bytes", &[Invalid, Unsupported], patched(files(), &block, 20, &[0xE8, 3, 0, 0])),
+    ];
+    refused("c2d", rows);
+}
+
+#[test]
+fn cdi() {
+    let files = || cdi::files(&SourceDisc::mixed(), cdi::Version::V35, cdi::Stored::Raw);
+    // Length in sectors, sixteen zeros, read mode, CONTROL.
+    let length = [&170_u32.to_le_bytes()[..], &[0; 16], &[2, 0, 0, 0, 4]].concat();
+    let name = b"\x12C:\\Images";
+    let rows: &[(&str, &[ImageErrorKind], Files)] = &[
+        ("an unknown read mode", &[Invalid, Unsupported], patched(files(), &length, 20, &[9])),
+        ("a length that its indices do not have", BAD, patched(files(), &length, 0, &[0xFF; 4])),
+        ("more indices than bytes", BAD, patched(files(), name, 49, &[0xFF; 2])),
+    ];
+    refused("cdi", rows);
 }
 
 #[test]
@@ -74,6 +122,18 @@ fn looped(files: Files) -> Files {
 }
 
 #[test]
+fn cif() {
+    let tracks = [(1, Mode::Mode1, 150, 300)];
+    let files = || cif::files(&SourceDisc::cd(&tracks));
+    let rows: &[(&str, &[ImageErrorKind], Files)] = &[
+        ("no directory", BAD, patched(files(), b"ofs ", 0, b"none")),
+        ("no description", BAD, patched(files(), b"disc", 0, b"none")),
+        ("a directory of many tracks", BAD, patched(files(), b"ofs ", 12, &[0xFF; 2])),
+    ];
+    refused("cif", rows);
+}
+
+#[test]
 fn mds() {
     let files = || mds::files(&SourceDisc::mixed(), mds::Options::default());
     let magic = b"MEDIA DESCRIPTOR";
@@ -84,4 +144,82 @@ fn mds() {
         ("tracks past the end", BAD, patched(files(), magic, 88 + 20, &[0xFF; 4])),
     ];
     refused("mds", rows);
+}
+
+#[test]
+fn mdx() {
+    let options = mdx::Options { minor: 1, ..mdx::Options::default() };
+    let files = || mdx::files(&SourceDisc::mixed(), options);
+    let magic = b"MEDIA DESCRIPTOR";
+    let other_password = mdx::Options { password: Some("other"), ..options };
+    let rows: &[(&str, &[ImageErrorKind], Files)] = &[
+        ("a password that is not ours", &[WrongPassword], mdx::files(&SourceDisc::mixed(), other_password)),
+        ("a descriptor past the end", BAD, patched(files(), magic, 48, &[0xFF; 8])),
+        ("a descriptor of another size", BAD, patched(files(), magic, 56, &[0x41, 0, 0, 0])),
+        (
+            "no data file",
+            &[Missing],
+            alone(mdx::files(&SourceDisc::mixed(), mdx::Options { two_files: true, ..options })),
+        ),
+    ];
+    refused("mdx", rows);
+}
+
+#[test]
+fn nrg() {
+    let files = || nrg::files(&SourceDisc::mixed(), nrg::Options::default());
+    let rows: &[(&str, &[ImageErrorKind], Files)] = &[
+        ("chunks past the end", BAD, patched(files(), b"NER5", 4, &[0xFF; 8])),
+        ("a chunk past the end", BAD, patched(files(), b"CUEX", 4, &[0x7F; 4])),
+        ("a track that ends before it starts", BAD, patched(files(), b"DAOX", 8 + 22 + 34, &[0; 8])),
+        ("sectors of no bytes", &[Invalid, Unsupported], patched(files(), b"DAOX", 8 + 22 + 12, &[0; 2])),
+    ];
+    refused("nrg", rows);
+}
+
+#[test]
+fn ccd() {
+    let files = || ccd::files(&SourceDisc::mixed(), ccd::Options::default());
+    let rows: &[(&str, &[ImageErrorKind], Files)] = &[
+        ("no image", &[Missing], alone(files())),
+        ("no track", BAD, reworded(reworded(files(), "Point=0x01", "Point=0xb0"), "Point=0x02", "Point=0xb0")),
+        ("a track after the lead-out", BAD, reworded(files(), "PLBA=28", "PLBA=99999")),
+    ];
+    refused("ccd", rows);
+}
+
+#[test]
+fn readcd() {
+    let files = || readcd::files(&SourceDisc::mixed(), false);
+    let rows: &[(&str, &[ImageErrorKind], Files)] = &[
+        ("no data", &[Missing], alone(files())),
+        ("no lead-out", BAD, patched(files(), &[0xA2, 0], 0, &[0xB0])),
+        ("a lead-out before the tracks", BAD, patched(files(), &[0xA2, 0], 5, &[0, 0, 0])),
+    ];
+    refused("readcd", rows);
+}
+
+#[test]
+fn xcdroast() {
+    let files = || xcdroast::files(&SourceDisc::mixed(), false, None);
+    let rows: &[(&str, &[ImageErrorKind], Files)] = &[
+        ("no file of a track", &[Missing], alone(files())),
+        ("a track without length", BAD, reworded(files(), "size = 24", "size = 0")),
+        ("a type that is none", &[Invalid, Unsupported], reworded(files(), "type = 1", "type = 7")),
+    ];
+    refused("xcdroast", rows);
+}
+
+/// What is in such a file could be blocks of any kind, but then its owner would not name it so.
+#[test]
+fn a_name_that_promises_more_than_the_content_holds() {
+    let text = || b"this is no description of a disc".to_vec();
+    for name in ["disc.cue", "disc.CCD", "disc.nrg", "disc.toc", "disc.mds", "disc.chd"] {
+        let error = open(&vec![(name.to_owned(), text())]).map(|_| ()).unwrap_err();
+        assert_eq!(error.kind(), ImageErrorKind::NotRecognised, "{name}");
+        assert!(error.to_string().contains("named like"), "{error}");
+    }
+    for name in ["disc.iso", "disc.bin", "disc", "disc.unknown"] {
+        assert_eq!(open(&vec![(name.to_owned(), text())]).unwrap().format.id, "iso", "{name}");
+    }
 }

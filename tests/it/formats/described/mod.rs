@@ -3,13 +3,22 @@
 
 mod b6t;
 mod blocks;
+mod bwt;
+mod c2d;
+mod ccd;
+mod cdi;
 mod chd_old;
+mod cif;
 mod daa;
 mod dmg;
 mod ecm;
 mod isz;
 mod mds;
+mod mdx;
+mod nrg;
+mod readcd;
 mod uif;
+mod xcdroast;
 
 use std::sync::Arc;
 

@@ -3,7 +3,12 @@
 
 pub mod b6t;
 pub mod blocks;
+pub mod bwt;
+pub mod c2d;
+pub mod ccd;
+pub mod cdi;
 pub mod chd_old;
+pub mod cif;
 pub mod cso;
 pub mod daa;
 pub mod dax;
@@ -15,8 +20,14 @@ pub mod jso;
 mod lzo;
 mod matches;
 pub mod mds;
+pub mod mdx;
+mod mdx_cipher;
+mod mdx_data;
+pub mod nrg;
 mod pack;
 mod put;
+pub mod readcd;
 pub mod source_disc;
 pub mod source_sector;
 pub mod uif_ciphers;
+pub mod xcdroast;

@@ -26,6 +26,7 @@ pub enum Detail {
     /// The sound of the pre-gap of the disc alone.
     FirstPregap,
     Dpm,
+    Structures,
 }
 
 #[derive(Debug, Clone)]
@@ -124,6 +125,7 @@ impl SourceDisc {
                 Detail::Indices => self.tracks.iter_mut().for_each(|track| track.indices.clear()),
                 Detail::CdText => self.cd_text.clear(),
                 Detail::Dpm => self.dpm = None,
+                Detail::Structures => self.structures.clear(),
                 Detail::FirstPregap => {
                     if let Some(track) = self.tracks.first_mut().filter(|track| track.mode == Mode::Audio) {
                         track.sectors[..track.pregap as usize].fill([0; RAW]);
