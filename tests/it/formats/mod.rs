@@ -23,6 +23,7 @@ mod raw;
 mod readcd;
 mod real;
 mod refused;
+mod same_disc;
 mod split;
 mod streams;
 mod table;

@@ -5,6 +5,7 @@
 mod boot;
 mod clients;
 mod filesystems;
+mod formats;
 mod machines;
 mod qmp_client;
 mod swap;

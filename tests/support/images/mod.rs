@@ -2,5 +2,7 @@
 //! reader: they share no function.
 
 pub mod described;
+pub mod macbinary;
 pub mod mds;
 pub mod mdx;
+pub mod same_disc;

@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use super::source_sector::{RAW, bcd, msf, q_crc, sector};
+use super::source_sector::{RAW, bcd, data_sector, msf, q_crc, sector};
 
 /// What the sectors of a track hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,6 +114,17 @@ impl SourceDisc {
         let mut disc = Self { dvd: true, structures, ..disc }.without(&[Detail::Mcn, Detail::CdText]);
         disc.tracks[0].start = 0;
         disc
+    }
+
+    /// A CD with these blocks in one data track, and no details.
+    pub fn of_blocks(blocks: &[u8]) -> Self {
+        let blocks = blocks.as_chunks::<2048>().0;
+        let mut disc = Self::cd(&[(1, Mode::Mode1, 150, blocks.len() as u32)]);
+        let sectors = &mut disc.tracks[0].sectors[150..];
+        for ((lba, block), sector) in (0..).zip(blocks).zip(sectors) {
+            *sector = data_sector(Mode::Mode1, lba, block);
+        }
+        disc.without(&[Detail::Mcn, Detail::CdText, Detail::Dpm])
     }
 
     /// Without what a format cannot say.
