@@ -5,6 +5,7 @@
 
 mod context;
 pub mod cso;
+mod daa;
 mod dmg;
 mod ecm;
 mod error;
@@ -76,6 +77,8 @@ pub static CONTAINERS: &[&dyn Container] = &[
     &cso::Jso,
     &isz::Isz,
     &dmg::Dmg,
+    &daa::Daa,
+    &daa::Gbi,
     &ecm::Ecm,
     &macbinary::MacBinary,
     &streams::Gzip,

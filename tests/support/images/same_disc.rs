@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use super::described::blocks::volume;
 use super::described::source_disc::SourceDisc;
 use super::described::source_sector::RAW;
-use super::described::{b6t, bwt, c2d, ccd, cdi, cif, cso, dax, dmg, ecm, isz, jso, mds, mdx, nrg, readcd, xcdroast};
+use super::described::{
+    b6t, bwt, c2d, ccd, cdi, cif, cso, daa, dax, dmg, ecm, isz, jso, mds, mdx, nrg, readcd, xcdroast,
+};
 use super::macbinary::macbinary;
 use crate::support::host::run;
 
@@ -59,6 +61,14 @@ pub const MAKERS: &[(&str, Maker)] = &[
         put(folder, &isz::files(blocks, options))
     }),
     ("dmg", |blocks, folder| put(folder, &dmg::files(blocks, dmg::PLAIN))),
+    ("daa", |blocks, folder| {
+        let packing = daa::Packing::Lzma(true);
+        put(folder, &daa::files(blocks, daa::Options { packing, bits_hidden: true, ..daa::Options::default() }))
+    }),
+    ("gbi", |blocks, folder| {
+        let split = Some((300_000, daa::Names::Part2));
+        put(folder, &daa::files(blocks, daa::Options { kind: daa::Kind::Gbi, split, ..daa::Options::default() }))
+    }),
     ("ecm", |blocks, folder| {
         let file = ecm::file(&raw(blocks), &[ecm::Record::Mode1(blocks.len() / 2048)]);
         put(folder, &[("disc.bin.ecm".to_owned(), file)])

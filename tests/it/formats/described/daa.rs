@@ -1,5 +1,10 @@
 //! DAA and GBI.
 
+use spindle::disc::Lba;
+use spindle::image::ImageErrorKind;
+
+use super::{Files, check_locked_volume, open};
+use crate::support::image::open_locked;
 use crate::support::images::described::blocks::volume;
 use crate::support::images::described::daa::Packing::{Lzma, Permuted};
 use crate::support::images::described::daa::{Kind, Names, Options, files};
@@ -35,6 +40,81 @@ fn variants() -> Vec<Options<'static>> {
 /// Short and long; the first byte decides how tables are made.
 const PASSWORDS: [&str; 6] =
     ["secret", "a", "`@", "xyz", "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-+", "\u{f6}ffne"];
+
+#[test]
+fn every_option() {
+    for options in variants() {
+        let data = volume(83, 16);
+        let id = if options.kind == Kind::Daa { "daa" } else { "gbi" };
+        let password = options.password.unwrap_or_default();
+        check_locked_volume(id, &format!("{options:?}"), &data, &files(&data, options), password);
+    }
+}
+
+/// A small image of each brand, in two files, with a password.
+fn small(kind: Kind) -> (Vec<u8>, Files) {
+    let data = volume(24, 4);
+    let options = Options { kind, password: Some("secret"), split: Some((20_000, Names::Part2)), ..Options::default() };
+    let files = files(&data, options);
+    (data, files)
+}
+
+#[test]
+fn every_prefix_is_read_or_refused_and_what_is_read_is_right() {
+    for kind in [Kind::Daa, Kind::Gbi] {
+        let (data, whole) = small(kind);
+        for file in 0..whole.len() {
+            for len in 0..whole[file].1.len() {
+                // What lies in the middle of a chunk says little that its neighbours do not.
+                if len > 400 && len % 61 > 0 {
+                    continue;
+                }
+                let mut cut = whole.clone();
+                cut[file].1.truncate(len);
+                let Ok(opened) = open(&cut) else { continue };
+                for (lba, expected) in data.chunks(2048).enumerate().filter(|_| !opened.containers.is_empty()) {
+                    let mut block = [0; 2048];
+                    let same = opened.disc.read_block(Lba(lba as i32), &mut block).is_err() || block == expected;
+                    assert!(same, "block {lba} of {kind:?} with {len} bytes of file {file}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn what_contradicts_itself_is_refused() {
+    for kind in [Kind::Daa, Kind::Gbi] {
+        let (_, whole) = small(kind);
+        let rows: [(usize, &[u8], ImageErrorKind); 7] = [
+            (16, &[0xFF; 4], ImageErrorKind::Invalid),
+            (20, &[9, 9], ImageErrorKind::Unsupported),
+            (24, &[80, 0, 0], ImageErrorKind::Invalid),
+            (36, &[0, 0], ImageErrorKind::Limit),
+            (40, &[0; 8], ImageErrorKind::Limit),
+            (40, &[0xFF; 8], ImageErrorKind::Limit),
+            (80, &[1, 0, 0, 0], ImageErrorKind::Invalid),
+        ];
+        for (at, bytes, expected) in rows {
+            let mut bad = whole.clone();
+            bad[0].1[at..at + bytes.len()].copy_from_slice(bytes);
+            let error = open(&bad).map(|_| ()).unwrap_err();
+            assert_eq!(error.kind(), expected, "{kind:?}, {at}: {error}");
+        }
+        let mut missing = whole.clone();
+        missing.truncate(1);
+        assert_eq!(open(&missing).map(|_| ()).unwrap_err().kind(), ImageErrorKind::Missing);
+        let mut other = whole.clone();
+        other[1].1[..3].copy_from_slice(b"XXX");
+        assert_eq!(open(&other).map(|_| ()).unwrap_err().kind(), ImageErrorKind::Invalid);
+        let (name, bytes) = &whole[0];
+        let locked_by = |password| {
+            open_locked(name, bytes, &[(&whole[1].0, &whole[1].1)], password).map(|_| ()).unwrap_err().kind()
+        };
+        assert_eq!(locked_by(&[]), ImageErrorKind::NeedsPassword);
+        assert_eq!(locked_by(&["wrong"]), ImageErrorKind::WrongPassword);
+    }
+}
 
 mod tools {
     //! What the builder writes is what `daa2iso` reads.

@@ -41,11 +41,11 @@ enum Subchannel {
 }
 
 /// The password of the images that have one.
-struct Secret;
+struct Secret<'a>(&'a str);
 
-impl Passwords for Secret {
+impl Passwords for Secret<'_> {
     fn password(&self, _file: &str, attempt: u32) -> Option<Vec<u8>> {
-        (attempt == 0).then(|| b"secret".to_vec())
+        (attempt == 0).then(|| self.0.as_bytes().to_vec())
     }
 }
 
@@ -53,11 +53,15 @@ pub(super) type Files = Vec<(String, Vec<u8>)>;
 
 /// Opens the first of `files` with the others beside it.
 pub(super) fn open(files: &Files) -> Result<Opened, spindle::image::ImageError> {
+    open_locked(files, "secret")
+}
+
+fn open_locked(files: &Files, password: &str) -> Result<Opened, spindle::image::ImageError> {
     let source = |bytes: &Vec<u8>| -> SharedSource { Arc::new(MemorySource::new(bytes.clone())) };
     let beside = files.iter().map(|(name, bytes)| (name.clone().into_bytes(), source(bytes)));
     let siblings = Arc::new(NamedSources(beside.collect()));
     let cache = BlockCache::with_workers(1 << 20, 0);
-    let options = OpenOptions { passwords: &Secret, cache, ..OpenOptions::default() };
+    let options = OpenOptions { passwords: &Secret(password), cache, ..OpenOptions::default() };
     let (name, bytes) = &files[0];
     open_with(source(bytes), name, siblings, &options)
 }
@@ -96,7 +100,13 @@ fn check(format: &str, variant: &str, source: &SourceDisc, files: &Files, subcha
 /// Opens `files`, in which the container `format` holds the blocks `data`, and reads them all, the last first.
 #[track_caller]
 fn check_volume(format: &str, variant: &str, data: &[u8], files: &Files) {
-    let opened = open(files).unwrap_or_else(|error| panic!("{format}, {variant}: {error}"));
+    check_locked_volume(format, variant, data, files, "secret");
+}
+
+/// The same, with another password.
+#[track_caller]
+fn check_locked_volume(format: &str, variant: &str, data: &[u8], files: &Files, password: &str) {
+    let opened = open_locked(files, password).unwrap_or_else(|error| panic!("{format}, {variant}: {error}"));
     let containers: Vec<_> = opened.containers.iter().map(|container| container.id).collect();
     assert_eq!(containers, [format], "{variant}");
     assert_eq!(opened.warnings, [""; 0], "{format}, {variant}");
