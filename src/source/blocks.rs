@@ -93,7 +93,8 @@ impl BlockSource {
                 None => {
                     let bytes = self.cache.get(self.id, &self.blocks, &block)?;
                     self.read_ahead(&block);
-                    each(Piece::Decoded(&bytes[skip..skip + step]), done, step)?;
+                    let piece = bytes.get(skip..skip + step).ok_or_else(contradiction)?;
+                    each(Piece::Decoded(piece), done, step)?;
                 }
             }
             done += step;
@@ -104,7 +105,7 @@ impl BlockSource {
     fn locate(&self, at: u64) -> io::Result<Block> {
         let block = self.blocks.locate(at)?;
         let holds = block.start <= at && at - block.start < u64::from(block.len) && block.len <= MAX_BLOCK;
-        if holds { Ok(block) } else { Err(io::Error::new(io::ErrorKind::InvalidData, "the index contradicts itself")) }
+        if holds { Ok(block) } else { Err(contradiction()) }
     }
 
     /// Has the blocks after `block` decoded when the last few were read in order.
@@ -132,6 +133,11 @@ impl BlockSource {
             at = next.start + u64::from(next.len);
         }
     }
+}
+
+/// Also when the file is another than when the block was decoded.
+fn contradiction() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, "the index contradicts itself")
 }
 
 /// Where a piece of a read comes from.

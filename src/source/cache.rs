@@ -20,6 +20,9 @@ const AHEAD: usize = 4 << 20;
 ///
 /// No block is decoded twice at the same time: who comes second waits. A block that failed is not remembered: the next
 /// reader tries again. Threads start with the first read-ahead, sleep when there is nothing to do, and end with the cache.
+///
+/// What is kept and what is decoded ahead is never more than the capacity; beside it are the blocks that readers have in their
+/// hands at that moment, one each.
 pub struct BlockCache {
     shared: Arc<Shared>,
     workers: usize,
@@ -35,6 +38,8 @@ struct Shared {
 }
 
 type Key = (u64, u64);
+/// Decoded bytes. A vector, so that they need not be copied once they are there.
+type Bytes = Arc<Vec<u8>>;
 
 #[derive(Default)]
 struct State {
@@ -42,7 +47,10 @@ struct State {
     /// Keys in the order of their use, with the tick of that use; outdated entries are skipped.
     used: VecDeque<(Key, u64)>,
     tick: u64,
+    /// Bytes of the blocks that are ready.
     bytes: usize,
+    /// Bytes of the blocks that are, or will be, decoded ahead: room that is kept free for them.
+    promised: usize,
     jobs: VecDeque<(Key, Arc<dyn Blocks>, Block)>,
     /// Threads that have been started.
     running: usize,
@@ -53,7 +61,7 @@ enum Slot {
     /// Somebody decodes it.
     Pending,
     Ready {
-        bytes: Arc<[u8]>,
+        bytes: Bytes,
         used: u64,
     },
 }
@@ -77,7 +85,7 @@ impl BlockCache {
     ///
     /// # Errors
     /// What decoding reports; a decoder that panics is `InvalidData`.
-    pub(super) fn get(&self, id: u64, blocks: &Arc<dyn Blocks>, block: &Block) -> io::Result<Arc<[u8]>> {
+    pub(super) fn get(&self, id: u64, blocks: &Arc<dyn Blocks>, block: &Block) -> io::Result<Bytes> {
         let key = (id, block.index);
         let mut state = self.shared.lock();
         loop {
@@ -86,7 +94,8 @@ impl BlockCache {
                 Some(None) => {
                     // A job that no thread has taken yet is quicker done here.
                     if let Some(at) = state.jobs.iter().position(|job| job.0 == key) {
-                        state.jobs.remove(at);
+                        let job = state.jobs.remove(at);
+                        state.promised -= job.map_or(0, |job| job.2.len as usize);
                         break;
                     }
                     state = self.shared.decoded.wait(state).unwrap_or_else(PoisonError::into_inner);
@@ -98,17 +107,21 @@ impl BlockCache {
             }
         }
         drop(state);
-        self.shared.decode(key, &**blocks, block)
+        self.shared.decode(key, &**blocks, block, 0)
     }
 
     /// Has `block` decoded by another thread, unless it is there or on its way, or too much is.
     pub(super) fn prefetch(&self, id: u64, blocks: &Arc<dyn Blocks>, block: Block) {
         let key = (id, block.index);
+        let len = block.len as usize;
         let mut state = self.shared.lock();
-        if self.workers == 0 || state.slots.contains_key(&key) {
+        // Half of the room is left to what has been read already.
+        if self.workers == 0 || state.promised + len > self.shared.capacity / 2 || state.slots.contains_key(&key) {
             return;
         }
         state.slots.insert(key, Slot::Pending);
+        state.promised += len;
+        state.make_room(0, self.shared.capacity);
         state.jobs.push_back((key, Arc::clone(blocks), block));
         if state.running < self.workers {
             state.running += 1;
@@ -118,6 +131,7 @@ impl BlockCache {
                 // Without a thread the readers decode for themselves.
                 state.running -= 1;
                 state.jobs.pop_back();
+                state.promised -= len;
                 state.slots.remove(&key);
             }
         } else {
@@ -138,18 +152,17 @@ impl BlockCache {
     /// Drops what is kept of the source `id`.
     pub(super) fn forget(&self, id: u64) {
         let mut state = self.shared.lock();
-        let waiting: Vec<Key> = state.jobs.iter().map(|job| job.0).filter(|key| key.0 == id).collect();
+        let waiting = state.jobs.iter().filter(|job| job.0.0 == id).map(|job| job.2.len as usize);
+        state.promised -= waiting.sum::<usize>();
         state.jobs.retain(|job| job.0.0 != id);
-        for key in waiting {
-            state.slots.remove(&key);
-        }
         let mut freed = 0;
-        state.slots.retain(|key, slot| match slot {
-            Slot::Ready { bytes, .. } if key.0 == id => {
+        state.slots.retain(|key, slot| {
+            if let Slot::Ready { bytes, .. } = slot
+                && key.0 == id
+            {
                 freed += bytes.len();
-                false
             }
-            _ => true,
+            key.0 != id
         });
         state.bytes -= freed;
     }
@@ -173,16 +186,20 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Decodes a block whose slot is pending, keeps it, and wakes who waits.
-    fn decode(&self, key: Key, blocks: &dyn Blocks, block: &Block) -> io::Result<Arc<[u8]>> {
+    /// Decodes a block whose slot is pending, keeps it, and wakes who waits. `promised` bytes are kept free for it.
+    fn decode(&self, key: Key, blocks: &dyn Blocks, block: &Block, promised: usize) -> io::Result<Bytes> {
         let mut bytes = vec![0; block.len as usize];
         // Decoders of other crates meet hostile bytes here: one that panics must not leave waiting readers behind.
         let result = catch_unwind(AssertUnwindSafe(|| blocks.decode(block, &mut bytes)))
             .unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::InvalidData, "the decoder gave up")));
-        let result = result.map(|()| Arc::<[u8]>::from(bytes));
+        let result = result.map(|()| Arc::new(bytes));
         let mut state = self.lock();
-        state.slots.remove(&key);
-        if let Ok(bytes) = &result {
+        // Its source can be gone by now.
+        let wanted = state.slots.remove(&key).is_some();
+        state.promised -= promised;
+        if let Ok(bytes) = &result
+            && wanted
+        {
             state.keep(key, Arc::clone(bytes), self.capacity);
         }
         drop(state);
@@ -200,7 +217,7 @@ impl Shared {
             if let Some((key, blocks, block)) = state.jobs.pop_front() {
                 drop(state);
                 // Nobody waits for a block read ahead: its reader will meet the error itself.
-                let _ = self.decode(key, &*blocks, &block);
+                let _ = self.decode(key, &*blocks, &block, block.len as usize);
                 drop(blocks);
                 state = self.lock();
             } else {
@@ -212,7 +229,7 @@ impl Shared {
 
 impl State {
     /// Nothing for a block that nobody knows; `Some(None)` for one that is on its way.
-    fn find(&mut self, key: Key) -> Option<Option<Arc<[u8]>>> {
+    fn find(&mut self, key: Key) -> Option<Option<Bytes>> {
         self.tick += 1;
         let tick = self.tick;
         match self.slots.get_mut(&key)? {
@@ -226,16 +243,21 @@ impl State {
         }
     }
 
-    fn keep(&mut self, key: Key, bytes: Arc<[u8]>, capacity: usize) {
-        if bytes.len() > capacity {
+    fn keep(&mut self, key: Key, bytes: Bytes, capacity: usize) {
+        if self.promised + bytes.len() > capacity {
             return;
         }
+        self.make_room(bytes.len(), capacity);
         self.tick += 1;
         let used = self.tick;
         self.bytes += bytes.len();
         self.slots.insert(key, Slot::Ready { bytes, used });
         self.note_use(key, used);
-        while self.bytes > capacity {
+    }
+
+    /// Drops the blocks that have not been used for longest until `len` more bytes fit, or none is left.
+    fn make_room(&mut self, len: usize, capacity: usize) {
+        while self.bytes + self.promised + len > capacity {
             let Some((oldest, tick)) = self.used.pop_front() else { break };
             if self.is_latest_use(oldest, tick)
                 && let Some(Slot::Ready { bytes, .. }) = self.slots.remove(&oldest)

@@ -14,5 +14,6 @@ mod fs;
 mod fuzz;
 mod layers;
 mod qemu;
+mod source;
 mod vhost_user;
 mod virtio;

@@ -1,0 +1,256 @@
+//! The cache of decoded blocks: who decodes, how often, and what is read whatever the cache does.
+
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use proptest::prelude::*;
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use spindle::source::{Block, BlockCache, BlockSource, Blocks, ByteSource, MemorySource, Scatter, SharedSource};
+use spindle::sys::memory::anonymous;
+use vm_memory::{GuestAddress, GuestMemoryBackend};
+
+/// Blocks of any length, some of them stored as they are. Counts who asks and who decodes.
+#[derive(Debug)]
+struct Counted {
+    bytes: Vec<u8>,
+    /// Where each block ends, and whether it is stored.
+    ends: Vec<(u64, bool)>,
+    asked: AtomicUsize,
+    decoding: Vec<AtomicBool>,
+    decoded: Vec<AtomicUsize>,
+    /// Two threads have decoded one block at the same time.
+    twice: AtomicBool,
+    /// How many must have asked before a block is decoded; those that fail before one succeeds.
+    gate: Gate,
+    failures: AtomicUsize,
+    panics: AtomicUsize,
+    /// Told when a block has been decoded.
+    news: (Mutex<()>, Condvar),
+}
+
+#[derive(Debug, Default)]
+struct Gate {
+    wanted: AtomicUsize,
+    changed: (Mutex<()>, Condvar),
+}
+
+/// A test that would wait longer than this has failed.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+impl Counted {
+    fn new(blocks: &[(u32, bool)]) -> Self {
+        let mut end = 0;
+        let ends = blocks.iter().map(|&(len, stored)| {
+            end += u64::from(len);
+            (end, stored)
+        });
+        let ends: Vec<_> = ends.collect();
+        Self {
+            bytes: (0..end).map(|at| (at.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56) as u8).collect(),
+            asked: AtomicUsize::new(0),
+            decoding: ends.iter().map(|_| AtomicBool::new(false)).collect(),
+            decoded: ends.iter().map(|_| AtomicUsize::new(0)).collect(),
+            ends,
+            twice: AtomicBool::new(false),
+            gate: Gate::default(),
+            failures: AtomicUsize::new(0),
+            panics: AtomicUsize::new(0),
+            news: Default::default(),
+        }
+    }
+
+    fn decoded(&self, index: usize) -> usize {
+        self.decoded[index].load(Ordering::SeqCst)
+    }
+
+    /// Waits until `done`, which a decoded block can make true.
+    fn wait(&self, done: impl Fn() -> bool) {
+        let guard = self.news.0.lock().unwrap();
+        let (_guard, timeout) = self.news.1.wait_timeout_while(guard, PATIENCE, |()| !done()).unwrap();
+        assert!(!timeout.timed_out());
+    }
+}
+
+impl Blocks for Counted {
+    fn total_len(&self) -> u64 {
+        self.bytes.len() as u64
+    }
+
+    fn locate(&self, offset: u64) -> io::Result<Block> {
+        let _guard = self.gate.changed.0.lock().unwrap();
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        self.gate.changed.1.notify_all();
+        let index = self.ends.partition_point(|(end, _)| *end <= offset);
+        let start = if index == 0 { 0 } else { self.ends[index - 1].0 };
+        Ok(Block { index: index as u64, start, len: (self.ends[index].0 - start) as u32 })
+    }
+
+    fn decode(&self, block: &Block, out: &mut [u8]) -> io::Result<()> {
+        let index = block.index as usize;
+        if self.decoding[index].swap(true, Ordering::SeqCst) {
+            self.twice.store(true, Ordering::SeqCst);
+        }
+        let guard = self.gate.changed.0.lock().unwrap();
+        let closed = |(): &mut ()| self.asked.load(Ordering::SeqCst) < self.gate.wanted.load(Ordering::SeqCst);
+        drop(self.gate.changed.1.wait_timeout_while(guard, PATIENCE, closed).unwrap());
+        out.copy_from_slice(&self.bytes[block.start as usize..][..out.len()]);
+        self.decoding[index].store(false, Ordering::SeqCst);
+        {
+            let _guard = self.news.0.lock().unwrap();
+            self.decoded[index].fetch_add(1, Ordering::SeqCst);
+            self.news.1.notify_all();
+        }
+        let some = |left: &AtomicUsize| {
+            left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok()
+        };
+        assert!(!some(&self.panics), "as a decoder of another crate may");
+        if some(&self.failures) { Err(io::ErrorKind::InvalidData.into()) } else { Ok(()) }
+    }
+
+    fn stored(&self, block: &Block) -> Option<(SharedSource, u64)> {
+        let stored: SharedSource = Arc::new(MemorySource::new(self.bytes.clone()));
+        self.ends[block.index as usize].1.then_some((stored, block.start))
+    }
+}
+
+fn source(blocks: &Arc<Counted>, cache: &Arc<BlockCache>) -> BlockSource {
+    BlockSource::new(Arc::clone(blocks) as _, Arc::clone(cache))
+}
+
+#[test]
+fn a_block_that_many_ask_for_at_the_same_time_is_decoded_once() {
+    for workers in [0, 4] {
+        let blocks = Arc::new(Counted::new(&[(1000, false); 3]));
+        blocks.gate.wanted.store(8, Ordering::SeqCst);
+        let source = source(&blocks, &BlockCache::with_workers(1 << 20, workers));
+        thread::scope(|scope| {
+            for reader in 0..8 {
+                let (source, blocks) = (&source, &blocks);
+                scope.spawn(move || {
+                    let mut buf = [0; 100];
+                    source.read_exact_at(&mut buf, 1000 + reader * 100).unwrap();
+                    assert_eq!(buf, blocks.bytes[1000 + reader as usize * 100..][..100]);
+                });
+            }
+        });
+        assert_eq!((blocks.decoded(0), blocks.decoded(1)), (0, 1));
+    }
+}
+
+#[test]
+fn who_waits_for_a_block_that_fails_tries_again() {
+    let kinds = thread::scope(|scope| {
+        let blocks = Arc::new(Counted::new(&[(1000, false)]));
+        blocks.gate.wanted.store(3, Ordering::SeqCst);
+        blocks.failures.store(1, Ordering::SeqCst);
+        blocks.panics.store(1, Ordering::SeqCst);
+        let source = Arc::new(source(&blocks, &BlockCache::with_workers(1 << 20, 0)));
+        let reader = || {
+            let source = Arc::clone(&source);
+            scope.spawn(move || source.read_exact_at(&mut [0; 1000], 0).map_err(|error| error.kind()))
+        };
+        let readers = [reader(), reader(), reader()];
+        readers.map(|reader| reader.join().unwrap())
+    });
+    let failed = kinds.iter().filter(|kind| **kind == Err(io::ErrorKind::InvalidData)).count();
+    assert_eq!((failed, kinds.iter().filter(|kind| kind.is_ok()).count()), (2, 1));
+}
+
+#[test]
+fn blocks_are_decoded_ahead_when_they_are_read_in_order() {
+    let blocks = Arc::new(Counted::new(&[(1000, false); 100]));
+    let read = |source: &BlockSource, index: u64| source.read_exact_at(&mut [0; 1000], index * 1000).unwrap();
+    let in_order = source(&blocks, &BlockCache::with_workers(100_000, 2));
+    (0..3).for_each(|index| read(&in_order, index));
+    blocks.wait(|| (3..28).all(|index| blocks.decoded(index) == 1));
+    // Half of the cache at most, and not what has been decoded already.
+    (0..100).for_each(|index| read(&in_order, index));
+    assert!((0..100).all(|index| blocks.decoded(index) == 1));
+
+    let blocks = Arc::new(Counted::new(&[(1000, false); 100]));
+    let backwards = source(&blocks, &BlockCache::with_workers(200_000, 2));
+    (50..90).rev().for_each(|index| read(&backwards, index));
+    let alone = source(&blocks, &BlockCache::with_workers(200_000, 0));
+    (90..95).for_each(|index| read(&alone, index));
+    let decoded: Vec<_> = (0..100).map(|index| blocks.decoded(index)).collect();
+    assert_eq!(decoded, [vec![0; 50], vec![1; 45], vec![0; 5]].concat());
+}
+
+#[test]
+fn what_was_read_last_stays_and_what_was_read_first_goes() {
+    let blocks = Arc::new(Counted::new(&[(1000, false); 10]));
+    let source = source(&blocks, &BlockCache::with_workers(3000, 0));
+    for index in [0, 1, 2, 0, 3, 0, 1] {
+        source.read_exact_at(&mut [0; 10], index * 1000).unwrap();
+    }
+    assert_eq!([0, 1, 2, 3].map(|index| blocks.decoded(index)), [1, 2, 1, 1]);
+}
+
+/// How an image is read.
+#[derive(Debug, Clone)]
+struct Reading {
+    blocks: Vec<(u32, bool)>,
+    /// Bytes of the cache beyond the longest block.
+    room: usize,
+    workers: usize,
+    /// For each thread, where it reads and how much, both of 65,536 parts of all.
+    threads: Vec<Vec<(u16, u16)>>,
+    in_order: bool,
+}
+
+fn reading() -> impl Strategy<Value = Reading> {
+    let block = (1..3000_u32, prop::bool::weighted(0.2));
+    let read = (any::<u16>(), prop_oneof![3 => 0..2000_u16, 1 => any::<u16>()]);
+    let threads = prop::collection::vec(prop::collection::vec(read, 1..12), 1..=8);
+    let room = prop_oneof![Just(0_usize), 0..10_000_usize, Just(1 << 20)];
+    (prop::collection::vec(block, 1..40), room, 0..=8_usize, threads, any::<bool>())
+        .prop_map(|(blocks, room, workers, threads, in_order)| Reading { blocks, room, workers, threads, in_order })
+}
+
+fn read_all(reading: &Reading) {
+    let blocks = Arc::new(Counted::new(&reading.blocks));
+    let longest = reading.blocks.iter().map(|block| block.0).max().unwrap() as usize;
+    let source = source(&blocks, &BlockCache::with_workers(longest + reading.room, reading.workers));
+    let len = blocks.bytes.len();
+    thread::scope(|scope| {
+        for reads in &reading.threads {
+            let (source, bytes) = (&source, &blocks.bytes);
+            scope.spawn(move || {
+                let mut end = 0;
+                for (number, &(at, count)) in reads.iter().enumerate() {
+                    let part = |part: u16| len * usize::from(part) / usize::from(u16::MAX);
+                    let at = if reading.in_order { end } else { part(at) };
+                    let count = part(count).min(len - at);
+                    end = (at + count) % len;
+                    let mut buf = vec![0; count];
+                    if number % 2 == 0 || count == 0 {
+                        source.read_exact_at(&mut buf, at as u64).unwrap();
+                    } else {
+                        let memory = anonymous(1 << 20).unwrap();
+                        let piece = [memory.get_slice(GuestAddress(0), count).unwrap()];
+                        source.read_scatter_at(Scatter::new(&piece), at as u64).unwrap();
+                        assert_eq!(Scatter::new(&piece).copy_to(&mut buf), count);
+                    }
+                    assert!(buf == bytes[at..at + count], "{count} bytes at {at}");
+                }
+                assert!(source.read_exact_at(&mut [0; 2], len as u64 - 1).is_err());
+            });
+        }
+    });
+    assert!(!blocks.twice.load(Ordering::SeqCst));
+}
+
+#[test]
+fn bytes_do_not_depend_on_the_cache_on_threads_or_on_the_order() {
+    let config = Config { cases: 256, failure_persistence: None, ..Config::default() };
+    let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
+    runner
+        .run(&reading(), |reading| {
+            read_all(&reading);
+            Ok(())
+        })
+        .unwrap();
+}
