@@ -1,4 +1,5 @@
-//! A READ costs no allocation, from its kick to its call: the whole stack under an allocator that counts.
+//! What is allocated, under an allocator that counts: nothing for a READ, from its kick to its call; the size of the cache of
+//! decoded blocks and no more; few bytes for the index of an image.
 //!
 //! A binary of its own, because the allocator is the process', and without the test harness, whose main thread allocates too.
 
@@ -14,6 +15,11 @@ use self::support::guest::{Command, Guest, Options, Piece, REQUESTS};
 #[expect(dead_code, unused_imports, reason = "the other test binary uses the rest")]
 #[path = "support/mod.rs"]
 mod support;
+
+#[path = "alloc/cache.rs"]
+mod cache;
+#[path = "alloc/index.rs"]
+mod index;
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -42,6 +48,13 @@ fn read(guest: &mut Guest, lba: u32, blocks: u8) {
 }
 
 fn main() {
+    cache::stays_within_its_size();
+    index::opening_reads_only_the_index();
+    index::takes_under_8_bytes_for_a_block();
+    reads_allocate_nothing();
+}
+
+fn reads_allocate_nothing() {
     leave_out_this_thread();
     let image = tempfile::NamedTempFile::new().unwrap();
     let bytes = (0..BLOCKS).flat_map(|lba| lba.to_be_bytes().repeat(512)).collect::<Vec<_>>();

@@ -20,6 +20,7 @@ mod split;
 mod streams;
 mod sums;
 mod unwrap;
+mod varint;
 
 use std::io;
 use std::sync::Arc;

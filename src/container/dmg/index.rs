@@ -1,6 +1,7 @@
 //! The runs of an image in few bytes each: an image of 50 GB has some 200,000 of them, and all are kept while it is open.
 
 use super::SECTOR;
+use crate::container::varint::{put, take};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
@@ -117,26 +118,6 @@ impl Index {
         *mark = Mark { offset, start: run.end, at: at.wrapping_add(len), block: run.block + blocks(&run), sectors };
         Some(run)
     }
-}
-
-fn put(bytes: &mut Vec<u8>, mut number: u64) {
-    while number >= 0x80 {
-        bytes.push(number as u8 | 0x80);
-        number >>= 7;
-    }
-    bytes.push(number as u8);
-}
-
-fn take<'a>(bytes: &mut impl Iterator<Item = &'a u8>) -> u64 {
-    let (mut number, mut shift) = (0, 0);
-    for byte in bytes {
-        number |= u64::from(byte & 0x7F) << shift;
-        shift += 7;
-        if byte & 0x80 == 0 {
-            break;
-        }
-    }
-    number
 }
 
 #[cfg(test)]

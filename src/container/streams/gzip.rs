@@ -7,6 +7,7 @@ use flate2::bufread::MultiGzDecoder;
 
 use super::super::inflate::inflate;
 use super::super::{Container, Content, FormatInfo, ImageError, OpenContext, Probe, Score, damaged};
+use super::index::Index;
 use super::input::{Input, bytes};
 use super::pieces::{Codec, Piece, content};
 use super::spool::spool;
@@ -30,7 +31,7 @@ impl Container for Gzip {
 
     fn open(&self, source: SharedSource, cx: &OpenContext<'_>) -> Result<Content, ImageError> {
         match members(&*source) {
-            Ok(Some(members)) => Ok(content(&source, members.into_iter(), Bgzf, "the gzip members", cx)),
+            Ok(Some(members)) => Ok(content(&source, members, Bgzf, "the gzip members", cx)),
             _ => spool(&source, "a gzip file", |source| Box::new(MultiGzDecoder::new(Input::of(source))), cx),
         }
     }
@@ -41,8 +42,8 @@ const HEADER: u64 = 18;
 const TRAILER: u64 = 8;
 
 /// All members of a BGZF file; nothing for another gzip file.
-fn members(source: &dyn ByteSource) -> io::Result<Option<Vec<Piece>>> {
-    let (mut members, mut at) = (Vec::new(), 0);
+fn members(source: &dyn ByteSource) -> io::Result<Option<Index>> {
+    let (mut members, mut at) = (Index::default(), 0);
     while at < source.len() {
         let header = bytes(source, at, HEADER)?;
         // FEXTRA alone, with one field of six bytes: "BC", two bytes, the member's length less one.
@@ -57,10 +58,12 @@ fn members(source: &dyn ByteSource) -> io::Result<Option<Vec<Piece>>> {
         if decoded > 64 << 10 {
             return Ok(None);
         }
-        members.push(Piece { at, packed: len, decoded });
+        if members.push(Piece { at, packed: len, decoded }).is_none() {
+            return Ok(None);
+        }
         at += len;
     }
-    Ok(members.iter().any(|member| member.decoded > 0).then_some(members))
+    Ok((members.total() > 0).then_some(members))
 }
 
 #[derive(Debug)]

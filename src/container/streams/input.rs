@@ -4,23 +4,29 @@ use std::io::{self, BufReader, Read};
 
 use crate::source::{ByteSource, SharedSource};
 
-/// The bytes of a source from a place on.
+/// The bytes of a source from a place to another.
 #[derive(Debug)]
 pub struct Input {
     source: SharedSource,
     at: u64,
+    end: u64,
 }
 
 impl Input {
     /// All of `source`, read in large steps.
     pub fn of(source: &SharedSource) -> BufReader<Self> {
-        BufReader::with_capacity(256 << 10, Self { source: SharedSource::clone(source), at: 0 })
+        Self::part(source, 0, source.len())
+    }
+
+    /// The bytes of `source` from `at` to `end`, which lies in it.
+    pub fn part(source: &SharedSource, at: u64, end: u64) -> BufReader<Self> {
+        BufReader::with_capacity(256 << 10, Self { source: SharedSource::clone(source), at, end })
     }
 }
 
 impl Read for Input {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let step = (self.source.len() - self.at).min(buf.len() as u64) as usize;
+        let step = (self.end - self.at).min(buf.len() as u64) as usize;
         self.source.read_exact_at(&mut buf[..step], self.at)?;
         self.at += step as u64;
         Ok(step)

@@ -6,6 +6,7 @@
 
 mod bzip2;
 mod gzip;
+mod index;
 mod input;
 mod pieces;
 mod spool;

@@ -5,6 +5,7 @@ use std::io;
 use std::sync::Arc;
 
 use super::super::{Check, Content, OpenContext};
+use super::index::Index;
 use super::spool::is_damage;
 use crate::source::{Block, BlockSource, Blocks, SharedSource};
 
@@ -32,26 +33,20 @@ pub trait Codec: Send + Sync + fmt::Debug {
 #[derive(Debug)]
 struct Pieces<C> {
     source: SharedSource,
-    /// Place and packed length of each piece that decodes to something, and where its decoded bytes end.
-    pieces: Vec<(u64, u64, u64)>,
+    index: Index,
     codec: C,
 }
 
-/// The decoded bytes of `pieces`, and the check of them all.
+/// The decoded bytes of the pieces of `index`, and the check of them all.
 pub fn content<C: Codec + 'static>(
     source: &SharedSource,
-    pieces: impl Iterator<Item = Piece>,
+    mut index: Index,
     codec: C,
     what: &'static str,
     cx: &OpenContext<'_>,
 ) -> Content {
-    let mut end = 0;
-    let pieces = pieces.filter(|piece| piece.decoded > 0).map(|piece| {
-        end += piece.decoded;
-        (piece.at, piece.packed, end)
-    });
-    let blocks: Arc<dyn Blocks> =
-        Arc::new(Pieces { source: SharedSource::clone(source), pieces: pieces.collect(), codec });
+    index.shrink();
+    let blocks: Arc<dyn Blocks> = Arc::new(Pieces { source: SharedSource::clone(source), index, codec });
     let content: SharedSource = Arc::new(BlockSource::new(blocks, Arc::clone(cx.cache)));
     cx.offer_check(Arc::new(PiecesCheck { content: SharedSource::clone(&content), what }));
     Content::new(content)
@@ -59,19 +54,17 @@ pub fn content<C: Codec + 'static>(
 
 impl<C: Codec> Blocks for Pieces<C> {
     fn total_len(&self) -> u64 {
-        self.pieces.last().map_or(0, |piece| piece.2)
+        self.index.total()
     }
 
     fn locate(&self, offset: u64) -> io::Result<Block> {
-        let index = self.pieces.partition_point(|piece| piece.2 <= offset);
-        let end = self.pieces.get(index).ok_or(io::ErrorKind::UnexpectedEof)?.2;
-        let start = index.checked_sub(1).map_or(0, |before| self.pieces[before].2);
-        Ok(Block { index: index as u64, start, len: u32::try_from(end - start).unwrap_or(u32::MAX) })
+        let (index, start, piece) = self.index.at(offset).ok_or(io::ErrorKind::UnexpectedEof)?;
+        Ok(Block { index, start, len: u32::try_from(piece.decoded).unwrap_or(u32::MAX) })
     }
 
     fn decode(&self, block: &Block, out: &mut [u8]) -> io::Result<()> {
-        let &(at, packed, _) = self.pieces.get(block.index as usize).ok_or(io::ErrorKind::UnexpectedEof)?;
-        self.codec.decode(&self.source, &Piece { at, packed, decoded: out.len() as u64 }, out)
+        let (_, _, piece) = self.index.at(block.start).ok_or(io::ErrorKind::UnexpectedEof)?;
+        self.codec.decode(&self.source, &piece, out)
     }
 }
 

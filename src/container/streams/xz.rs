@@ -1,16 +1,19 @@
 //! xz (The .xz File Format, 1.2). Its blocks are read at random, as those of `xz -T` and `pixz` are: the index at the end says
 //! where they lie.
 
-use std::io::{self, Read};
+use std::io::{self, BufRead, Read};
+use std::ops::Range;
 
 use lzma_rust2::XzReader;
 
+use super::super::varint::put;
 use super::super::{Container, Content, FormatInfo, ImageError, ImageErrorKind, OpenContext, Probe, Score, damaged};
+use super::index::Index;
 use super::input::{Input, bytes};
 use super::pieces::{Codec, Piece, content};
 use super::spool::spool;
+use crate::source::SharedSource;
 use crate::source::blocks::MAX_BLOCK;
-use crate::source::{ByteSource, SharedSource};
 
 /// xz streams.
 pub struct Xz;
@@ -41,14 +44,8 @@ impl Container for Xz {
         let decoder = |source: &SharedSource| -> Box<dyn Read> {
             Box::new(XzReader::new_mem_limit(Input::of(source), true, MEMORY))
         };
-        match blocks(&*source) {
-            Ok(blocks)
-                if blocks.iter().all(|block| block.piece.decoded <= u64::from(MAX_BLOCK)) && !blocks.is_empty() =>
-            {
-                let flags = blocks.iter().map(|block| (block.piece.at, block.flags)).collect();
-                let pieces = blocks.into_iter().map(|block| block.piece);
-                Ok(content(&source, pieces, XzBlocks { flags }, "the xz blocks", cx))
-            }
+        match blocks(&source) {
+            Ok(Some((index, flags))) => Ok(content(&source, index, XzBlocks { flags }, "the xz blocks", cx)),
             Err(error) if error.kind() == io::ErrorKind::FileTooLarge => {
                 Err(ImageError::new(ImageErrorKind::Limit, "the xz index is longer than any disc needs"))
             }
@@ -58,19 +55,44 @@ impl Container for Xz {
     }
 }
 
-/// A block with the flags of its stream.
-struct XzBlock {
-    piece: Piece,
+/// A stream: where its blocks and its index lie.
+struct Stream {
+    first: u64,
+    index: Range<u64>,
     flags: [u8; 2],
 }
 
-/// The blocks of all streams, by their indexes, from the last stream to the first.
-fn blocks(source: &dyn ByteSource) -> io::Result<Vec<XzBlock>> {
+/// The flags of the streams from a place in the file on, where they are others than before.
+type Flags = Vec<(u64, [u8; 2])>;
+
+/// The blocks of all streams, by their indexes; nothing when one of them is too long to be decoded alone.
+fn blocks(source: &SharedSource) -> io::Result<Option<(Index, Flags)>> {
+    let wrong = || damaged("the xz index is damaged");
+    let (mut index, mut flags) = (Index::default(), Flags::new());
+    let mut is_long = false;
+    for stream in streams(source)?.iter().rev() {
+        if flags.last().is_none_or(|(_, last)| *last != stream.flags) {
+            flags.push((stream.first, stream.flags));
+        }
+        let mut at = stream.first;
+        records(source, &stream.index, |unpadded, decoded| {
+            is_long |= decoded > u64::from(MAX_BLOCK);
+            index.push(Piece { at, packed: unpadded, decoded })?;
+            at = at.checked_add(padded(unpadded)?)?;
+            Some(())
+        })?
+        .ok_or_else(wrong)?;
+    }
+    Ok((!is_long && index.total() > 0).then_some((index, flags)))
+}
+
+/// All streams with blocks, from the last to the first, their indexes held against their checksums.
+fn streams(source: &SharedSource) -> io::Result<Vec<Stream>> {
     let wrong = || damaged("the xz index is damaged");
     let (mut streams, mut end) = (Vec::new(), source.len());
     let (mut index_bytes, mut padding) = (0, 0);
     while end > 0 {
-        let footer = bytes(source, end.checked_sub(HEADER).ok_or_else(wrong)?, HEADER)?;
+        let footer = bytes(&**source, end.checked_sub(HEADER).ok_or_else(wrong)?, HEADER)?;
         // Padding between streams is a multiple of four zeros.
         if footer[8..] == [0; 4] && padding < MOST_PADDING {
             (end, padding) = (end - 4, padding + 4);
@@ -86,82 +108,98 @@ fn blocks(source: &dyn ByteSource) -> io::Result<Vec<XzBlock>> {
             return Err(io::ErrorKind::FileTooLarge.into());
         }
         let index_at = (end - HEADER).checked_sub(index_len).ok_or_else(wrong)?;
-        let records = records(&bytes(source, index_at, index_len)?).ok_or_else(wrong)?;
-        let packed: u64 = records
-            .iter()
-            .try_fold(0_u64, |sum, (unpadded, _)| sum.checked_add(padded(*unpadded)?))
-            .ok_or_else(wrong)?;
+        let index = index_at..end - HEADER - 4;
+        if crc32(source, &index)?.to_le_bytes() != *bytes(&**source, index.end, 4)? {
+            return Err(wrong());
+        }
+        let mut packed = 0_u64;
+        let count = records(source, &index, |unpadded, _| {
+            packed = packed.checked_add(padded(unpadded)?)?;
+            Some(())
+        })?
+        .ok_or_else(wrong)?;
         let first = index_at.checked_sub(packed).ok_or_else(wrong)?;
         end = first.checked_sub(HEADER).ok_or_else(wrong)?;
-        let mut at = first;
-        let stream = records.into_iter().map(|(unpadded, decoded)| {
-            let piece = Piece { at, packed: unpadded, decoded };
-            at += unpadded.next_multiple_of(4);
-            XzBlock { piece, flags }
-        });
-        streams.push(stream.collect::<Vec<_>>());
+        if count > 0 {
+            streams.push(Stream { first, index, flags });
+        }
     }
-    Ok(streams.into_iter().rev().flatten().filter(|block| block.piece.decoded > 0).collect())
+    Ok(streams)
 }
 
 fn padded(unpadded: u64) -> Option<u64> {
     (unpadded >= 5).then_some(unpadded)?.checked_next_multiple_of(4)
 }
 
-/// Length of each block without its padding, and decoded.
-fn records(index: &[u8]) -> Option<Vec<(u64, u64)>> {
-    let (body, crc) = index.split_last_chunk::<4>()?;
-    if crc32fast::hash(body).to_le_bytes() != *crc {
-        return None;
+fn crc32(source: &SharedSource, range: &Range<u64>) -> io::Result<u32> {
+    let (mut input, mut crc) = (Input::part(source, range.start, range.end), crc32fast::Hasher::new());
+    loop {
+        let bytes = input.fill_buf()?;
+        if bytes.is_empty() {
+            return Ok(crc.finalize());
+        }
+        crc.update(bytes);
+        let count = bytes.len();
+        input.consume(count);
     }
-    let mut rest = body.strip_prefix(&[0])?;
-    let count = varint(&mut rest)?;
-    // A record takes two bytes at least.
-    if count > rest.len() as u64 / 2 {
-        return None;
-    }
-    (0..count).map(|_| Some((varint(&mut rest)?, varint(&mut rest)?))).collect()
 }
 
-fn varint(rest: &mut &[u8]) -> Option<u64> {
-    let mut number = 0;
-    for shift in (0..63).step_by(7) {
-        let (&byte, after) = rest.split_first()?;
-        *rest = after;
-        number |= u64::from(byte & 0x7F) << shift;
-        if byte & 0x80 == 0 {
-            return Some(number);
+/// Gives the length of each block without its padding, and decoded, to `each`, which can refuse them; tells how many there are.
+/// Nothing for an index that contradicts itself.
+fn records(
+    source: &SharedSource,
+    index: &Range<u64>,
+    mut each: impl FnMut(u64, u64) -> Option<()>,
+) -> io::Result<Option<u64>> {
+    let mut input = Input::part(source, index.start, index.end);
+    let mut indicator = [1];
+    input.read_exact(&mut indicator)?;
+    let Some(count) = varint(&mut input)?.filter(|_| indicator == [0]) else { return Ok(None) };
+    // A record takes two bytes at least.
+    if count > (index.end - index.start) / 2 {
+        return Ok(None);
+    }
+    for _ in 0..count {
+        let (Some(unpadded), Some(decoded)) = (varint(&mut input)?, varint(&mut input)?) else { return Ok(None) };
+        if each(unpadded, decoded).is_none() {
+            return Ok(None);
         }
     }
-    None
+    Ok(Some(count))
 }
 
-fn to_varint(mut number: u64, out: &mut Vec<u8>) {
-    while number >= 0x80 {
-        out.push(number as u8 | 0x80);
-        number >>= 7;
+/// Nothing for one of more than nine bytes.
+fn varint(input: &mut impl Read) -> io::Result<Option<u64>> {
+    let mut number = 0;
+    for shift in (0..63).step_by(7) {
+        let mut byte = [0];
+        input.read_exact(&mut byte)?;
+        number |= u64::from(byte[0] & 0x7F) << shift;
+        if byte[0] & 0x80 == 0 {
+            return Ok(Some(number));
+        }
     }
-    out.push(number as u8);
+    Ok(None)
 }
 
 #[derive(Debug)]
 struct XzBlocks {
-    /// Where each block lies, in order, with the flags of its stream.
-    flags: Vec<(u64, [u8; 2])>,
+    flags: Flags,
 }
 
 impl Codec for XzBlocks {
     /// The decoder wants a stream: the block gets a header, an index and a footer of its own.
     fn decode(&self, source: &SharedSource, piece: &Piece, out: &mut [u8]) -> io::Result<()> {
-        let at = self.flags.binary_search_by_key(&piece.at, |(at, _)| *at).map_err(|_| io::ErrorKind::InvalidData)?;
-        let flags = self.flags[at].1;
+        let after = self.flags.partition_point(|(at, _)| *at <= piece.at);
+        let before = after.checked_sub(1).and_then(|before| self.flags.get(before));
+        let (_, flags) = *before.ok_or(io::ErrorKind::InvalidData)?;
         let mut stream = MAGIC.to_vec();
         stream.extend(flags);
         stream.extend(crc32fast::hash(&flags).to_le_bytes());
         stream.extend(bytes(&**source, piece.at, piece.packed.next_multiple_of(4))?);
         let mut index = vec![0, 1];
-        to_varint(piece.packed, &mut index);
-        to_varint(piece.decoded, &mut index);
+        put(&mut index, piece.packed);
+        put(&mut index, piece.decoded);
         index.resize(index.len().next_multiple_of(4), 0);
         index.extend(crc32fast::hash(&index).to_le_bytes());
         let mut footer = (index.len() as u32 / 4 - 1).to_le_bytes().to_vec();

@@ -6,6 +6,7 @@ use std::io;
 use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
 
 use super::super::{Container, Content, FormatInfo, ImageError, OpenContext, Probe, Score, damaged};
+use super::index::Index;
 use super::input::{Input, bytes};
 use super::pieces::{Codec, Piece, content};
 use super::spool::spool;
@@ -41,7 +42,7 @@ impl Container for Zstd {
 
     fn open(&self, source: SharedSource, cx: &OpenContext<'_>) -> Result<Content, ImageError> {
         match frames(&*source) {
-            Ok(Some(frames)) => Ok(content(&source, frames.into_iter(), Frames, "the Zstandard frames", cx)),
+            Ok(Some(frames)) => Ok(content(&source, frames, Frames, "the Zstandard frames", cx)),
             _ => spool(&source, "a Zstandard file", |source| Box::new(Stream::new(source)), cx),
         }
     }
@@ -53,8 +54,8 @@ fn number(bytes: &[u8]) -> u64 {
 }
 
 /// All frames; nothing when one of them does not tell its decoded length, or is too long to be decoded alone.
-fn frames(source: &dyn ByteSource) -> io::Result<Option<Vec<Piece>>> {
-    let (mut frames, mut at) = (Vec::new(), 0);
+fn frames(source: &dyn ByteSource) -> io::Result<Option<Index>> {
+    let (mut frames, mut at) = (Index::default(), 0);
     while at < source.len() {
         let start = at;
         let head = bytes(source, at, 8.min(source.len() - at))?;
@@ -91,9 +92,11 @@ fn frames(source: &dyn ByteSource) -> io::Result<Option<Vec<Piece>>> {
             }
         }
         at += if descriptor & 4 != 0 { 4 } else { 0 };
-        frames.push(Piece { at: start, packed: at - start, decoded });
+        if frames.push(Piece { at: start, packed: at - start, decoded }).is_none() {
+            return Ok(None);
+        }
     }
-    Ok((at == source.len() && frames.iter().any(|frame| frame.decoded > 0)).then_some(frames))
+    Ok((at == source.len() && frames.total() > 0).then_some(frames))
 }
 
 #[derive(Debug)]

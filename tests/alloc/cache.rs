@@ -1,0 +1,66 @@
+//! The memory of the cache of decoded blocks.
+
+use std::io;
+use std::sync::Arc;
+use std::thread;
+
+use spindle::source::{Block, BlockCache, BlockSource, Blocks, ByteSource};
+use spindle::sys::counting::peak_of;
+
+const BLOCK: u32 = 64 << 10;
+const BLOCKS: u64 = 2000;
+
+/// Blocks that cost nothing but their bytes.
+#[derive(Debug)]
+struct Numbered;
+
+impl Blocks for Numbered {
+    fn total_len(&self) -> u64 {
+        BLOCKS * u64::from(BLOCK)
+    }
+
+    fn locate(&self, offset: u64) -> io::Result<Block> {
+        let index = offset / u64::from(BLOCK);
+        Ok(Block { index, start: index * u64::from(BLOCK), len: BLOCK })
+    }
+
+    fn decode(&self, block: &Block, out: &mut [u8]) -> io::Result<()> {
+        out.fill(block.index as u8);
+        Ok(())
+    }
+}
+
+/// Whatever is read by however many, with any number of threads that decode ahead.
+pub fn stays_within_its_size() {
+    const READERS: u64 = 4;
+    for capacity in [0, 1 << 20, 8 << 20] {
+        for workers in [0, 1, 4, 8] {
+            let peak = peak_of(|| {
+                let cache = BlockCache::with_workers(capacity, workers);
+                let sources: [_; 2] = std::array::from_fn(|_| BlockSource::new(Arc::new(Numbered), Arc::clone(&cache)));
+                thread::scope(|scope| {
+                    for reader in 0..READERS {
+                        let source = &sources[reader as usize % 2];
+                        scope.spawn(move || read(source, reader));
+                    }
+                });
+            });
+            // A block in the hands of each reader; keys, threads and their names.
+            let most = capacity + READERS as usize * BLOCK as usize + (256 << 10);
+            assert!(peak < most, "{peak} bytes with a cache of {capacity}, {workers} threads");
+            // It is used, too.
+            assert!(peak > capacity, "{peak} bytes with a cache of {capacity}, {workers} threads");
+        }
+    }
+    println!("test the_cache_stays_within_its_size ... ok");
+}
+
+/// Half of the readers in order, the others here and there.
+fn read(source: &BlockSource, reader: u64) {
+    let mut buf = [0; 4096];
+    for step in 0..BLOCKS {
+        let block = if reader < 2 { step } else { step * 7919 % BLOCKS };
+        source.read_exact_at(&mut buf, block * u64::from(BLOCK) + 100 * reader).unwrap();
+        assert_eq!(buf, [block as u8; 4096]);
+    }
+}
