@@ -63,6 +63,9 @@ pub struct ByTrack {
 const MOST_CHUNKS: u32 = 2000;
 const LONGEST: u64 = 1 << 20;
 
+/// Chunks that are read.
+const KNOWN: [&[u8; 4]; 9] = [b"CUES", b"CUEX", b"DAOI", b"DAOX", b"ETNF", b"ETN2", b"TINF", b"CDTX", b"MTYP"];
+
 /// The offset of the first chunk, as the footer in `tail`, the last bytes of a file of `len` bytes, has it. Some programs write
 /// more behind the footer, which counts only where it can be right.
 pub fn first(tail: &[u8], len: u64) -> Option<u64> {
@@ -76,8 +79,16 @@ pub fn first(tail: &[u8], len: u64) -> Option<u64> {
             .and_then(|rest| rest.first_chunk())
             .map(|bytes| u64::from(u32::from_be_bytes(*bytes)))
     };
-    let anywhere = || (13..tail.len()).find_map(|before_end| at(before_end).and_then(version_2));
-    at(12).and_then(version_2).or_else(|| at(8).and_then(version_1)).or_else(|| anywhere().filter(|first| *first < len))
+    // Four letters and a short offset are in many a file: what they lead to counts too.
+    let is_chunk = |first: &u64| {
+        let start = len.saturating_sub(tail.len() as u64);
+        let at = first.checked_sub(start).and_then(|at| usize::try_from(at).ok());
+        at.and_then(|at| tail.get(at..)?.first_chunk::<4>()).is_some_and(|id| KNOWN.contains(&id))
+    };
+    let behind =
+        |footer: &[u8]| version_2(footer).filter(|first| *first < len).or_else(|| version_1(footer).filter(is_chunk));
+    let anywhere = || (9..tail.len()).find_map(|before_end| at(before_end).and_then(behind));
+    at(12).and_then(version_2).or_else(|| at(8).and_then(version_1)).or_else(anywhere)
 }
 
 /// All chunks from `at` on.
@@ -119,8 +130,7 @@ pub fn read(source: &dyn ByteSource, first: u64, cx: &OpenContext<'_>) -> Result
 
 impl Chunks {
     fn wants(&self, id: &[u8]) -> bool {
-        let known: [&[u8]; 9] = [b"CUES", b"CUEX", b"DAOI", b"DAOX", b"ETNF", b"ETN2", b"TINF", b"CDTX", b"MTYP"];
-        known.contains(&id) && self.sessions.len() < 99 && self.cues.len() < 99
+        KNOWN.iter().any(|known| *known == id) && self.sessions.len() < 99 && self.cues.len() < 99
     }
 
     fn add(&mut self, id: &[u8], bytes: &[u8]) {

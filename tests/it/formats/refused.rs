@@ -1,5 +1,6 @@
 //! Files that must be refused, made from the formats' description by breaking what a builder wrote.
 
+use spindle::disc::{Lba, SectorError};
 use spindle::image::ImageErrorKind::{self, Invalid, Limit, Missing, Unsupported, WrongPassword};
 
 use super::described::{Files, open};
@@ -124,7 +125,7 @@ fn looped(files: Files) -> Files {
 #[test]
 fn cif() {
     let tracks = [(1, Mode::Mode1, 150, 300)];
-    let files = || cif::files(&SourceDisc::cd(&tracks));
+    let files = || cif::files(&SourceDisc::cd(&tracks), false);
     let rows: &[(&str, &[ImageErrorKind], Files)] = &[
         ("no directory", BAD, patched(files(), b"ofs ", 0, b"none")),
         ("no description", BAD, patched(files(), b"disc", 0, b"none")),
@@ -208,6 +209,32 @@ fn xcdroast() {
         ("a type that is none", &[Invalid, Unsupported], reworded(files(), "type = 1", "type = 7")),
     ];
     refused("xcdroast", rows);
+}
+
+/// A file that was cut off opens, since its description is whole; what is missing is an error where it is missing.
+#[test]
+fn data_past_the_end_is_an_error_at_its_sectors() {
+    let disc = SourceDisc::cd(&[(1, Mode::Mode1, 150, 300), (1, Mode::Mode1, 0, 300)]);
+    // Where the second of the directory's entries says that its track lies.
+    let opened = open(&patched(cif::files(&disc, false), b"ofs ", 14 + 22 + 12, &[0xFF; 4])).unwrap();
+    assert_eq!(opened.warnings.len(), 1, "{:?}", opened.warnings);
+    let mut block = [0; 2048];
+    opened.disc.read_block(Lba(299), &mut block).unwrap();
+    assert!(block == disc.tracks[0].sectors[449][16..2064]);
+    for lba in [300, 599] {
+        let error = opened.disc.read_block(Lba(lba), &mut block).unwrap_err();
+        assert!(matches!(error, SectorError::Storage(at, _) if at == Lba(lba)), "{error}");
+    }
+}
+
+/// The description of CCD takes the end of the last track from the lead-out (section 4); without one it is that of the image.
+#[test]
+fn a_lead_out_that_no_entry_tells_is_at_the_end_of_the_image() {
+    let disc = SourceDisc::mixed();
+    let files = reworded(ccd::files(&disc, ccd::Options::default()), "Point=0xa2", "Point=0xb0");
+    let opened = open(&files).unwrap();
+    assert_eq!(opened.disc.lead_out(), Lba(disc.tracks[1].end()));
+    assert_eq!(opened.warnings.len(), 1, "{:?}", opened.warnings);
 }
 
 /// What is in such a file could be blocks of any kind, but then its owner would not name it so.

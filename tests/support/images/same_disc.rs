@@ -33,7 +33,7 @@ pub const MAKERS: &[(&str, Maker)] = &[
     ("ccd", |blocks, folder| put(folder, &ccd::files(&cd(blocks), ccd::Options::default()))),
     ("nrg", |blocks, folder| put(folder, &nrg::files(&cd(blocks), nrg::Options::default()))),
     ("cdi", |blocks, folder| put(folder, &cdi::files(&cd(blocks), cdi::Version::V35, cdi::Stored::Raw))),
-    ("cif", |blocks, folder| put(folder, &cif::files(&cd(blocks)))),
+    ("cif", |blocks, folder| put(folder, &cif::files(&cd(blocks), false))),
     ("c2d", |blocks, folder| {
         put(folder, &c2d::files(&cd(blocks), "Roxio Image File Format 3.0", c2d::Stored::UserData))
     }),

@@ -7,7 +7,8 @@ use crate::support::images::described::source_disc::SourceDisc;
 
 #[test]
 fn every_subchannel_one_file_or_many() {
-    for disc in [SourceDisc::mixed(), SourceDisc::sessions()].map(|disc| disc.without(&[FirstPregap, Indices, Isrc])) {
+    for disc in [SourceDisc::mixed().flagged(), SourceDisc::sessions(), SourceDisc::forms()] {
+        let disc = disc.without(&[FirstPregap, Indices, Isrc]);
         for (stored, subchannel) in
             [(Stored::None, Subchannel::None), (Stored::Q16, Subchannel::Q), (Stored::Linear, Subchannel::All)]
         {

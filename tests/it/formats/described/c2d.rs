@@ -7,7 +7,8 @@ use crate::support::images::described::source_disc::SourceDisc;
 
 #[test]
 fn both_signatures_and_every_size_of_sectors() {
-    for disc in [SourceDisc::mixed(), SourceDisc::sessions()].map(|disc| disc.without(&[Dpm, FirstPregap])) {
+    let discs = [SourceDisc::mixed().flagged(), SourceDisc::sessions(), SourceDisc::forms()];
+    for disc in discs.map(|disc| disc.without(&[Dpm, FirstPregap])) {
         for signature in ["Adaptec CeQuadrat VirtualCD File", "Roxio Image File Format 3.0"] {
             for stored in [Stored::UserData, Stored::WithoutHeader, Stored::Raw, Stored::RawPw] {
                 let subchannel = if stored == Stored::RawPw { Subchannel::All } else { Subchannel::None };

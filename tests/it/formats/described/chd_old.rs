@@ -34,6 +34,17 @@ fn versions_3_and_4() {
 }
 
 #[test]
+fn both_forms() {
+    let disc = SourceDisc::forms().without(&[CdText, Dpm, Mcn]);
+    for metadata in [Metadata::Cht2, Metadata::Chtr, Metadata::ChcdBig, Metadata::ChcdLittle] {
+        for user_data in [false, true] {
+            let options = Options { version: 4, packing: Packing::Zlib, metadata, user_data, parent: false };
+            check("chd", &format!("{options:?}"), &disc, &files(&disc, options), Subchannel::None);
+        }
+    }
+}
+
+#[test]
 fn versions_1_and_2_hold_blocks_without_tracks() {
     let mut disc = SourceDisc::cd(&[(1, Mode::Mode1, 150, 40)]).without(&[CdText, Dpm, Mcn]);
     let mut descriptor = [0; 2048];

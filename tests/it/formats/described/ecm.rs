@@ -10,7 +10,7 @@ use crate::support::images::described::source_sector::{RAW, data_sector, edc, ms
 
 #[test]
 fn a_disc_of_all_modes() {
-    let tracks = [(1, Mode::Mode1, 150, 20), (1, Mode::Audio, 8, 24), (1, Mode::Form1, 0, 20)];
+    let tracks = [(1, Mode::Mode1, 150, 20), (1, Mode::Audio, 8, 24), (1, Mode::Mixed, 0, 20)];
     let disc = SourceDisc::cd(&tracks).without(&[CdText, Dpm, Indices, Isrc, Mcn]);
     let mut sheet = "FILE \"disc.bin\" BINARY\n".to_owned();
     let (mut data, mut records) = (Vec::new(), Vec::new());
@@ -27,8 +27,11 @@ fn a_disc_of_all_modes() {
                 records.push(Record::Mode1(count));
                 "MODE1/2352"
             }
-            Mode::Form1 => {
-                (0..count).for_each(|_| records.extend([Record::Bytes(16), Record::Form1(1)]));
+            Mode::Form1 | Mode::Form2 | Mode::Mixed => {
+                for sector in &track.sectors[(from - track.first()) as usize..] {
+                    let form_2 = track.block(sector).is_none();
+                    records.extend([Record::Bytes(16), if form_2 { Record::Form2(1) } else { Record::Form1(1) }]);
+                }
                 "MODE2/2352"
             }
             Mode::Audio => {

@@ -7,7 +7,7 @@ use crate::support::images::described::source_disc::SourceDisc;
 
 #[test]
 fn cd() {
-    for disc in [SourceDisc::mixed(), SourceDisc::sessions()] {
+    for disc in [SourceDisc::mixed().flagged(), SourceDisc::sessions(), SourceDisc::forms()] {
         let disc = disc.without(&[CdText, Indices, Isrc, Mcn, Pregaps]);
         check("mds", "raw", &disc, &files(&disc, Options::default()), Subchannel::None);
         let user_data = Options { user_data: true, ..Options::default() };

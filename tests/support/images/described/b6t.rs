@@ -193,6 +193,8 @@ fn entry(disc: &SourceDisc, track: &SourceTrack, options: Options) -> Vec<u8> {
         Mode::Audio => 1,
         Mode::Mode1 => 2,
         Mode::Form1 => 4,
+        Mode::Form2 => 5,
+        Mode::Mixed => 3,
     };
     let mut entry = vec![kind];
     entry.put(&[u8::from(matches!(kind, 2 | 4)); 3]);

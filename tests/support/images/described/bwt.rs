@@ -9,6 +9,8 @@ pub struct Options {
     pub subchannel: bool,
     /// Every track in a file of its own, which its descriptor names.
     pub separate: bool,
+    /// Titles and performers.
+    pub texts: bool,
 }
 
 pub fn files(disc: &SourceDisc, options: Options) -> Vec<(String, Vec<u8>)> {
@@ -44,6 +46,12 @@ pub fn files(disc: &SourceDisc, options: Options) -> Vec<(String, Vec<u8>)> {
     if options.subchannel {
         files.push(("disc.bws".to_owned(), subchannel));
     }
+    if let Some(dpm) = &disc.dpm {
+        let mut positions = Vec::new();
+        positions.le32s(&[1, 8, 1, dpm.start, dpm.resolution, dpm.entries.len() as u32]);
+        positions.le32s(&dpm.entries);
+        files.push(("disc.bwa".to_owned(), positions));
+    }
     files
 }
 
@@ -57,7 +65,7 @@ fn descriptor(track: &SourceTrack, name: &str, offset: usize, pregap: u32, optio
     let mode = match track.mode {
         Mode::Audio => 0,
         Mode::Mode1 => 1,
-        Mode::Form1 => 2,
+        Mode::Form1 | Mode::Form2 | Mode::Mixed => 2,
     };
     let mut bytes = Vec::new();
     string(&mut bytes, name.as_bytes());
@@ -72,8 +80,8 @@ fn descriptor(track: &SourceTrack, name: &str, offset: usize, pregap: u32, optio
     bytes.put(&track.first().to_le_bytes());
     bytes.put(&track.start.to_le_bytes());
     bytes.le32s(&[0, 0]);
-    for _ in 0..14 {
-        string(&mut bytes, b"");
+    for text in [&b"Title"[..], b"Performer"].iter().chain(&[&b""[..]; 12]) {
+        string(&mut bytes, if options.texts { text } else { b"" });
     }
     string(&mut bytes, track.isrc.as_ref().map_or(b"", |isrc| isrc));
     bytes

@@ -1,7 +1,7 @@
 //! DiscJuggler files, after section 11 of the formats' description.
 
 use super::put::Put;
-use super::source_disc::{SourceDisc, SourceTrack, interleaved, q16};
+use super::source_disc::{Mode, SourceDisc, SourceTrack, interleaved, q16};
 
 /// The descriptor's generation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd)]
@@ -76,8 +76,8 @@ fn sectors(track: &SourceTrack, stored: Stored) -> Vec<u8> {
 
 fn read_mode(track: &SourceTrack, stored: Stored) -> u32 {
     match stored {
-        Stored::UserData if track.control() != 0 => 0,
-        Stored::WithoutHeader if track.control() != 0 => 1,
+        Stored::UserData if track.mode != Mode::Audio => 0,
+        Stored::WithoutHeader if track.mode != Mode::Audio => 1,
         Stored::UserData | Stored::WithoutHeader | Stored::Raw => 2,
         Stored::RawQ => 3,
         Stored::RawPw => 4,
@@ -85,10 +85,10 @@ fn read_mode(track: &SourceTrack, stored: Stored) -> u32 {
 }
 
 fn mode(track: &SourceTrack) -> u32 {
-    match track.user_data().start {
-        0 => 0,
-        16 => 1,
-        _ => 2,
+    match track.mode {
+        Mode::Audio => 0,
+        Mode::Mode1 => 1,
+        Mode::Form1 | Mode::Form2 | Mode::Mixed => 2,
     }
 }
 
@@ -107,7 +107,7 @@ fn mark(file: &mut Vec<u8>, version: Version) {
 fn header(file: &mut Vec<u8>, disc: &SourceDisc, version: Version) {
     file.put(&[0xFF, 0xFF, 0, 0, 1, 0, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF]);
     file.put(&[0, 1, 0, disc.tracks.len() as u8]);
-    let name = b"C:\\Images\\disc.cdi";
+    let name = b"C:\\Images\\d\xEFsc.cdi";
     file.push(name.len() as u8);
     file.put(name);
     let mut fixed = [0; 19];
@@ -138,7 +138,13 @@ fn record(
     file.le16(1 + lengths.len() as u16);
     file.le32(pregap);
     file.le32s(&lengths);
-    file.le32(0);
+    // CD-TEXT of the track: eighteen strings.
+    let texts: &[&[u8]] = if disc.cd_text.is_empty() { &[] } else { &[b"First", b"Artist", b""] };
+    file.le32(u32::from(!texts.is_empty()));
+    for text in texts.iter().chain(&[&b""[..]; 15]).take(6 * texts.len()) {
+        file.push(text.len() as u8);
+        file.put(text);
+    }
     file.le16(0);
     file.le32s(&[mode(track), 0, session, index]);
     file.le32((track.start + 150) as u32 - pregap);

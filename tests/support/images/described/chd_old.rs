@@ -90,7 +90,9 @@ fn metadata(disc: &SourceDisc, options: Options) -> Vec<([u8; 4], Vec<u8>)> {
                 (Mode::Mode1, true) => [0, 2, 2048],
                 (Mode::Mode1, false) => [1, 2, 2352],
                 (Mode::Form1, true) => [3, 2, 2048],
-                (Mode::Form1, false) => [6, 2, 2352],
+                (Mode::Form2, true) => [4, 2, 2324],
+                (Mode::Mixed, true) => [5, 2, 2336],
+                (Mode::Form1 | Mode::Form2 | Mode::Mixed, false) => [6, 2, 2352],
             };
             [&kind[..], &[0, frames, frames.next_multiple_of(4) - frames]].concat()
         });
@@ -104,7 +106,9 @@ fn metadata(disc: &SourceDisc, options: Options) -> Vec<([u8; 4], Vec<u8>)> {
             (Mode::Mode1, true) => "MODE1",
             (Mode::Mode1, false) => "MODE1_RAW",
             (Mode::Form1, true) => "MODE2_FORM1",
-            (Mode::Form1, false) => "MODE2_RAW",
+            (Mode::Form2, true) => "MODE2_FORM2",
+            (Mode::Mixed, true) => "MODE2_FORM_MIX",
+            (Mode::Form1 | Mode::Form2 | Mode::Mixed, false) => "MODE2_RAW",
         };
         let frames = track.end() - from(track);
         let subtype = if options.metadata == Metadata::Cht2Raw { "RW_RAW" } else { "NONE" };

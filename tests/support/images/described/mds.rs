@@ -131,5 +131,7 @@ fn mode(track: &SourceTrack) -> u8 {
         Mode::Audio => 0xA9,
         Mode::Mode1 => 0xAA,
         Mode::Form1 => 0xAC,
+        Mode::Form2 => 0xAD,
+        Mode::Mixed => 0xAB,
     }
 }

@@ -159,11 +159,15 @@ fn block(
     let kind = match track.mode {
         Mode::Audio => 1,
         Mode::Mode1 => 2,
+        Mode::Mixed => 3,
         Mode::Form1 => 4,
+        Mode::Form2 => 5,
     };
-    let subheader = if kind == 4 { 0x40 } else { 0 };
+    let subheader = if kind > 3 { 0x40 } else { 0 };
+    // Of a Mode 2 sector all but sync and header counts as user data.
+    let codes = if kind == 3 { 0 } else { 8 };
     let parts = match range(disc, track, options.stored).start {
-        0 => 0xA8 | subheader,
+        0 => 0xA0 | codes | subheader,
         12 => 0x20 | subheader,
         _ => 0,
     };

@@ -12,6 +12,9 @@ pub enum Mode {
     Audio,
     Mode1,
     Form1,
+    Form2,
+    /// Form 1 and Form 2 in turns.
+    Mixed,
 }
 
 /// What a format may be unable to say.
@@ -23,7 +26,7 @@ pub enum Detail {
     CdText,
     /// The sound of the pre-gaps of audio tracks.
     Pregaps,
-    /// The sound of the pre-gap of the disc alone.
+    /// The two seconds of sound before the disc alone.
     FirstPregap,
     Dpm,
     Structures,
@@ -43,6 +46,8 @@ pub struct SourceTrack {
     /// Where index 2 and the following are, in sectors from index 1.
     pub indices: Vec<u32>,
     pub isrc: Option<[u8; 12]>,
+    /// Bits of CONTROL: 1 for pre-emphasis, 2 where copying is permitted.
+    pub flags: u8,
 }
 
 /// Data position measurement (section 0.10).
@@ -82,7 +87,7 @@ impl SourceDisc {
             let audio = mode == Mode::Audio;
             let indices = if audio && blocks > 12 { vec![5, 9] } else { Vec::new() };
             let isrc = audio.then_some(*b"DEABC2400017");
-            SourceTrack { session, number, mode, start, pregap, sectors, indices, isrc }
+            SourceTrack { session, number, mode, start, pregap, sectors, indices, isrc, flags: 0 }
         });
         let cd_text = vec![pack(0x80, 0, b"Spindle\0Firs"), pack(0x80, 1, b"t\0Second\0\0\0\0")];
         Self {
@@ -104,6 +109,23 @@ impl SourceDisc {
     pub fn sessions() -> Self {
         let (audio, data) = (Mode::Audio, Mode::Form1);
         Self::cd(&[(1, audio, 150, 20), (1, audio, 8, 16), (2, data, 150, 20), (3, Mode::Mode1, 150, 12)])
+    }
+
+    /// Tracks of Form 1 and Form 2 in turns, and one of Form 2.
+    pub fn forms() -> Self {
+        Self::cd(&[(1, Mode::Mixed, 150, 20), (1, Mode::Form2, 0, 12)])
+    }
+
+    /// With the flags of CONTROL that a track can have.
+    pub fn flagged(mut self) -> Self {
+        for track in &mut self.tracks {
+            track.flags = match (track.mode, track.number % 2) {
+                (Mode::Audio, 0) => 1,
+                (Mode::Audio, _) => 3,
+                _ => 2,
+            };
+        }
+        self
     }
 
     /// A DVD.
@@ -139,7 +161,7 @@ impl SourceDisc {
                 Detail::Structures => self.structures.clear(),
                 Detail::FirstPregap => {
                     if let Some(track) = self.tracks.first_mut().filter(|track| track.mode == Mode::Audio) {
-                        track.sectors[..track.pregap as usize].fill([0; RAW]);
+                        track.sectors[..150].fill([0; RAW]);
                     }
                 }
                 Detail::Pregaps => {
@@ -176,7 +198,7 @@ impl SourceTrack {
 
     /// The CONTROL field.
     pub fn control(&self) -> u8 {
-        if self.mode == Mode::Audio { 0 } else { 4 }
+        self.flags | if self.mode == Mode::Audio { 0 } else { 4 }
     }
 
     /// The part `bytes` of the sectors from `lba` to the end, each followed by what `after` gives for its address.
@@ -185,12 +207,23 @@ impl SourceTrack {
         sectors.flat_map(|(at, sector)| [sector[bytes.clone()].to_vec(), after(at)].concat()).collect()
     }
 
-    /// The 2,048 bytes of user data of a data track, as a range of the whole sector.
+    /// The user data that all sectors of the track have, as a range of the whole sector.
     pub fn user_data(&self) -> Range<usize> {
         match self.mode {
             Mode::Audio => 0..RAW,
             Mode::Mode1 => 16..2064,
             Mode::Form1 => 24..2072,
+            Mode::Form2 => 24..2348,
+            Mode::Mixed => 16..RAW,
+        }
+    }
+
+    /// Where the block of 2,048 bytes lies in `sector`, if it has one: the sub-header tells Form 2.
+    pub fn block(&self, sector: &[u8; RAW]) -> Option<Range<usize>> {
+        match self.mode {
+            Mode::Audio => None,
+            Mode::Mode1 => Some(16..2064),
+            Mode::Form1 | Mode::Form2 | Mode::Mixed => (sector[18] & 0x20 == 0).then_some(24..2072),
         }
     }
 

@@ -24,9 +24,11 @@ pub fn sector(mode: Mode, lba: i32, pregap: bool) -> [u8; RAW] {
         }
         return raw;
     }
-    let mut user = [0; 2048];
+    // A pre-gap is of Form 1 whatever follows.
+    let form_2 = !pregap && (mode == Mode::Form2 || mode == Mode::Mixed && lba % 3 == 1);
+    let mut user = vec![0; if form_2 { 2324 } else { 2048 }];
     if !pregap {
-        for (at, word) in user.chunks_exact_mut(8).enumerate() {
+        for (at, word) in user.as_chunks_mut::<8>().0.iter_mut().enumerate() {
             word[..4].copy_from_slice(&lba.to_be_bytes());
             word[4..].copy_from_slice(&(at as u32).wrapping_mul(0x9E37_79B9).to_be_bytes());
         }
@@ -34,7 +36,7 @@ pub fn sector(mode: Mode, lba: i32, pregap: bool) -> [u8; RAW] {
     data_sector(mode, lba, &user)
 }
 
-/// A whole data sector around 2,048 bytes.
+/// A whole data sector around 2,048 bytes, or 2,324 of Form 2.
 pub fn data_sector(mode: Mode, lba: i32, user: &[u8]) -> [u8; RAW] {
     let mut raw = [0; RAW];
     raw[1..11].fill(0xFF);
@@ -45,6 +47,15 @@ pub fn data_sector(mode: Mode, lba: i32, user: &[u8]) -> [u8; RAW] {
         let sum = edc(&raw[..2064]).to_le_bytes();
         raw[2064..2068].copy_from_slice(&sum);
         parity(&mut raw);
+    } else if user.len() == 2324 {
+        raw[15] = 2;
+        // What a reader puts where none is stored the description leaves open; where the whole track is of Form 2, which may
+        // be stored without, it is the one that Spindle puts there.
+        let subheader = if mode == Mode::Form2 { [0, 0, 0x28, 0] } else { [1, 2, 0x64, 5] };
+        raw[16..24].copy_from_slice(subheader.repeat(2).as_slice());
+        raw[24..2348].copy_from_slice(user);
+        let sum = edc(&raw[16..2348]).to_le_bytes();
+        raw[2348..].copy_from_slice(&sum);
     } else {
         raw[16..24].copy_from_slice(&[0, 0, 8, 0, 0, 0, 8, 0]);
         raw[24..2072].copy_from_slice(user);

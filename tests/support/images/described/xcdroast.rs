@@ -32,7 +32,7 @@ pub fn files(disc: &SourceDisc, wave: bool, title: Option<&str>) -> Vec<(String,
 fn data(track: &SourceTrack, wave: bool) -> Vec<u8> {
     let bytes = track.stored(track.start, track.user_data(), |_| Vec::new());
     match (track.mode, wave) {
-        (Mode::Mode1 | Mode::Form1, _) => bytes,
+        (Mode::Mode1 | Mode::Form1 | Mode::Form2 | Mode::Mixed, _) => bytes,
         (Mode::Audio, false) => bytes.chunks_exact(2).flat_map(|sample| [sample[1], sample[0]]).collect(),
         (Mode::Audio, true) => {
             let length = bytes.len() as u32;
