@@ -202,7 +202,7 @@ fn readcd() {
 
 #[test]
 fn xcdroast() {
-    let files = || xcdroast::files(&SourceDisc::mixed(), false, None);
+    let files = || xcdroast::files(&SourceDisc::mixed(), xcdroast::Options::default());
     let rows: &[(&str, &[ImageErrorKind], Files)] = &[
         ("no file of a track", &[Missing], alone(files())),
         ("a track without length", BAD, reworded(files(), "size = 24", "size = 0")),

@@ -44,7 +44,7 @@ pub const MAKERS: &[(&str, Maker)] = &[
     ("b6t", |blocks, folder| put(folder, &b6t::files(&cd(blocks), b6t::Options::default()))),
     ("bwt", |blocks, folder| put(folder, &bwt::files(&cd(blocks), bwt::Options::default()))),
     ("readcd", |blocks, folder| put(folder, &readcd::files(&cd(blocks), false))),
-    ("xcdroast", |blocks, folder| put(folder, &xcdroast::files(&cd(blocks), false, None))),
+    ("xcdroast", |blocks, folder| put(folder, &xcdroast::files(&cd(blocks), xcdroast::Options::default()))),
     ("cso", |blocks, folder| {
         let options = cso::Options { version: 1, zso: false, block: 2048, shift: 0 };
         put(folder, &[("disc.cso".to_owned(), cso::file(blocks, options))])

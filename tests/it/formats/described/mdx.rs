@@ -7,7 +7,7 @@ use crate::support::images::described::source_disc::SourceDisc;
 use crate::support::images::described::source_sector::RAW;
 
 fn discs() -> [SourceDisc; 2] {
-    [SourceDisc::mixed(), SourceDisc::sessions()].map(|disc| {
+    [SourceDisc::mixed().flagged(), SourceDisc::sessions()].map(|disc| {
         let mut disc = disc.without(&[Indices, Isrc, Mcn, Pregaps]);
         // Silence, which is compressed to nothing.
         let audio = disc.tracks.iter_mut().find(|track| track.number == 2).unwrap();
@@ -42,6 +42,52 @@ fn every_part_of_sectors_and_every_subchannel() {
                     check("mdx", &format!("{options:?}"), &disc, &files(&disc, options), subchannel);
                 }
             }
+        }
+    }
+}
+
+#[test]
+fn both_forms() {
+    let disc = SourceDisc::forms().without(&[Indices, Isrc, Mcn]);
+    for stored in [Stored::Raw, Stored::UserData, Stored::WithHeader] {
+        for (subchannel, expected) in [(Kept::None, Subchannel::None), (Kept::Pw, Subchannel::All)] {
+            for password in [None, Some("secret")] {
+                let options = Options { stored, subchannel, minor: 1, password, ..Options::default() };
+                check("mdx", &format!("{options:?}"), &disc, &files(&disc, options), expected);
+                let options = Options { compressed: true, ..options };
+                check("mdx", &format!("{options:?}"), &disc, &files(&disc, options), expected);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_subchannel_without_p_and_q() {
+    for disc in discs() {
+        let options = Options { subchannel: Kept::Rw, minor: 1, ..Options::default() };
+        check("mdx", "R to W", &disc, &files(&disc, options), Subchannel::Rw);
+    }
+}
+
+#[test]
+fn several_data_files() {
+    let dvd = SourceDisc::dvd(30);
+    for disc in discs().iter().chain([&dvd]) {
+        for password in [None, Some("secret")] {
+            for compressed in [false, true] {
+                let options = Options { two_files: true, split: true, compressed, password, ..Options::default() };
+                check("mdx", &format!("{options:?}"), disc, &files(disc, options), Subchannel::None);
+            }
+        }
+    }
+}
+
+#[test]
+fn encrypted_without_a_password() {
+    for disc in discs() {
+        for (two_files, compressed) in [(false, false), (false, true), (true, true)] {
+            let options = Options { two_files, compressed, of_salt: true, minor: 1, ..Options::default() };
+            check("mdx", &format!("{options:?}"), &disc, &files(&disc, options), Subchannel::None);
         }
     }
 }

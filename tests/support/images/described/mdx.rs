@@ -1,7 +1,7 @@
 //! DAEMON Tools: one file, or descriptor and data file, after section 8 of the formats' description.
 
-use super::mdx_cipher::Keys;
-use super::mdx_data::{Data, GROUP, pregap_stored, put_data, range, zlib};
+use super::mdx_cipher::{Keys, Lock};
+use super::mdx_data::{Data, GROUP, from, put_data, range, zlib};
 use super::put::Put;
 use super::source_disc::{Mode, SourceDisc, SourceTrack};
 use super::source_sector::msf;
@@ -23,6 +23,8 @@ pub enum Subchannel {
     None,
     Pw,
     Q16,
+    /// P and Q are zeros.
+    Rw,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -34,8 +36,18 @@ pub struct Options {
     pub subchannel: Subchannel,
     pub compressed: bool,
     pub password: Option<&'static str>,
+    /// The data is encrypted, but nobody has to give a password.
+    pub of_salt: bool,
+    /// The second half of the last track lies in a data file of its own.
+    pub split: bool,
     /// The pre-gaps of all tracks but the first of a session are stored.
     pub pregaps: bool,
+}
+
+impl Options {
+    pub fn is_encrypted(self) -> bool {
+        self.of_salt || self.password.is_some()
+    }
 }
 
 pub fn files(disc: &SourceDisc, options: Options) -> Vec<(String, Vec<u8>)> {
@@ -44,8 +56,18 @@ pub fn files(disc: &SourceDisc, options: Options) -> Vec<(String, Vec<u8>)> {
     head.padded(b"(c) made by a test", 26);
     let mut file = if options.two_files { Vec::new() } else { [&head[..], &[0; 20]].concat() };
     let data_keys = Keys::new(99);
-    let data: Vec<Data> =
-        disc.tracks.iter().map(|track| put_data(&mut file, disc, track, options, &data_keys)).collect();
+    let mut second = Vec::new();
+    let last = disc.tracks.last().unwrap().number;
+    let data = disc.tracks.iter().map(|track| {
+        let count = (track.end() - from(track, options)) as usize;
+        let cut = if options.split && track.number == last { count / 2 } else { count };
+        let mut pieces = vec![put_data(&mut file, disc, track, options, 0..cut, &data_keys)];
+        if cut < count {
+            pieces.push(put_data(&mut second, disc, track, options, cut..count, &data_keys));
+        }
+        pieces
+    });
+    let data: Vec<Vec<Data>> = data.collect();
     let descriptor = descriptor(disc, options, &head[..18], &data, &data_keys);
     let whole = descriptor.len() - 18;
     let mut packed = zlib(&descriptor[18..]);
@@ -53,11 +75,13 @@ pub fn files(disc: &SourceDisc, options: Options) -> Vec<(String, Vec<u8>)> {
     packed.resize(compressed.next_multiple_of(16), 0);
     let keys = Keys::new(5);
     keys.encrypt_descriptor(&mut packed);
-    let header = keys.header(None, [compressed as u32, whole as u32]);
+    let header = keys.header(Lock::Descriptor, [compressed as u32, whole as u32]);
     if options.two_files {
         head.le32(48 + packed.len() as u32);
         let descriptor = [head, packed, header].concat();
-        return vec![("disc.mds".to_owned(), descriptor), ("disc.mdf".to_owned(), file)];
+        let mut files = vec![("disc.mds".to_owned(), descriptor), ("disc.mdf".to_owned(), file)];
+        files.extend(options.split.then(|| ("disc-2.mdf".to_owned(), second)));
+        return files;
     }
     let footer = [file.len() as u64, packed.len() as u64 + 64];
     file[44..48].fill(0xFF);
@@ -67,16 +91,16 @@ pub fn files(disc: &SourceDisc, options: Options) -> Vec<(String, Vec<u8>)> {
     vec![("disc.mdx".to_owned(), file)]
 }
 
-fn descriptor(disc: &SourceDisc, options: Options, head: &[u8], data: &[Data], keys: &Keys) -> Vec<u8> {
+fn descriptor(disc: &SourceDisc, options: Options, head: &[u8], data: &[Vec<Data>], keys: &Keys) -> Vec<u8> {
     let sessions = disc.by_session();
     let lead_in = if disc.dvd { 0 } else { 3 };
     let blocks_at = 96 + 32 * sessions.len();
     let extras_at = blocks_at + 80 * (disc.tracks.len() + lead_in * sessions.len());
     let footers_at = extras_at + 8 * disc.tracks.len();
-    let name_at = footers_at + 32 * disc.tracks.len();
+    let name_at = footers_at + 32 * data.iter().map(Vec::len).sum::<usize>();
     let mut tail: Vec<u8> = Vec::new();
     if options.two_files {
-        tail.extend("disc.mdf\0".encode_utf16().flat_map(u16::to_le_bytes));
+        tail.extend("disc.mdf\0disc-2.mdf\0".encode_utf16().flat_map(u16::to_le_bytes));
     }
     let text_at = name_at + tail.len();
     tail.put(disc.cd_text.as_flattened());
@@ -103,7 +127,7 @@ fn descriptor(disc: &SourceDisc, options: Options, head: &[u8], data: &[Data], k
     file.zeros(20);
     file.le32(offset(!disc.structures.is_empty(), structures_at));
     file.zeros(12);
-    file.le32s(&[96, offset(disc.dpm.is_some(), dpm_at), offset(options.password.is_some(), keys_at), 0]);
+    file.le32s(&[96, offset(disc.dpm.is_some(), dpm_at), offset(options.is_encrypted(), keys_at), 0]);
     let mut at = blocks_at;
     for tracks in &sessions {
         let (first, last) = (&tracks[0], &tracks[tracks.len() - 1]);
@@ -116,7 +140,7 @@ fn descriptor(disc: &SourceDisc, options: Options, head: &[u8], data: &[Data], k
         file.put(&i64::from(last.end()).to_le_bytes());
         at += 80 * (lead_in + tracks.len());
     }
-    let mut index = 0;
+    let (mut index, mut footer) = (0, 0);
     for tracks in &sessions {
         let (first, last) = (&tracks[0], &tracks[tracks.len() - 1]);
         let points = [(0xA0, [first.number, 0, 0]), (0xA1, [last.number, 0, 0]), (0xA2, msf(last.end() + 150))];
@@ -126,15 +150,17 @@ fn descriptor(disc: &SourceDisc, options: Options, head: &[u8], data: &[Data], k
             file.zeros(68);
         }
         for track in *tracks {
-            let places = [extras_at + 8 * index, footers_at + 32 * index];
+            let places = [extras_at + 8 * index, footers_at + 32 * footer];
             file.put(&block(disc, track, options, &data[index], places));
+            footer += data[index].len();
             index += 1;
         }
     }
     for track in &disc.tracks {
         file.le32s(&[track.pregap, track.blocks()]);
     }
-    for data in data {
+    for (piece, data) in data.iter().flat_map(|pieces| pieces.iter().enumerate()) {
+        let name_at = name_at + piece * 2 * "disc.mdf\0".len();
         file.le32(offset(options.two_files, name_at));
         file.put(&[options.compressed.into(), 0, 0, 0]);
         file.le32s(&[0, GROUP as u32]);
@@ -142,8 +168,9 @@ fn descriptor(disc: &SourceDisc, options: Options, head: &[u8], data: &[Data], k
         file.le64(if options.compressed { data.table as u64 } else { 0 });
     }
     file.put(&tail);
-    if let Some(password) = options.password {
-        file.put(&keys.header(Some(password.as_bytes()), [0; 2]));
+    let salt = options.of_salt.then_some(Lock::Salt);
+    if let Some(lock) = options.password.map(|password| Lock::Password(password.as_bytes())).or(salt) {
+        file.put(&keys.header(lock, [0; 2]));
     }
     file
 }
@@ -152,10 +179,10 @@ fn block(
     disc: &SourceDisc,
     track: &SourceTrack,
     options: Options,
-    data: &Data,
+    data: &[Data],
     [extra, footer]: [usize; 2],
 ) -> Vec<u8> {
-    let start = if pregap_stored(track, options) { track.first() } else { track.start };
+    let start = from(track, options);
     let kind = match track.mode {
         Mode::Audio => 1,
         Mode::Mode1 => 2,
@@ -176,15 +203,16 @@ fn block(
         Subchannel::None => 0,
         Subchannel::Pw => 1,
         Subchannel::Q16 => 2,
+        Subchannel::Rw => 4,
     };
     let mut block = vec![kind | parts, subchannel << 3, 0x10 | track.control(), 0, track.number, 0, 0, 0, 0];
     block.put(&msf(track.start + 150));
     block.le32(if disc.dvd { 0 } else { extra as u32 });
-    block.le16(data.size as u16);
+    block.le16(data[0].size as u16);
     block.zeros(18);
     block.put(&start.to_le_bytes());
-    block.le64(data.offset as u64);
-    block.le32s(&[1, footer as u32]);
+    block.le64(data[0].offset as u64);
+    block.le32s(&[data.len() as u32, footer as u32]);
     block.put(&i64::from(start).to_le_bytes());
     block.le64(if disc.dvd { track.blocks().into() } else { 0 });
     block.zeros(8);

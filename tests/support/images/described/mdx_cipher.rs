@@ -10,6 +10,17 @@ use super::source_sector::edc;
 /// Keys of a descriptor or of the data: their header holds them under a password.
 pub struct Keys(pub [u8; 256]);
 
+/// What locks keys.
+#[derive(Debug, Clone, Copy)]
+pub enum Lock<'a> {
+    /// Those of a descriptor, under the password that follows from the salt.
+    Descriptor,
+    /// Those of data, under the same.
+    Salt,
+    /// Those of data, under somebody's password.
+    Password(&'a [u8]),
+}
+
 fn encrypted(cipher: &Aes256, block: [u8; 16]) -> [u8; 16] {
     let mut block = block.into();
     cipher.encrypt_block(&mut block);
@@ -75,8 +86,8 @@ impl Keys {
         Self(std::array::from_fn(|at| (at as u8).wrapping_mul(167).wrapping_add(seed)))
     }
 
-    /// The 512 bytes that hold them. With `password` those of data, else those of a descriptor, whose sizes they tell.
-    pub fn header(&self, password: Option<&[u8]>, [compressed, whole]: [u32; 2]) -> Vec<u8> {
+    /// The 512 bytes that hold them, and the sizes of a descriptor.
+    pub fn header(&self, lock: Lock, [compressed, whole]: [u32; 2]) -> Vec<u8> {
         let salt: [u8; 64] = std::array::from_fn(|at| (at as u8).wrapping_mul(73).wrapping_add(self.0[0]));
         let mut header = salt.to_vec();
         header.le32s(&[crc32fast::hash(&self.0), 0x5452_5545, 0x0100_0001, 0]);
@@ -84,11 +95,14 @@ impl Keys {
         header.le32s(&[compressed, whole]);
         header.zeros(168);
         let mut derived = [0; 152];
-        let of_salt = password_of(&salt);
-        pbkdf2::pbkdf2_hmac::<Ripemd160>(password.unwrap_or(&of_salt), &salt, 2000, &mut derived);
-        match password {
-            None => whitened_cbc(&derived[32..64], &derived[..16], &mut header[64..]),
-            Some(_) => lrw(&derived[32..64], &derived[..16], 1, &mut header[64..]),
+        let password = match lock {
+            Lock::Descriptor | Lock::Salt => password_of(&salt),
+            Lock::Password(password) => password.to_vec(),
+        };
+        pbkdf2::pbkdf2_hmac::<Ripemd160>(&password, &salt, 2000, &mut derived);
+        match lock {
+            Lock::Descriptor => whitened_cbc(&derived[32..64], &derived[..16], &mut header[64..]),
+            Lock::Salt | Lock::Password(_) => lrw(&derived[32..64], &derived[..16], 1, &mut header[64..]),
         }
         header
     }

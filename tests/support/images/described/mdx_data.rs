@@ -42,16 +42,30 @@ pub fn pregap_stored(track: &SourceTrack, options: Options) -> bool {
     options.pregaps && track.pregap != 150
 }
 
-pub fn put_data(file: &mut Vec<u8>, disc: &SourceDisc, track: &SourceTrack, options: Options, keys: &Keys) -> Data {
-    let from = if pregap_stored(track, options) { track.first() } else { track.start };
+/// The first address that is stored.
+pub fn from(track: &SourceTrack, options: Options) -> i32 {
+    if pregap_stored(track, options) { track.first() } else { track.start }
+}
+
+/// The sectors `part` of those that are stored.
+pub fn put_data(
+    file: &mut Vec<u8>,
+    disc: &SourceDisc,
+    track: &SourceTrack,
+    options: Options,
+    part: Range<usize>,
+    keys: &Keys,
+) -> Data {
+    let from = from(track, options);
     let all = track.stored(from, range(disc, track, options.stored), |lba| match options.subchannel {
         Subchannel::None => Vec::new(),
         Subchannel::Pw => interleaved(&track.subchannel(lba)),
         Subchannel::Q16 => q16(&track.subchannel(lba)),
+        Subchannel::Rw => interleaved(&track.subchannel(lba)).iter().map(|bits| bits & 0x3F).collect(),
     });
     let offset = file.len();
-    let sectors = (track.end() - from) as usize;
-    let size = all.len() / sectors;
+    let size = all.len() / (track.end() - from) as usize;
+    let all = &all[part.start * size..part.end * size];
     let mut table: Vec<u8> = Vec::new();
     let unit = if options.compressed { GROUP } else { 1 };
     for (index, group) in all.chunks(unit * size).enumerate() {
@@ -73,7 +87,7 @@ pub fn put_data(file: &mut Vec<u8>, disc: &SourceDisc, track: &SourceTrack, opti
         } else {
             bytes.len() as u16
         });
-        if options.password.is_some() {
+        if options.is_encrypted() {
             keys.encrypt_data(index * unit, size, &mut bytes);
         }
         file.put(&bytes);
@@ -82,5 +96,5 @@ pub fn put_data(file: &mut Vec<u8>, disc: &SourceDisc, track: &SourceTrack, opti
     if options.compressed {
         file.put(&zlib(&table));
     }
-    Data { offset, size, sectors, table: end - offset }
+    Data { offset, size, sectors: part.len(), table: end - offset }
 }

@@ -4,8 +4,19 @@ use std::fmt::Write;
 
 use super::source_disc::{Mode, SourceDisc, SourceTrack};
 
-/// The pre-gap of a track counts as the end of the track before it, and lies in no file. `wave`: how sound is kept.
-pub fn files(disc: &SourceDisc, wave: bool, title: Option<&str>) -> Vec<(String, Vec<u8>)> {
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Options {
+    /// How sound is kept.
+    pub wave: bool,
+    pub title: Option<&'static str>,
+    /// A description beside each file of sound. Where strings have quotes and how a file is called that describes
+    /// `track-02.raw` is as in the table; values of `preemp` and `copyperm` are not known.
+    pub described: bool,
+}
+
+/// The pre-gap of a track counts as the end of the track before it, and lies in no file.
+pub fn files(disc: &SourceDisc, options: Options) -> Vec<(String, Vec<u8>)> {
+    let Options { wave, title, described } = options;
     let mut text = String::from("# made by a test\n");
     if let Some(title) = title {
         writeln!(text, "cdtitle = \"{title}\"").unwrap();
@@ -23,6 +34,14 @@ pub fn files(disc: &SourceDisc, wave: bool, title: Option<&str>) -> Vec<(String,
         let name = format!("track-{:02}.{ending}", track.number);
         write!(text, "\ntrack = {}\ntype = {}\nsize = {size}\n", track.number, u8::from(audio)).unwrap();
         write!(text, "startsec = {}\nfile = \"{name}\"\n", track.start).unwrap();
+        if described && audio {
+            let (number, count) = (track.number, disc.tracks.len());
+            let mut text = format!("file = \"{name}\"\ntrack = {number} of {count}\ntitle = \"Song {number}\"\n");
+            write!(text, "artist = \"Singer {number}\"\nsize = {size}\ntype = 1\nstereo = 1\n").unwrap();
+            write!(text, "cd_title = \"{}\"\ncd_artist = \"Artist\"\n", title.unwrap_or_default()).unwrap();
+            text.push_str("cd_discid = \"00000000\"\n");
+            files.push((format!("track-{number:02}.xinf"), text.into_bytes()));
+        }
         files.push((name, data(track, wave)));
     }
     files.insert(0, ("disc.toc".to_owned(), text.into_bytes()));
