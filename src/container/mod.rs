@@ -11,14 +11,17 @@ mod ecm;
 mod error;
 pub mod inflate;
 mod isz;
+mod lzma;
 mod macbinary;
 mod parts;
 mod probe;
 pub mod record;
 mod refuse;
+mod runs;
 mod split;
 mod streams;
 mod sums;
+mod uif;
 mod unwrap;
 mod varint;
 
@@ -80,6 +83,7 @@ pub static CONTAINERS: &[&dyn Container] = &[
     &dmg::Dmg,
     &daa::Daa,
     &daa::Gbi,
+    &uif::Uif,
     &ecm::Ecm,
     &macbinary::MacBinary,
     &streams::Gzip,

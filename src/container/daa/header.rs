@@ -2,6 +2,7 @@
 
 use super::table::{Layout, Table, unpack};
 use super::{Brand, MOST_PARTS, OTHER_DAA};
+use crate::container::lzma::Lzma;
 use crate::container::record::{Record, bytes_at};
 use crate::container::{ImageError, ImageErrorKind, OpenContext};
 use crate::source::SharedSource;
@@ -45,14 +46,6 @@ pub struct Header {
     /// Their sizes, as far as they are told.
     pub sizes: Vec<u64>,
     pub encryption: Option<Encryption>,
-}
-
-/// How LZMA chunks are packed.
-#[derive(Debug, Clone, Copy)]
-pub struct Lzma {
-    pub properties: u8,
-    pub dictionary: u32,
-    pub x86: bool,
 }
 
 /// What a password is held against.

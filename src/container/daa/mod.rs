@@ -6,16 +6,14 @@ mod inflate;
 mod password;
 mod table;
 
-use std::io::{self, Read};
+use std::io;
 use std::sync::Arc;
 
-use lzma_rust2::LzmaReader;
-use lzma_rust2::filter::bcj::BcjReader;
-
-use self::header::{Header, Lzma};
+use self::header::Header;
 use self::inflate::inflate;
 use self::password::Cipher;
 use self::table::{Packing, Place, Table};
+use super::lzma::Lzma;
 use super::parts::{Naming, Part, join, part_name};
 use super::record::Record;
 use super::{Container, Content, FormatInfo, ImageError, ImageErrorKind, OpenContext, Probe, Score, damaged};
@@ -202,7 +200,7 @@ impl Blocks for Chunks {
             }
             Packing::Deflate if inflate(&bytes, self.types, out)? == out.len() => Ok(()),
             Packing::Deflate => Err(damaged("a deflate stream is too short")),
-            Packing::Lzma => self.lzma.decode(&bytes, self.chunk, out),
+            Packing::Lzma => self.lzma.decode(&bytes, self.chunk as usize, out),
         }
     }
 
@@ -210,32 +208,5 @@ impl Blocks for Chunks {
         let place = self.table.place(block.index).ok()?;
         let as_it_is = self.cipher.is_none() && place.packing == Packing::Stored;
         as_it_is.then(|| (Arc::clone(&self.data), place.offset))
-    }
-}
-
-impl Lzma {
-    /// Unpacks a chunk. Of the last one nobody says whether it was packed as long as the others, which matters to the filter.
-    fn decode(&self, packed: &[u8], chunk: u64, out: &mut [u8]) -> io::Result<()> {
-        if self.x86 && (out.len() as u64) < chunk {
-            let mut whole = vec![0; chunk as usize];
-            if self.fill(packed, &mut whole).is_ok() {
-                out.copy_from_slice(&whole[..out.len()]);
-                return Ok(());
-            }
-        }
-        self.fill(packed, out)
-    }
-
-    fn fill(&self, packed: &[u8], out: &mut [u8]) -> io::Result<()> {
-        let len = out.len() as u64;
-        let broken = |_| damaged("an LZMA stream is damaged");
-        // Nothing is further back than the chunk is long.
-        let dictionary = self.dictionary.min(len.next_power_of_two() as u32).max(4096);
-        let mut reader = LzmaReader::new_with_props(packed, len, self.properties, dictionary, None).map_err(broken)?;
-        if self.x86 {
-            BcjReader::new_x86(reader, 0).read_exact(out).map_err(broken)
-        } else {
-            reader.read_exact(out).map_err(broken)
-        }
     }
 }

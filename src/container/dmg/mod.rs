@@ -5,7 +5,6 @@
 mod adc;
 mod checks;
 mod encrypted;
-mod index;
 mod resources;
 mod runs;
 

@@ -9,9 +9,9 @@ use lzma_rust2::XzReader;
 
 use super::super::{ImageError, ImageErrorKind, damaged};
 use super::checks::Crc;
-use super::index::{Index, Packing, Run};
 use super::{LONGEST, SECTOR, adc, u32_at, u64_at};
 use crate::container::inflate::inflate;
+use crate::container::runs::{Index, Packing, Run};
 use crate::source::blocks::MAX_BLOCK;
 use crate::source::{Block, Blocks, SharedSource};
 
@@ -20,8 +20,6 @@ pub type Data = SharedSource;
 
 const HEADER: usize = 204;
 const RUN: usize = 40;
-/// Bytes of a block of what is not packed.
-const PLAIN: u64 = 1 << 20;
 /// Memory of an xz decoder, at most, in KiB.
 const MEMORY: u32 = 160 << 10;
 
@@ -99,20 +97,11 @@ pub struct Runs {
     pub end_of_data: u64,
 }
 
-/// Decoded bytes of each block of a run but the last.
-fn step(run: &Run) -> u64 {
-    if matches!(run.packing, Packing::Zeros | Packing::Stored) { PLAIN } else { u64::from(MAX_BLOCK) }
-}
-
-fn blocks(run: &Run) -> u64 {
-    (run.end - run.start).div_ceil(step(run))
-}
-
 impl Runs {
     pub fn new(data: Data, tables: Vec<Table>, total: u64) -> Result<Self, ImageError> {
         let mut stored: Vec<Run> = tables.into_iter().flat_map(|table| table.runs).collect();
         stored.sort_by_key(|run| run.start);
-        let mut runs = Self { data, index: Index::default(), end_of_data: 0 };
+        let mut runs = Self { data, index: Index::new(SECTOR), end_of_data: 0 };
         let past = Run { start: total, end: total, at: 0, len: 0, block: 0, packing: Packing::Zeros };
         for run in stored.into_iter().chain([past]) {
             let end = runs.index.total();
@@ -122,7 +111,7 @@ impl Runs {
             // Sectors of no run.
             let gap = Run { start: end, end: run.start, ..past };
             for run in [gap, run].into_iter().filter(|run| run.end > run.start) {
-                runs.index.push(run.packing, run.end, run.at, run.len, blocks(&run));
+                runs.index.push(run.packing, run.end, run.at, run.len);
                 if run.packing != Packing::Zeros {
                     runs.end_of_data = runs.end_of_data.max(run.at + run.len);
                 }
@@ -133,7 +122,7 @@ impl Runs {
     }
 
     fn run_at(&self, offset: u64) -> io::Result<Run> {
-        self.index.at(offset, blocks).ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
+        self.index.at(offset).ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
     }
 }
 
@@ -143,10 +132,7 @@ impl Blocks for Runs {
     }
 
     fn locate(&self, offset: u64) -> io::Result<Block> {
-        let run = self.run_at(offset)?;
-        let number = (offset - run.start) / step(&run);
-        let start = run.start + number * step(&run);
-        Ok(Block { index: run.block + number, start, len: (run.end - start).min(step(&run)) as u32 })
+        Ok(self.run_at(offset)?.block_at(offset))
     }
 
     fn decode(&self, block: &Block, out: &mut [u8]) -> io::Result<()> {
@@ -175,6 +161,7 @@ impl Blocks for Runs {
             Packing::Bzip2 => BzDecoder::new(&packed[..]).read_exact(out).map_err(broken),
             Packing::Lzfse => LzfseRingDecoder::default().reader_bytes(&packed).read_exact(out).map_err(broken),
             Packing::Xz => XzReader::new_mem_limit(&packed[..], false, MEMORY).read_exact(out).map_err(broken),
+            Packing::Lzma | Packing::Encrypted => Err(broken(io::ErrorKind::Unsupported.into())),
         }
     }
 

@@ -8,7 +8,7 @@ use super::described::blocks::volume;
 use super::described::source_disc::SourceDisc;
 use super::described::source_sector::RAW;
 use super::described::{
-    b6t, bwt, c2d, ccd, cdi, cif, cso, daa, dax, dmg, ecm, isz, jso, mds, mdx, nrg, readcd, xcdroast,
+    b6t, bwt, c2d, ccd, cdi, cif, cso, daa, dax, dmg, ecm, isz, jso, mds, mdx, nrg, readcd, uif, xcdroast,
 };
 use super::macbinary::macbinary;
 use crate::support::host::run;
@@ -68,6 +68,10 @@ pub const MAKERS: &[(&str, Maker)] = &[
     ("gbi", |blocks, folder| {
         let split = Some((300_000, daa::Names::Part2));
         put(folder, &daa::files(blocks, daa::Options { kind: daa::Kind::Gbi, split, ..daa::Options::default() }))
+    }),
+    ("uif", |blocks, folder| {
+        let options = uif::Options { cipher: uif::Cipher::Stacked(0xFF, 3), ..uif::PLAIN };
+        put(folder, &[("disc.uif".to_owned(), uif::file(blocks, options))])
     }),
     ("ecm", |blocks, folder| {
         let file = ecm::file(&raw(blocks), &[ecm::Record::Mode1(blocks.len() / 2048)]);

@@ -29,5 +29,6 @@ mod put;
 pub mod readcd;
 pub mod source_disc;
 pub mod source_sector;
+pub mod uif;
 pub mod uif_ciphers;
 pub mod xcdroast;
