@@ -170,7 +170,8 @@ fn block_form(mode: TrackMode) -> Option<Form> {
 
 impl Extent {
     /// Where the first stored byte of `lba` lies in the source.
-    fn sector_at(&self, lba: Lba) -> u64 {
+    #[must_use]
+    pub fn sector_at(&self, lba: Lba) -> u64 {
         // An offset that the file claims beyond all bounds is past its end too.
         self.offset.saturating_add(u64::from(lba.since(self.first)) * u64::from(self.stride))
     }

@@ -1,13 +1,15 @@
 //! Plain images: 2,048 bytes of user data per sector, nothing else (ISO 9660, UDF, or any other content).
 //!
-//! Layout: sector N at byte 2,048 × N. There is no header, so this is also the format of last resort. Unsupported here:
-//! raw sectors (2,352 bytes and others), which another format claims.
+//! Layout: sector N at byte 2,048 × N. There is no header, so this is also the format of last resort. The disc is as long as the
+//! file, unless an ISO 9660 or UDF volume in it is longer: then the file is cut off, and what is missing is there and cannot be read.
+//! Unsupported here: raw sectors (2,352 bytes and others), which another format claims.
 
 use std::sync::Arc;
 
 use super::{FormatInfo, ImageError, ImageErrorKind, ImageFormat, OpenContext, Probe, Score};
-use crate::disc::{BLOCK_SIZE, Disc, Extent, Lba};
-use crate::source::{PaddedSource, SharedSource, SliceSource};
+use crate::disc::{BLOCK_SIZE, Disc, Extent, Lba, MediumType};
+use crate::fs::{self, Flow, Piece, Step};
+use crate::source::{ByteSource, PaddedSource, SharedSource, SliceSource};
 
 /// The plain format.
 pub struct Iso;
@@ -37,6 +39,14 @@ impl ImageFormat for Iso {
         let rest = source.len() % block;
         let limit = |blocks: u64| ImageError::new(ImageErrorKind::Limit, crate::disc::TooLarge { blocks }.to_string());
         let blocks = i32::try_from(whole + u64::from(rest > 0)).map_err(|_| limit(whole))?;
+        if let Some(volume) = cut_off(&source) {
+            cx.warn(format!(
+                "the file is cut off: the volume in it has {volume} blocks, the last {} are missing and cannot be read",
+                u64::from(volume) - whole
+            ));
+            let extents = vec![Extent::plain(Lba(0), volume, source)];
+            return Disc::single_data_track(extents).map_err(|_| limit(u64::from(volume)));
+        }
 
         let mut extents = Vec::new();
         if whole > 0 {
@@ -53,6 +63,55 @@ impl ImageFormat for Iso {
         }
         Disc::single_data_track(extents).map_err(|error| ImageError::new(ImageErrorKind::Limit, error.to_string()))
     }
+}
+
+/// Blocks that end a volume and hold nothing: mastering programs add them, and programs that read discs leave them out.
+const PADDING: u64 = 150;
+/// Files and folders that are looked at to find out whether one of them is cut off.
+const MOST_NODES: usize = 1 << 16;
+
+/// Blocks of the volume, when the file lacks some of them that are more than padding.
+fn cut_off(source: &SharedSource) -> Option<u32> {
+    let whole = source.len() / u64::from(BLOCK_SIZE);
+    let there = Disc::single_data_track(vec![Extent::plain(Lba(0), whole as u32, Arc::clone(source))]).ok()?;
+    let udf = fs::udf::Volume::open(&there, Lba(0)).map_or(0, |volume| volume.blocks().unwrap_or(0));
+    let volume = volume_blocks(&**source).unwrap_or(0).max(udf);
+    if u64::from(volume) <= whole || MediumType::for_blocks(u64::from(volume)).is_err() {
+        return None;
+    }
+    (u64::from(volume) - whole > PADDING || something_is_missing(&there)).then_some(volume)
+}
+
+/// What the primary volume descriptor says (ECMA-119, 8.4.8 and 8.4.12), if it does not contradict itself.
+fn volume_blocks(source: &dyn ByteSource) -> Option<u32> {
+    let mut descriptor = [0; 132];
+    source.read_exact_at(&mut descriptor, DESCRIPTORS).ok()?;
+    let [kind, b'C', b'D', b'0', b'0', b'1', ..] = descriptor else { return None };
+    let field = |at: usize| [descriptor[at], descriptor[at + 1], descriptor[at + 2], descriptor[at + 3]];
+    let blocks = u32::from_le_bytes(field(80));
+    let agrees = blocks == u32::from_be_bytes(field(84)) && field(128) == [0, 8, 8, 0];
+    (kind == 1 && agrees).then_some(blocks)
+}
+
+/// Whether a file or folder reaches past the end of `disc`.
+fn something_is_missing(disc: &Disc) -> bool {
+    let end = u64::from(disc.blocks()) * u64::from(BLOCK_SIZE);
+    let Ok((volume, root)) = fs::open(disc, None).and_then(|volume| volume.root().map(|root| (volume, root))) else {
+        return true;
+    };
+    let (mut missing, mut met) = (false, 0);
+    fs::walk(&*volume, &root, &mut |_, step| {
+        met += 1;
+        missing |= match step {
+            Step::Node(node) => volume.pieces(node).is_ok_and(|pieces| {
+                let past = |piece: &Piece| matches!(piece, Piece::Stored { offset, bytes } if *bytes > 0 && offset.saturating_add(*bytes) > end);
+                pieces.iter().any(past)
+            }),
+            Step::Problem(_) => true,
+        };
+        if missing || met > MOST_NODES { Flow::Stop } else { Flow::Into }
+    });
+    missing
 }
 
 #[cfg(test)]

@@ -55,8 +55,8 @@ pub fn check(disc: &Disc, progress: &Progress) -> (Vec<Checked>, Vec<BadSectors>
         }
     });
     let mut found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
-    found.sort_by_key(|(lba, problem)| (*problem, *lba));
-    let mut bad = runs(&found);
+    found.sort_by_key(|run| (run.problem, run.first));
+    let mut bad = joined(found);
     bad.sort_by_key(|run| (run.first, run.last));
 
     let mut checks = Vec::new();
@@ -108,7 +108,12 @@ impl Chunk<'_> {
         self.extent.subchannel.is_some()
     }
 
-    fn check(&self, disc: &Disc) -> Vec<(Lba, &'static str)> {
+    /// The bad sectors, as runs: an image that is cut off can lack all sectors of the largest medium.
+    fn check(&self, disc: &Disc) -> Vec<BadSectors> {
+        if self.extent.sector_at(self.first) >= self.extent.source.len() && !self.has_q() {
+            let last = self.first.plus(self.blocks - 1);
+            return vec![BadSectors { first: self.first.0, last: last.0, problem: UNREADABLE }];
+        }
         let mut bad = Vec::new();
         for lba in (0..self.blocks).map(|skip| self.first.plus(skip)) {
             let mut raw = [0; RAW];
@@ -131,18 +136,21 @@ impl Chunk<'_> {
                 }
             }
         }
-        bad
+        bad.sort_by_key(|(lba, problem)| (*problem, *lba));
+        joined(bad.into_iter().map(|(Lba(lba), problem)| BadSectors { first: lba, last: lba, problem }))
     }
 }
 
-/// Joins neighbours with the same problem; `found` is ordered by problem, then address.
-fn runs(found: &[(Lba, &'static str)]) -> Vec<BadSectors> {
-    let mut runs: Vec<BadSectors> = Vec::new();
-    for &(Lba(lba), problem) in found {
-        match runs.last_mut() {
-            Some(run) if run.problem == problem && i64::from(lba) - i64::from(run.last) <= 1 => run.last = lba,
-            _ => runs.push(BadSectors { first: lba, last: lba, problem }),
+/// Joins neighbours with the same problem; `runs` are ordered by problem, then address.
+fn joined(runs: impl IntoIterator<Item = BadSectors>) -> Vec<BadSectors> {
+    let mut joined: Vec<BadSectors> = Vec::new();
+    for next in runs {
+        match joined.last_mut() {
+            Some(run) if run.problem == next.problem && i64::from(next.first) - i64::from(run.last) <= 1 => {
+                run.last = run.last.max(next.last);
+            }
+            _ => joined.push(next),
         }
     }
-    runs
+    joined
 }

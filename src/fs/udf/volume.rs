@@ -94,6 +94,18 @@ impl<'a> Volume<'a> {
         &self.info
     }
 
+    /// Blocks from the start of the disc to the end of its last partition. Nothing where that can be more than was ever
+    /// written, as on write-once media.
+    #[must_use]
+    pub fn blocks(&self) -> Option<u32> {
+        let end = |map: &Mapping| match map {
+            Mapping::Physical { start, blocks } => Some(start.saturating_add(*blocks)),
+            Mapping::Metadata { .. } => Some(0),
+            Mapping::Sparable { .. } | Mapping::Virtual { .. } => None,
+        };
+        self.maps.iter().map(end).try_fold(0, |most, end| end.map(|end| most.max(end)))
+    }
+
     /// The partition maps (ECMA-167, 3/10.6.13; UDF 2.60, 2.2.8 to 2.2.10). Metadata and virtual partitions lie in others,
     /// so those come first.
     fn map(&mut self, logical: &[u8], partitions: &[[u8; BLOCK as usize]]) -> Result<(), FsError> {

@@ -3,9 +3,10 @@
 use std::path::Path;
 use std::process::Command;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{image, inside, spindle, stderr, stdout};
+use crate::support::inputs;
 use crate::support::volume::iso;
 
 fn sum(program: &str, arguments: &[&str], path: &str) -> String {
@@ -85,4 +86,25 @@ fn tools_the_checksum_inside_an_iso_is_found_and_checked() {
     std::fs::write(&path, bytes).unwrap();
     assert_eq!(status(&["verify", &path]), Some(6));
     assert!(Path::new(&path).exists());
+}
+
+#[test]
+fn what_an_image_lacks_is_told_by_info_and_verify() {
+    let image_bytes = std::fs::read(inputs::path("libcdio/joliet.iso")).unwrap();
+    // The volume is said to be as long as the largest medium.
+    let mut longest = image_bytes.clone();
+    longest[16 * 2048 + 80..][..4].copy_from_slice(&62_000_000_u32.to_le_bytes());
+    longest[16 * 2048 + 84..][..4].copy_from_slice(&62_000_000_u32.to_be_bytes());
+    for (bytes, first, last) in [(&image_bytes[..40 * 2048], 40, 197), (&longest, 198, 61_999_999)] {
+        let (_folder, path) = image(bytes);
+        let words = format!("the last {} are missing and cannot be read", last - first + 1);
+        let output = spindle(&["info", &path]);
+        assert!(output.status.success() && stdout(&output).contains(&words), "{}", stdout(&output));
+        let output = spindle(&["verify", "--json", &path]);
+        assert_eq!(output.status.code(), Some(6));
+        let report: Value = serde_json::from_str(&stdout(&output)).unwrap();
+        let bad = json!([{ "first": first, "last": last, "problem": "cannot be read" }]);
+        assert_eq!((&report["ok"], &report["bad_sectors"]), (&json!(false), &bad));
+        assert!(report["warnings"][0].as_str().unwrap().contains(&words), "{report}");
+    }
 }

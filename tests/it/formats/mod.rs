@@ -14,6 +14,7 @@ mod cso;
 mod cue;
 mod described;
 mod ecm;
+mod iso;
 mod isz;
 mod macbinary;
 mod mds;
