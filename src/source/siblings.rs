@@ -21,8 +21,8 @@ pub trait Siblings: Send + Sync + fmt::Debug {
     /// The file at `name`, a path relative to the image's folder, with `/` between its parts.
     ///
     /// # Errors
-    /// `NotFound` when there is none, `PermissionDenied` when the name or a link leads outside, else what the operating
-    /// system says.
+    /// `NotFound` when there is none, `PermissionDenied` when the name or a link leads outside, `InvalidInput` when it is no
+    /// regular file, else what the operating system says.
     fn open(&self, name: &[u8]) -> io::Result<SharedSource>;
 
     /// The names in the image's folder, at most [`MOST_NAMES`] of them, in no order.
@@ -108,7 +108,7 @@ impl Folder {
             }
         };
         if !file.metadata()?.is_file() {
-            return Err(io::Error::new(io::ErrorKind::PermissionDenied, "is not a regular file"));
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "is not a regular file"));
         }
         Ok(file)
     }

@@ -20,6 +20,7 @@ mod macbinary;
 mod mds;
 mod mdx;
 mod nrg;
+mod outside;
 mod raw;
 mod readcd;
 mod real;
