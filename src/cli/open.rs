@@ -108,13 +108,14 @@ impl Passwords for Asked {
 fn ask(file: &str) -> io::Result<Vec<u8>> {
     let mut terminal = FileOptions::new().read(true).write(true).open("/dev/tty")?;
     let shown: String = file.chars().filter(|c| !c.is_control()).collect();
-    write!(terminal, "password for {shown}: ")?;
     let before = tcgetattr(&terminal)?;
     let mut silent = before.clone();
     silent.local_modes.remove(LocalModes::ECHO);
+    // Before it asks: what is typed then is neither shown nor thrown away.
     tcsetattr(&terminal, OptionalActions::Flush, &silent)?;
     let mut line = Vec::new();
-    let read = BufReader::new((&terminal).take(1024)).read_until(b'\n', &mut line);
+    let asked = write!(terminal, "password for {shown}: ");
+    let read = asked.and_then(|()| BufReader::new((&terminal).take(1024)).read_until(b'\n', &mut line));
     let restored = tcsetattr(&terminal, OptionalActions::Flush, &before);
     writeln!(terminal)?;
     restored?;

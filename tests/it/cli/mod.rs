@@ -4,6 +4,7 @@ mod convert;
 mod extract;
 mod formats;
 mod info;
+mod locked;
 mod ls;
 mod remote;
 mod verify;

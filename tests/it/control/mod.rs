@@ -2,6 +2,7 @@
 
 mod crowd;
 mod events;
+mod images;
 mod media;
 mod protocol;
 mod qemu_verbs;
