@@ -1,5 +1,5 @@
 //! What is allocated, under an allocator that counts: nothing for a READ, from its kick to its call; the size of the cache of
-//! decoded blocks and no more; few bytes for the index of an image.
+//! decoded blocks and no more; few bytes for the index of an image; nothing large for hostile files.
 //!
 //! A binary of its own, because the allocator is the process', and without the test harness, whose main thread allocates too.
 
@@ -18,6 +18,8 @@ mod support;
 
 #[path = "alloc/cache.rs"]
 mod cache;
+#[path = "alloc/fuzz.rs"]
+mod fuzz;
 #[path = "alloc/index.rs"]
 mod index;
 
@@ -49,6 +51,7 @@ fn read(guest: &mut Guest, lba: u32, blocks: u8) {
 
 fn main() {
     cache::stays_within_its_size();
+    fuzz::takes_under_256_mib();
     index::opening_reads_only_the_index();
     index::takes_under_8_bytes_for_a_block();
     reads_allocate_nothing();
