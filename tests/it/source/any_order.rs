@@ -16,6 +16,7 @@ use tempfile::TempDir;
 use crate::support::disc::block;
 use crate::support::host::run;
 use crate::support::images::described::cso::{self, Options};
+use crate::support::images::same_disc::{MAKERS, blocks};
 
 const BLOCKS: u32 = 700;
 
@@ -156,6 +157,35 @@ mod tools {
             let [cue, chd] = [&cue, &chd].map(|path| path.to_str().unwrap());
             run("chdman", &["createcd", "-f", "-i", cue, "-o", chd, "-c", codec]);
             check(Path::new(chd), &plain, RAW, 8 * 2448, raw);
+        }
+    }
+
+    /// Caches that hold one block of the longest, or everything.
+    #[test]
+    fn every_format_and_container() {
+        for (id, make) in MAKERS {
+            let folder = TempDir::new().unwrap();
+            let content = blocks(id);
+            let path = make(&content, folder.path());
+            let count = (content.len() / BLOCK_SIZE as usize) as u32;
+            for (cache, workers) in [(1 << 20, 4), (8 << 20, 2)] {
+                let cache = BlockCache::with_workers(cache, workers);
+                let spool = Some(folder.path());
+                let opened = open_path(&path, &OpenOptions { cache, spool, ..OpenOptions::default() }).unwrap();
+                thread::scope(|scope| {
+                    // In order, backwards, and here and there.
+                    for step in [1, count - 1, 7, 243] {
+                        let (disc, content) = (&opened.disc, &content);
+                        scope.spawn(move || {
+                            for lba in (0..count).map(|number| number * step % count) {
+                                let mut block = [0; BLOCK_SIZE as usize];
+                                disc.read_block(Lba(lba as i32), &mut block).unwrap();
+                                assert!(block == content[lba as usize * block.len()..][..block.len()], "{id}: {lba}");
+                            }
+                        });
+                    }
+                });
+            }
         }
     }
 }
