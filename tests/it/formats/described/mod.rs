@@ -10,6 +10,7 @@ mod cdi;
 mod chd_old;
 mod cif;
 mod daa;
+mod damaged;
 mod dmg;
 mod ecm;
 mod isz;
