@@ -40,9 +40,10 @@ fn every_run_comes_back() {
 
 #[test]
 fn what_is_cut_off_is_an_error_and_the_rest_is_as_it_was() {
-    let data = volume(83, 16);
+    // Text alone, which packs well.
+    let data = volume(20, 100);
     let whole = files(&data, Options { front: true, ..PLAIN });
-    for len in (0..whole[0].1.len()).step_by(499) {
+    for len in 0..whole[0].1.len() {
         let cut = vec![(whole[0].0.clone(), whole[0].1[..len].to_vec())];
         let Ok(opened) = open(&cut) else { continue };
         for (lba, expected) in data.chunks(2048).enumerate().filter(|_| !opened.containers.is_empty()) {
