@@ -93,24 +93,33 @@ impl Folder {
     /// # Errors
     /// As [`Siblings::open`].
     pub fn open_file(&self, name: &[u8]) -> io::Result<File> {
+        // Opening a device may do something to it, and a FIFO waits: the type is looked at before. Should the name stand for
+        // another file by then, O_NONBLOCK and the second look keep what is promised.
+        regular(File::from(self.resolve(name, OFlags::PATH)?))?;
+        regular(File::from(self.resolve(name, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY)?))
+    }
+
+    fn resolve(&self, name: &[u8], flags: OFlags) -> io::Result<OwnedFd> {
         let resolve = if self.allow_outside { ResolveFlags::empty() } else { ResolveFlags::BENEATH };
-        // O_NONBLOCK: opening a FIFO nobody writes to must not hang before its type is looked at.
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
         let name = OsStr::from_bytes(name);
-        let file = loop {
-            match openat2(&self.fd, name, flags, Mode::empty(), resolve) {
+        loop {
+            match openat2(&self.fd, name, flags | OFlags::CLOEXEC, Mode::empty(), resolve) {
                 // The kernel saw a rename while it looked: it asks to be called again.
                 Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => {}
                 Err(rustix::io::Errno::XDEV | rustix::io::Errno::LOOP) => {
                     return Err(io::Error::new(io::ErrorKind::PermissionDenied, "leads outside the image's folder"));
                 }
-                other => break File::from(other?),
+                other => return Ok(other?),
             }
-        };
-        if !file.metadata()?.is_file() {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "is not a regular file"));
         }
+    }
+}
+
+fn regular(file: File) -> io::Result<File> {
+    if file.metadata()?.is_file() {
         Ok(file)
+    } else {
+        Err(io::Error::new(io::ErrorKind::InvalidInput, "is not a regular file"))
     }
 }
 

@@ -11,7 +11,8 @@ use spindle::source::{BlockCache, ByteSource, MemorySource, SharedSource};
 use spindle::sys::counting::live;
 
 use super::support::disc::patterned;
-use super::support::images::described::{dmg, ecm, isz};
+use super::support::images::described::source_disc::SourceDisc;
+use super::support::images::described::{daa, dax, dmg, ecm, isz, jso, mdx, uif};
 
 /// A file of any size whose bytes are made when they are read. Counts how many are.
 struct Made {
@@ -159,6 +160,13 @@ pub fn takes_under_8_bytes_for_a_block() {
             500,
         ),
         ("cso", |_| cso(b"CISO", 0), BLOCKS),
+        ("zso", |_| cso(b"ZISO", 1), BLOCKS),
+        ("dax", |blocks| memory(dax::file(&ones(blocks, 0x2000), 1)), 5000),
+        ("jso", |blocks| memory(jso::file(&ones(blocks, 2048), 2048, jso::Method::Zlib)), 5000),
+        ("daa", |blocks| only(daa::files(&ones(blocks, 0x4000), daa::Options::default())), 3000),
+        ("gbi", |blocks| only(daa::files(&ones(blocks, 0x4000), gbi())), 3000),
+        ("uif", |blocks| memory(uif::file(&ones(blocks, 4 * 2048), uif::Options { block: 4, ..uif::PLAIN })), 3000),
+        ("mdx", |groups| only(mdx::files(&SourceDisc::dvd(groups as u32 * 4), mdx())), 2000),
         ("chd", |_| chd(), BLOCKS / 8),
         ("chd", packed_chd, 1000),
     ];
@@ -192,6 +200,14 @@ fn only(mut files: Vec<(String, Vec<u8>)>) -> SharedSource {
 /// No zeros, which some formats leave out.
 fn ones(blocks: u64, bytes: usize) -> Vec<u8> {
     vec![1; blocks as usize * bytes]
+}
+
+fn gbi() -> daa::Options<'static> {
+    daa::Options { kind: daa::Kind::Gbi, ..daa::Options::default() }
+}
+
+fn mdx() -> mdx::Options {
+    mdx::Options { compressed: true, ..mdx::Options::default() }
 }
 
 const ISZ: isz::Options =

@@ -6,6 +6,7 @@ mod tools {
     use std::os::unix::fs::symlink;
     use std::path::{Path, PathBuf};
 
+    use rustix::fs::inotify;
     use spindle::image::{ImageError, ImageErrorKind, OpenOptions, Opened, open_path};
     use tempfile::TempDir;
 
@@ -98,7 +99,11 @@ mod tools {
                 let path = room.inside(name);
                 fs::rename(&path, room.outside(name)).unwrap();
                 run("mkfifo", &[path.to_str().unwrap()]);
+                // A device might do something when it is opened: nobody may.
+                let opened = inotify::init(inotify::CreateFlags::NONBLOCK).unwrap();
+                inotify::add_watch(&opened, &path, inotify::WatchFlags::OPEN).unwrap();
                 room.is_refused(id, ImageErrorKind::Io, "is not a regular file");
+                assert_eq!(rustix::io::read(&opened, &mut [0; 64]), Err(rustix::io::Errno::AGAIN), "{id} opened it");
                 fs::remove_file(&path).unwrap();
                 fs::create_dir(&path).unwrap();
                 room.is_refused(id, ImageErrorKind::Io, "is not a regular file");
