@@ -45,7 +45,9 @@ pub fn run(args: &Args) -> Result<(), CliError> {
     let set = pass(&mut client, &locator, &file, &companions)?;
     let mut arguments = json!({ "file": format!("/dev/fdset/{set}"), "locator": locator, "spool": args.how.spool });
     if let Some(password) = passwords.last() {
-        arguments["password"] = String::from_utf8_lossy(&password).into();
+        let not_text = "the control socket is UTF-8, and the password is not";
+        let text = str::from_utf8(&password);
+        arguments["password"] = text.map_err(|_| CliError::new(Exit::Usage, not_text.to_owned()))?.into();
     }
     args.to.add_to(&mut arguments);
     args.patience.add_to(&mut arguments);

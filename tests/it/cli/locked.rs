@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use super::{inside, spindle, stderr, stdout};
 use crate::support::daemon::Daemon;
 use crate::support::disc::block;
-use crate::support::images::described::isz;
+use crate::support::images::described::{isz, uif};
 
 /// A folder with a locked image, files with the right password and a wrong one, and the image without its lock.
 struct Room {
@@ -93,6 +93,22 @@ fn a_locked_image_is_inserted_with_its_password() {
     let output = insert(&["--password-file", &right]);
     assert!(output.status.success(), "{}", stderr(&output));
     assert_eq!(stdout(&output), format!("cd0: {image} (CD-ROM)\n"));
+}
+
+#[test]
+fn a_password_that_the_control_socket_cannot_carry_is_named() {
+    let room = Room::new();
+    let daemon = Daemon::start(&[]);
+    let cipher = uif::Options { cipher: uif::Cipher::None, password: Some(b"l\xF6ffel"), ..uif::PLAIN };
+    std::fs::write(room.path("disc.uif"), uif::file(&room.content, cipher)).unwrap();
+    std::fs::write(room.path("password"), b"l\xF6ffel\n").unwrap();
+    let with = ["--password-file", &room.path("password"), &room.path("disc.uif")];
+    assert!(spindle(&[&["info"], &with[..]].concat()).status.success());
+    let mut insert = Command::new(SPINDLE);
+    insert.arg("insert").args(with).env("XDG_RUNTIME_DIR", daemon.folder.path()).env_remove("SPINDLE_CONTROL");
+    let output = insert.output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("UTF-8"), "{}", stderr(&output));
 }
 
 mod tools {
