@@ -65,7 +65,10 @@ impl Target for Ciso {
         let compress = self.compress;
         let mut chunks = Chunks::new(job)?;
         ordered(
-            || chunks.next().map_err(io::Error::other),
+            || {
+                let mut chunk = Vec::new();
+                Ok(chunks.read(&mut chunk).map_err(io::Error::other)?.then_some(chunk))
+            },
             |chunk: Vec<u8>| {
                 (chunk.chunks(BLOCK).map(|block| packed(block, compress)).collect::<Vec<_>>(), chunk.len())
             },

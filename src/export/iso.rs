@@ -12,7 +12,7 @@ pub struct Iso;
 static INFO: FormatInfo =
     FormatInfo { id: "iso", name: "one data track, 2048-byte blocks", extensions: &["iso", "img", "udf"] };
 
-/// Blocks that are read at once.
+/// Blocks that are read at once: as many as [`Output`] writes without a copy.
 const CHUNK: u32 = 128;
 
 impl Target for Iso {
@@ -38,7 +38,8 @@ impl Target for Iso {
 /// Writes the blocks of the data track.
 pub fn write_blocks(job: &Job<'_>, file: &mut impl Write) -> Result<(), ExportError> {
     let mut chunks = Chunks::new(job)?;
-    while let Some(bytes) = chunks.next()? {
+    let mut bytes = Vec::new();
+    while chunks.read(&mut bytes)? {
         file.write_all(&bytes)?;
         job.tick(bytes.len() as u64)?;
     }
@@ -61,22 +62,22 @@ impl<'a> Chunks<'a> {
         job.data_track().map(|track| Self { job, track, next: track.start })
     }
 
-    /// The next ones; nothing at the end.
+    /// Fills `bytes`, whatever its length was, with the next ones; false at the end.
     ///
     /// # Errors
     /// For the first block that cannot be read. A sector that has none (Form 2, Mode 2) is zeros where the job may lose
     /// something.
-    pub fn next(&mut self) -> Result<Option<Vec<u8>>, ExportError> {
+    pub fn read(&mut self, bytes: &mut Vec<u8>) -> Result<bool, ExportError> {
         let blocks = CHUNK.min(self.track.end.since(self.next));
-        let mut bytes = vec![0; (blocks * BLOCK_SIZE) as usize];
-        match self.job.disc.read_blocks(self.next, &mut bytes) {
+        bytes.resize((blocks * BLOCK_SIZE) as usize, 0);
+        match self.job.disc.read_blocks(self.next, bytes) {
             Ok(()) => {}
-            Err(SectorError::WrongMode(_)) if self.job.lossy => one_by_one(self.job, self.next, &mut bytes)?,
+            Err(SectorError::WrongMode(_)) if self.job.lossy => one_by_one(self.job, self.next, bytes)?,
             Err(SectorError::WrongMode(at)) => return Err(no_block(self.track, at)),
             Err(error) => return Err(error.into()),
         }
         self.next = self.next.plus(blocks);
-        Ok((blocks > 0).then_some(bytes))
+        Ok(blocks > 0)
     }
 }
 

@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 
 use super::ExportError;
 
+/// Pieces of this length and above are written as they are.
+const BUFFER: usize = 256 << 10;
+
 /// A file that becomes visible when [`Output::finish`] renames it.
 pub type OutFile = BufWriter<File>;
 
@@ -72,7 +75,7 @@ impl Output {
         let temporary = path.with_file_name(name);
         let file = OpenOptions::new().read(true).write(true).create_new(true).open(&temporary).map_err(failed)?;
         self.files.push((temporary, path));
-        Ok(BufWriter::with_capacity(1 << 20, file))
+        Ok(BufWriter::with_capacity(BUFFER, file))
     }
 
     /// Gives every file its name; the main file, which names the others, last. Returns them, the main file first.

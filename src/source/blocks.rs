@@ -57,6 +57,8 @@ pub struct BlockSource {
     /// The block after the last one that was read, and how many were read one after another.
     next: AtomicU64,
     run: AtomicU64,
+    /// Up to which decoded byte later blocks have been asked for.
+    asked: AtomicU64,
 }
 
 /// How many blocks must be read in order before later ones are decoded ahead.
@@ -68,7 +70,7 @@ impl BlockSource {
     pub fn new(blocks: Arc<dyn Blocks>, cache: Arc<BlockCache>) -> Self {
         static NEXT_ID: AtomicU64 = AtomicU64::new(0);
         let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
-        Self { blocks, cache, id, next: AtomicU64::new(0), run: AtomicU64::new(0) }
+        Self { blocks, cache, id, next: AtomicU64::new(0), run: AtomicU64::new(0), asked: AtomicU64::new(0) }
     }
 
     /// Calls `each` with the pieces of `offset .. offset + count` in order.
@@ -121,17 +123,24 @@ impl BlockSource {
         if self.run.fetch_add(1, Ordering::Relaxed) + 1 < SEQUENTIAL {
             return;
         }
-        let mut at = block.start + u64::from(block.len);
-        for _ in 0..self.cache.ahead(block.len) {
-            if at >= self.blocks.total_len() {
-                break;
-            }
+        let end = block.start + u64::from(block.len);
+        let ahead = self.cache.ahead(block.len);
+        let until = end.saturating_add(ahead as u64 * u64::from(block.len)).min(self.blocks.total_len());
+        let asked = self.asked.load(Ordering::Relaxed);
+        // Left over from another place.
+        let mut at = if (end..=until).contains(&asked) { asked } else { end };
+        // Blocks are asked for many at a time, so that the threads that decode them rarely fall asleep between two.
+        if at > end && at - end > (until - end) / 2 {
+            return;
+        }
+        while at < until {
             let Ok(next) = self.locate(at) else { break };
-            if self.blocks.stored(&next).is_none() {
-                self.cache.prefetch(self.id, &self.blocks, next);
+            if self.blocks.stored(&next).is_none() && !self.cache.prefetch(self.id, &self.blocks, next) {
+                break;
             }
             at = next.start + u64::from(next.len);
         }
+        self.asked.store(at, Ordering::Relaxed);
     }
 }
 

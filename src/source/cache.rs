@@ -110,14 +110,17 @@ impl BlockCache {
         self.shared.decode(key, &**blocks, block, 0)
     }
 
-    /// Has `block` decoded by another thread, unless it is there or on its way, or too much is.
-    pub(super) fn prefetch(&self, id: u64, blocks: &Arc<dyn Blocks>, block: Block) {
+    /// Has `block` decoded by another thread, unless it is there or on its way. False when there is no room for it now.
+    pub(super) fn prefetch(&self, id: u64, blocks: &Arc<dyn Blocks>, block: Block) -> bool {
         let key = (id, block.index);
         let len = block.len as usize;
         let mut state = self.shared.lock();
         // Half of the room is left to what has been read already.
-        if self.workers == 0 || state.promised + len > self.shared.capacity / 2 || state.slots.contains_key(&key) {
-            return;
+        if state.slots.contains_key(&key) {
+            return true;
+        }
+        if self.workers == 0 || state.promised + len > self.shared.capacity / 2 {
+            return false;
         }
         state.slots.insert(key, Slot::Pending);
         state.promised += len;
@@ -133,10 +136,12 @@ impl BlockCache {
                 state.jobs.pop_back();
                 state.promised -= len;
                 state.slots.remove(&key);
+                return false;
             }
         } else {
             self.shared.work.notify_one();
         }
+        true
     }
 
     /// How many blocks of `len` bytes to decode ahead.
