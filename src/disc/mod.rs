@@ -22,7 +22,7 @@ pub use self::address::{Lba, Msf};
 pub use self::fulltoc::FullTocEntry;
 pub use self::medium::{MediumType, TooLarge};
 pub use self::read::SectorError;
-pub use self::structure::DvdLayout;
+pub use self::structure::{BD_UNIT, DvdLayout};
 pub use self::toc::{Control, TocEntry};
 pub use self::track::{Extent, Session, Track, TrackMode};
 
@@ -128,11 +128,5 @@ impl Disc {
     #[must_use]
     pub fn blocks(&self) -> u32 {
         u32::try_from(self.lead_out().0).unwrap_or(0)
-    }
-
-    /// Layers of the medium: 1 to 4.
-    #[must_use]
-    pub fn layers(&self) -> u8 {
-        self.medium.layers(self.blocks())
     }
 }

@@ -6,8 +6,8 @@
 use std::sync::{Arc, LazyLock};
 
 use super::{
-    Context, Drive, basic, disc_info, event, feature, inquiry, log, medium, mode, read, reserve, speed, state, status,
-    structure, subchannel, supported, toc, verify,
+    Context, Drive, basic, disc_info, event, feature, inquiry, key, log, medium, mode, read, reserve, speed, state,
+    status, structure, subchannel, supported, toc, verify,
 };
 use crate::scsi::{Sense, Task};
 
@@ -84,6 +84,7 @@ pub static COMMANDS: LazyLock<Vec<&'static Command>> = LazyLock::new(|| {
         event::COMMANDS,
         feature::COMMANDS,
         inquiry::COMMANDS,
+        key::COMMANDS,
         log::COMMANDS,
         medium::COMMANDS,
         mode::COMMANDS,

@@ -9,6 +9,7 @@ mod disc_info;
 mod event;
 mod feature;
 mod inquiry;
+mod key;
 mod log;
 mod medium;
 mod mode;

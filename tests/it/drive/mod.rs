@@ -6,6 +6,7 @@ mod disc_info;
 mod event;
 mod feature;
 mod inquiry;
+mod key;
 mod medium;
 mod mode;
 mod model;

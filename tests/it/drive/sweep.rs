@@ -28,6 +28,7 @@ const ANY_MEDIUM: &[Row] = &[
     ("READ CAPACITY (16)", &[0x9E, 0x10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], 10, 4),
     ("REPORT LUNS", &[0xA0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], 6, 4),
     ("REPORT SUPPORTED OPERATION CODES", &[0xA3, 0x0C, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], 6, 4),
+    ("REPORT KEY, 08h", &[0xA4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 8, 0], 8, 2),
     ("MECHANISM STATUS", &[0xBD, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], 8, 2),
 ];
 const CD: &[Row] = &[
@@ -42,6 +43,9 @@ const DVD: &[Row] = &[
     ("READ DISC STRUCTURE, 00h", &[0xAD, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], 8, 2),
     ("READ DISC STRUCTURE, 01h", &[0xAD, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0], 8, 2),
     ("READ DISC STRUCTURE, 04h", &[0xAD, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0], 8, 2),
+    ("READ DISC STRUCTURE, 05h", &[0xAD, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0, 0], 8, 2),
+    ("READ DISC STRUCTURE, C0h", &[0xAD, 0, 0, 0, 0, 0, 0, 0xC0, 0, 0, 0, 0], 8, 2),
+    ("REPORT KEY, 05h", &[0xA4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 0], 8, 2),
     ("READ DISC STRUCTURE, FFh", &[0xAD, 0, 0, 0, 0, 0, 0, 0xFF, 0, 0, 0, 0], 8, 2),
 ];
 const BD: &[Row] = &[("READ DISC STRUCTURE, BD 00h", &[0xAD, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], 8, 2)];

@@ -79,7 +79,9 @@ fn without_a_medium_the_sense_tells_the_tray() {
             assert_eq!((closed.kaq(), open.kaq()), ((2, 0x3A, 1), (2, 0x3A, 2)), "{}", command.name);
             assert!(closed.data.is_empty() && open.data.is_empty());
         } else {
-            assert_ne!((closed.kaq().0, open.kaq().0), (2, 2), "{}", command.name);
+            // REPORT KEY needs one by its key format, and that of zeros does: see `key`.
+            let by_format = command.opcode == 0xA4;
+            assert_eq!((closed.kaq().0, open.kaq().0) == (2, 2), by_format, "{}", command.name);
         }
     }
 }
