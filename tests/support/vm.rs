@@ -24,6 +24,8 @@ const COMMAND: Duration = Duration::from_secs(90);
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Start {
     Kernel,
+    /// The kernel, with the programs that read every kind of disc.
+    Programs,
     SeaBios,
     Ovmf,
 }
@@ -150,12 +152,13 @@ impl Vm {
             .args(["-device", "virtserialport,chardev=shell,name=spindle.shell"])
             .args(["-chardev", &format!("socket,id=drive,path={}", daemon.folder.path().join("drive").display())])
             .args(arguments);
-        let boot_index = if start == Start::Kernel { "" } else { ",bootindex=0" };
+        let boot_index = if matches!(start, Start::Kernel | Start::Programs) { "" } else { ",bootindex=0" };
         command.args(["-device", &format!("vhost-user-scsi-pci,chardev=drive{boot_index}")]);
         match start {
-            Start::Kernel => {
+            Start::Kernel | Start::Programs => {
                 let guest = guest();
-                command.arg("-kernel").arg(guest.join("vmlinuz")).arg("-initrd").arg(guest.join("initrd.img"));
+                let initrd = if start == Start::Kernel { "initrd.img" } else { "initrd-programs.img" };
+                command.arg("-kernel").arg(guest.join("vmlinuz")).arg("-initrd").arg(guest.join(initrd));
                 command.args(["-append", "console=ttyS0 panic=-1 quiet"]);
             }
             Start::SeaBios => {}
@@ -184,6 +187,13 @@ impl Vm {
     /// The test guest, started by QEMU itself, up to its shell.
     pub fn linux(daemon: &Daemon) -> Self {
         let mut vm = Self::start(daemon, Start::Kernel);
+        vm.wait_for_shell();
+        vm
+    }
+
+    /// The test guest with all programs, up to its shell.
+    pub fn with_programs(daemon: &Daemon) -> Self {
+        let mut vm = Self::start(daemon, Start::Programs);
         vm.wait_for_shell();
         vm
     }

@@ -9,6 +9,7 @@ use spindle::image::{ImageErrorKind, OpenOptions, Opened, open_path};
 
 use crate::support::host::run;
 use crate::support::image::{blocks, every_prefix, open, sector, tracks};
+use crate::support::images::discs::video_cd;
 use crate::support::inputs;
 
 /// Number and start of each track, and the lead-out, as cd-info prints them.
@@ -77,44 +78,11 @@ mod tools {
         assert!(open("a.nrg", &file, &[]).is_ok());
     }
 
-    /// A film of a few pictures in packs of a sector each (ISO 11172-1), as far as vcdxbuild looks into it.
-    fn film() -> Vec<u8> {
-        const PACK: usize = 2324;
-        let time = |mark: u8, at: u32| {
-            let [high, low] = [at >> 15, at & 0x7FFF].map(|bits| (bits as u16) << 1 | 1);
-            [&[mark | 1][..], &high.to_be_bytes(), &low.to_be_bytes()].concat()
-        };
-        let packet =
-            |id: u8, content: &[u8]| [&[0, 0, 1, id][..], &(content.len() as u16).to_be_bytes(), content].concat();
-        let sequence = [0, 0, 1, 0xB3, 0x16, 1, 0x20, 0xC3, 2, 0xCE, 0xE0, 0xA4, 0, 0, 1, 0xB8, 0, 8, 0, 0x40];
-        let picture = [&[0, 0, 1, 0, 0, 0xF, 0xFF, 0xF8, 0, 0, 1, 1][..], &[0x22; 30]].concat();
-        let mut film = Vec::new();
-        for number in 0..160_u32 {
-            film.extend([&[0, 0, 1, 0xBA][..], &time(0x20, 1200 * number), &[0x80, 0x1B, 0x91]].concat());
-            if number == 0 {
-                film.extend(packet(0xBB, &[0x80, 0x1B, 0x91, 0, 0x61, 0xFF, 0xE0, 0xE0, 0x2E]));
-            }
-            let start = if number % 10 == 0 { &sequence[..] } else { &[] };
-            film.extend(packet(0xE0, &[&time(0x20, 3600 * number + 10_000)[..], start, &picture].concat()));
-            let rest = PACK - film.len() % PACK - 6;
-            film.extend(packet(0xBE, &vec![0xFF; rest]));
-        }
-        film
-    }
-
     #[test]
     fn a_video_cd_of_vcdxbuild_is_the_same_disc_as_its_bin() {
         let folder = tempfile::tempdir().unwrap();
-        let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
-        fs::write(path("film.mpg"), film()).unwrap();
-        run("vcdxgen", &["-q", "-t", "vcd2", "-o", &path("disc.xml"), &path("film.mpg")]);
-        let build = |arguments: &[&str]| {
-            run("vcdxbuild", &[&["-q", "-T", "1995-01-01 00:00:00"], arguments, &[&path("disc.xml")]].concat());
-        };
-        build(&["-i", "nrg", "-o", &format!("nrg={}", path("disc.nrg"))]);
-        build(&["-c", &path("disc.cue"), "-b", &path("disc.bin")]);
-        let [nrg, cue] = ["disc.nrg", "disc.cue"]
-            .map(|name| open_path(folder.path().join(name).as_path(), &OpenOptions::default()).unwrap());
+        let [cue, nrg] =
+            video_cd::images(folder.path()).map(|image| open_path(image.as_ref(), &OpenOptions::default()).unwrap());
         assert_eq!((nrg.format.id, cue.format.id), ("nrg", "cue"));
         assert_eq!(tracks(&nrg), tracks(&cue));
         assert_eq!(tracks(&nrg).len(), 2);

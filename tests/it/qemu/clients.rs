@@ -8,6 +8,8 @@ use tempfile::TempDir;
 use crate::support::host::{run, sha256, sparse_file, tree};
 use crate::support::vm::{Daemon, Vm};
 
+use super::said::{msf, says};
+
 /// A labelled ISO 9660 disc and its number of blocks.
 fn disc(folder: &Path, label: &str) -> (String, u64) {
     let files = folder.join("files");
@@ -16,21 +18,6 @@ fn disc(folder: &Path, label: &str) -> (String, u64) {
     run("xorriso", &["-as", "mkisofs", "-quiet", "-R", "-J", "-V", label, "-o", &image, &files.display().to_string()]);
     let blocks = fs::metadata(&image).unwrap().len() / 2048;
     (image, blocks)
-}
-
-/// Fails unless a program's output has every one of `words`, in this order.
-#[track_caller]
-fn says(output: &str, words: &[&str]) {
-    let mut rest = output;
-    for word in words {
-        let Some(at) = rest.find(word) else { panic!("{word:?} is missing, or not in its place:\n{output}") };
-        rest = &rest[at + word.len()..];
-    }
-}
-
-fn msf(address: u64) -> String {
-    let frames = address + 150;
-    format!("{:02}:{:02}:{:02}", frames / 75 / 60, frames / 75 % 60, frames % 75)
 }
 
 #[test]

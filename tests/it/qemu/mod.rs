@@ -4,9 +4,14 @@
 
 mod boot;
 mod clients;
+mod dvd;
 mod filesystems;
 mod formats;
+mod hardware;
 mod machines;
 mod qmp_client;
+mod said;
+mod sessions;
 mod swap;
+mod toc;
 mod tray;

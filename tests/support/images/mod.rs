@@ -2,6 +2,7 @@
 //! reader: they share no function.
 
 pub mod described;
+pub mod discs;
 pub mod macbinary;
 pub mod mds;
 pub mod mdx;
