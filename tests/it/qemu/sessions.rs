@@ -3,6 +3,7 @@
 use tempfile::TempDir;
 
 use super::said::insert;
+use crate::support::host::sha256;
 use crate::support::images::described::{ccd, nrg};
 use crate::support::images::discs::{extra, mixed, put, sessions, text, xa};
 use crate::support::vm::{Daemon, Vm};
@@ -39,8 +40,13 @@ fn every_session_mounts_and_the_last_is_the_one_that_linux_takes() {
     assert_ne!(vm.run("dd if=/dev/sr0 of=/dev/null bs=2k count=1 iflag=direct").0, 0, "sound is no block");
 
     // One session with sound or Form 2 after the file system.
-    insert(&daemon, &mut vm, &mixed::cue(&mixed::disc(), folder));
+    let disc = mixed::disc();
+    let iso = mixed::iso(&disc, folder);
+    insert(&daemon, &mut vm, &mixed::cue(&disc, folder));
     has(&mut vm, "", mixed::FILE, &text(mixed::BLOCKS));
+    let count = disc.tracks[0].blocks();
+    let read = vm.ok(&format!("sg_dd if=/dev/sg0 of=- bs=2048 count={count} 2>/dev/null | sha256sum"));
+    assert_eq!(read.split(' ').next(), Some(sha256(iso.as_ref()).as_str()), "the blocks of whole sectors");
     insert(&daemon, &mut vm, &xa::cue(&xa::disc(), folder));
     has(&mut vm, "", xa::FILE, &text(xa::BLOCKS));
 }
