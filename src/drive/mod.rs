@@ -4,6 +4,7 @@
 //! Not responsible for opening images (see [`crate::image`]) nor for how tasks arrive.
 
 mod basic;
+mod clock;
 mod commands;
 mod disc_info;
 mod event;
@@ -34,6 +35,7 @@ use std::time::{Duration, Instant};
 use crate::disc::{Disc, Lba};
 use crate::scsi::{LogicalUnit, Nexus, Reset, Sense, SenseFormat, Status, Task};
 
+pub use self::clock::{Alarm, Clock, HostClock};
 pub use self::commands::{Access, COMMANDS, Command, MediumNeed};
 pub use self::state::{EjectRefused, Tray};
 

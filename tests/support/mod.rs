@@ -1,6 +1,7 @@
 //! What the tests share: discs to put in, a guest, an initiator and clients to ask.
 
 pub mod backend;
+pub mod clock;
 pub mod control;
 pub mod daemon;
 pub mod disc;

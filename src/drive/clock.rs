@@ -1,0 +1,124 @@
+//! Time as a drive sees it: that of the host, or one that tests move.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Condvar, LazyLock, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// What is done at a time. Must not block: others wait behind it.
+pub type Alarm = Box<dyn FnOnce() + Send>;
+
+/// A clock.
+pub trait Clock: Send + Sync + fmt::Debug {
+    /// Time since some fixed moment; it never runs backwards.
+    fn now(&self) -> Duration;
+
+    /// Calls `alarm` once when `at` has come, also when that is in the past, on some other thread. The caller must hold no lock
+    /// that the alarm takes.
+    fn at(&self, at: Duration, alarm: Alarm);
+}
+
+/// The host's time since the first drive asked.
+#[derive(Debug)]
+pub struct HostClock {
+    start: Instant,
+    alarms: Mutex<Alarms>,
+    added: Condvar,
+}
+
+#[derive(Default)]
+struct Alarms {
+    /// By time, then in the order in which they were set.
+    set: BTreeMap<(Duration, u64), Alarm>,
+    count: u64,
+    /// The thread that calls them runs.
+    running: bool,
+}
+
+impl fmt::Debug for Alarms {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Alarms({})", self.set.len())
+    }
+}
+
+impl HostClock {
+    /// The one clock of this process. Its thread starts with the first alarm.
+    #[must_use]
+    pub fn shared() -> Arc<Self> {
+        static CLOCK: LazyLock<Arc<HostClock>> = LazyLock::new(|| {
+            Arc::new(HostClock { start: Instant::now(), alarms: Mutex::default(), added: Condvar::new() })
+        });
+        Arc::clone(&CLOCK)
+    }
+
+    /// Calls every alarm at its time.
+    fn run(&self) {
+        let mut alarms = self.alarms.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            let next = alarms.set.first_key_value().map(|(&(at, _), _)| at.saturating_sub(self.now()));
+            alarms = match next {
+                Some(Duration::ZERO) => {
+                    let alarm = alarms.set.pop_first();
+                    drop(alarms);
+                    if let Some((_, alarm)) = alarm {
+                        alarm();
+                    }
+                    self.alarms.lock().unwrap_or_else(PoisonError::into_inner)
+                }
+                Some(left) => self.added.wait_timeout(alarms, left).unwrap_or_else(PoisonError::into_inner).0,
+                None => self.added.wait(alarms).unwrap_or_else(PoisonError::into_inner),
+            };
+        }
+    }
+}
+
+impl Clock for HostClock {
+    fn now(&self) -> Duration {
+        self.start.elapsed()
+    }
+
+    fn at(&self, at: Duration, alarm: Alarm) {
+        let mut alarms = self.alarms.lock().unwrap_or_else(PoisonError::into_inner);
+        alarms.count += 1;
+        let key = (at, alarms.count);
+        alarms.set.insert(key, alarm);
+        if !alarms.running {
+            let spawned = thread::Builder::new().name("clock".to_owned()).spawn(|| HostClock::shared().run());
+            alarms.running = spawned.is_ok();
+        }
+        let all = if alarms.running { BTreeMap::new() } else { std::mem::take(&mut alarms.set) };
+        drop(alarms);
+        self.added.notify_one();
+        // Without a thread nobody would wake who waits: rather at once than never.
+        all.into_values().for_each(|alarm| alarm());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    #[test]
+    fn alarms_ring_in_order_of_their_times() {
+        let clock = HostClock::shared();
+        let (ring, rung) = mpsc::channel();
+        let soon = clock.now() + Duration::from_millis(1);
+        // The thread is kept busy until all are set.
+        let (go, wait) = mpsc::channel::<()>();
+        clock.at(Duration::ZERO, Box::new(move || wait.recv().unwrap()));
+        for (after, name) in [(10, "last"), (0, "first"), (5, "second"), (5, "third")] {
+            let ring = ring.clone();
+            clock.at(soon + Duration::from_millis(after), Box::new(move || ring.send(name).unwrap()));
+        }
+        go.send(()).unwrap();
+        let order: Vec<_> = rung.iter().take(4).collect();
+        assert_eq!(order, ["first", "second", "third", "last"]);
+        assert!(clock.now() >= soon + Duration::from_millis(10));
+        // What is past rings too.
+        clock.at(Duration::ZERO, Box::new(move || ring.send("past").unwrap()));
+        assert_eq!(rung.recv(), Ok("past"));
+    }
+}
