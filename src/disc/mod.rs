@@ -10,6 +10,7 @@ pub mod edc;
 mod fulltoc;
 pub mod language;
 mod medium;
+mod packs;
 mod read;
 pub mod scramble;
 pub mod sector;

@@ -123,6 +123,33 @@ impl Disc {
         Ok(sector::complete(lba, track.mode, &stored, raw))
     }
 
+    /// How many sectors from `lba` on lie whole and one after another in a file, and the mode of their track; nothing when that one
+    /// does not.
+    #[must_use]
+    pub fn whole_sectors(&self, lba: Lba) -> Option<(TrackMode, u32)> {
+        match self.locate(lba) {
+            Ok((track, Found::Stored(extent))) if extent.is_whole() => {
+                Some((track.mode, extent.end().min(track.end).since(lba)))
+            }
+            _ => None,
+        }
+    }
+
+    /// Reads sectors that [`whole_sectors`](Self::whole_sectors) names straight into guest memory. `out` must be whole sectors,
+    /// and no more.
+    ///
+    /// # Errors
+    /// When the storage fails; what is in `out` then means nothing.
+    pub fn read_whole_sectors(&self, lba: Lba, out: Scatter<'_>) -> Result<(), SectorError> {
+        match self.locate(lba)? {
+            (_, Found::Stored(extent)) if extent.is_whole() => {
+                let read = extent.source.read_scatter_at(out, extent.sector_at(lba));
+                read.map_err(|error| SectorError::Storage(lba, error))
+            }
+            _ => Err(SectorError::WrongMode(lba)),
+        }
+    }
+
     fn locate(&self, lba: Lba) -> Result<(&Track, Found<'_>), SectorError> {
         let track = self.track_at(lba).ok_or(SectorError::OutOfRange(lba))?;
         let next = track.extents.partition_point(|extent| extent.end() <= lba);
@@ -200,6 +227,11 @@ impl Extent {
         let form_2 =
             mode == TrackMode::Mode2Xa && !self.has_subheader(mode) && self.stored.end >= Form::Form2.user_data().end;
         (!form_2 && self.stored.end >= end).then(|| start.checked_sub(self.stored.start)).flatten()
+    }
+
+    /// Whether nothing has to be made, and nothing lies between two sectors.
+    fn is_whole(&self) -> bool {
+        self.stored == (0..RAW) && self.stride as usize == RAW
     }
 
     fn has_subheader(&self, mode: TrackMode) -> bool {

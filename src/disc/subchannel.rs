@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::{Control, Disc, Lba, Msf, SectorError};
+use super::{Control, Disc, Lba, Msf, SectorError, packs};
 use crate::source::SharedSource;
 
 /// Bytes of P to W of one sector.
@@ -103,6 +103,8 @@ pub enum SubchannelForm {
     Interleaved,
     /// 16 bytes: Q, three zeros, P in bit 7 of the last.
     Q16,
+    /// 96 bytes: four packs of R to W, de-interleaved, a symbol in the low six bits of each.
+    Packs,
 }
 
 impl StoredSubchannel {
@@ -122,6 +124,14 @@ impl StoredSubchannel {
                 all[..CHANNEL].fill(if stored[15] & 0x80 != 0 { 0xFF } else { 0 });
                 all[CHANNEL..2 * CHANNEL].copy_from_slice(&stored[..CHANNEL]);
                 Ok(all)
+            }
+            SubchannelForm::Packs => {
+                let before = index.min(packs::BEFORE);
+                let mut packs = vec![0; (before as usize + 1) * SUBCHANNEL];
+                for (back, sector) in (0..=before).rev().zip(packs.chunks_exact_mut(SUBCHANNEL)) {
+                    self.source.read_exact_at(sector, at - u64::from(back) * u64::from(self.stride))?;
+                }
+                Ok(linear(&packs::spread(&packs)))
             }
         }
     }

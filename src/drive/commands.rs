@@ -6,8 +6,8 @@
 use std::sync::{Arc, LazyLock};
 
 use super::{
-    Context, Drive, basic, disc_info, event, feature, inquiry, key, log, medium, mode, read, reserve, speed, state,
-    status, structure, subchannel, supported, toc, verify,
+    Context, Drive, basic, disc_info, event, feature, inquiry, key, log, medium, mode, read, read_cd, reserve, speed,
+    state, status, structure, subchannel, supported, toc, verify,
 };
 use crate::scsi::{Sense, Task};
 
@@ -89,6 +89,7 @@ pub static COMMANDS: LazyLock<Vec<&'static Command>> = LazyLock::new(|| {
         medium::COMMANDS,
         mode::COMMANDS,
         read::COMMANDS,
+        read_cd::COMMANDS,
         reserve::COMMANDS,
         speed::COMMANDS,
         status::COMMANDS,

@@ -46,8 +46,8 @@ static FEATURES: &[Feature] = &[
     Feature { code: 0x0010, version: 0, current: When::Medium, data: random_readable },
     // Multi-Read.
     Feature { code: 0x001D, version: 0, current: When::Type(MediumType::CdRom), data: |_| Vec::new() },
-    // CD Read: no C2 error pointers, no CD-TEXT.
-    Feature { code: 0x001E, version: 2, current: When::Type(MediumType::CdRom), data: |_| vec![0; 4] },
+    // CD Read: C2 error pointers and CD-TEXT; DAP of READ CD is ignored.
+    Feature { code: 0x001E, version: 2, current: When::Type(MediumType::CdRom), data: |_| vec![0x03, 0, 0, 0] },
     // DVD Read: not DVD Multi 1.1, no dual-layer DVD-R or DVD-RW.
     Feature { code: 0x001F, version: 1, current: When::Type(MediumType::DvdRom), data: |_| vec![0; 4] },
     Feature { code: 0x0040, version: 0, current: When::Type(MediumType::BdRom), data: bd_read },

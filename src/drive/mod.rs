@@ -16,6 +16,7 @@ mod medium;
 mod mode;
 mod mode_page;
 mod read;
+mod read_cd;
 mod reserve;
 mod speed;
 mod state;

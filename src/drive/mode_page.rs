@@ -72,10 +72,11 @@ const CAPABILITY_BITS: [u8; 32] = {
     page[1] = 30;
     // Reads CD-R, CD-RW, DVD-ROM and DVD-R; writes nothing.
     page[2] = 0x01 | 0x02 | 0x08 | 0x10;
-    // Multi-session.
-    page[4] = 0x40;
-    // ISRC and UPC (the media catalogue number), by READ SUB-CHANNEL.
-    page[5] = 0x20 | 0x40;
+    // Mode 2 Form 1, Mode 2 Form 2, multi-session.
+    page[4] = 0x10 | 0x20 | 0x40;
+    // READ CD of sound, without loss of place; R to W, de-interleaved and corrected; C2 pointers; ISRC and UPC (the media
+    // catalogue number), by READ SUB-CHANNEL.
+    page[5] = 0x01 | 0x02 | 0x04 | 0x08 | 0x10 | 0x20 | 0x40;
     // Lock; eject; the loading mechanism is a tray.
     page[6] = 0x01 | 0x08 | 0x20;
     page

@@ -102,7 +102,11 @@ fn read_header(cx: &Context<'_>, task: &mut Task<'_>) -> Result<(), Sense> {
     Ok(())
 }
 
-fn need_cd<'a>(cx: &'a Context<'_>) -> Result<&'a Disc, Sense> {
+/// The disc when it is a CD.
+///
+/// # Errors
+/// 05/30/02 for another.
+pub(super) fn need_cd<'a>(cx: &'a Context<'_>) -> Result<&'a Disc, Sense> {
     cx.need_disc().and_then(|disc| match disc.medium {
         MediumType::CdRom => Ok(disc),
         MediumType::DvdRom | MediumType::BdRom => Err(Sense::INCOMPATIBLE_FORMAT),

@@ -2,7 +2,7 @@
 
 use super::Context;
 use super::commands::{Access, Command};
-use crate::disc::{Disc, MediumType, Msf};
+use crate::disc::{Disc, MediumType, Msf, cdtext};
 use crate::scsi::{Sense, Task};
 
 /// This topic's rows.
@@ -30,8 +30,7 @@ fn read_toc_pma_atip(cx: &Context<'_>, task: &mut Task<'_>) -> Result<(), Sense>
         0 => toc(disc, msf, from)?,
         1 => sessions(disc, msf),
         2 => full_toc(disc, from)?,
-        // A lead-in without CD-TEXT packs: the header alone.
-        5 if disc.medium == MediumType::CdRom => with_length(&[0, 0]),
+        5 if disc.medium == MediumType::CdRom => cd_text(disc),
         // Only recordable discs have a PMA (3) and an ATIP (4).
         _ => return Err(Sense::invalid_cdb_bit(2, 3)),
     };
@@ -79,6 +78,15 @@ fn full_toc(disc: &Disc, from: u8) -> Result<Vec<u8>, Sense> {
         data.extend([line.zero, pointed.minute, pointed.second, pointed.frame]);
     }
     Ok(with_length(&data))
+}
+
+/// Format 0101b: the CD-TEXT packs of the first session that has any; without packs the header alone.
+fn cd_text(disc: &Disc) -> Vec<u8> {
+    let packs = disc.sessions.iter().map(|session| &session.cd_text[..]).find(|packs| !packs.is_empty());
+    let mut packs = packs.unwrap_or_default().to_vec();
+    // Zeros stand for a CRC that the image does not keep.
+    packs.iter_mut().filter(|pack| pack[16..] == [0, 0]).for_each(cdtext::seal);
+    with_length(&[&[0, 0], packs.as_flattened()].concat())
 }
 
 fn session_numbers(disc: &Disc) -> (u8, u8) {

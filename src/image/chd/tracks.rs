@@ -45,14 +45,16 @@ fn plan(
     let (mode, bytes) = kind(track, &**content, at).ok_or_else(unknown)?;
     let stored = stored_bytes(mode, bytes).ok_or_else(unknown)?;
     let subchannel = match track.subtype.as_str() {
-        "RW_RAW" => Some(StoredSubchannel {
-            source: Arc::clone(content),
-            offset: at + RAW as u64,
-            stride: FRAME as u32,
-            form: SubchannelForm::Interleaved,
-        }),
+        "RW_RAW" => Some(SubchannelForm::Interleaved),
+        "RW" => Some(SubchannelForm::Packs),
         _ => None,
     };
+    let subchannel = subchannel.map(|form| StoredSubchannel {
+        source: Arc::clone(content),
+        offset: at + RAW as u64,
+        stride: FRAME as u32,
+        form,
+    });
     let source = if mode == TrackMode::Audio { audio } else { content };
     let mut plan = TrackPlan::new(number, mode);
     // The pre-gap of the first track is there on every disc; only when it is stored is it among the frames.

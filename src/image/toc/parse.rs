@@ -22,8 +22,8 @@ pub struct Toc {
 #[derive(Debug)]
 pub struct Track {
     pub shape: Shape,
-    /// The subchannel is that of R to W, corrected and in order: nothing that a drive gives.
-    pub is_cooked: bool,
+    /// The subchannel is the packs of R to W, de-interleaved.
+    pub is_packs: bool,
     pub control: Control,
     pub isrc: Option<[u8; 12]>,
     pub parts: Vec<Part>,
@@ -217,14 +217,14 @@ impl Parser<'_> {
         if self.toc.tracks.len() >= MOST_TRACKS {
             return Err(format!("more than {MOST_TRACKS} tracks"));
         }
-        let is_cooked = self.peek_is(|word| word == b"RW");
-        let has_subchannel = is_cooked || self.peek_is(|word| word == b"RW_RAW");
+        let is_packs = self.peek_is(|word| word == b"RW");
+        let has_subchannel = is_packs || self.peek_is(|word| word == b"RW_RAW");
         if has_subchannel {
             self.ahead = None;
         }
         self.toc.tracks.push(Track {
             shape: Shape { mode, main, subchannel: if has_subchannel { 96 } else { 0 } },
-            is_cooked,
+            is_packs,
             control: if mode.is_data() { Control::DATA } else { Control::AUDIO },
             isrc: None,
             parts: Vec::new(),

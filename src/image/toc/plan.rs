@@ -8,6 +8,7 @@ use super::super::sheet::{Data, SHORTEST_TRACK, Shape};
 use super::super::{ImageError, ImageErrorKind, OpenContext};
 use super::parse::{Length, Part, Toc, Track};
 use crate::disc::cdtext::encode;
+use crate::disc::subchannel::SubchannelForm;
 use crate::disc::{MediumType, TrackMode};
 use crate::source::{ByteSource, ConcatSource, MemorySource, PaddedSource, SharedSource, SliceSource};
 
@@ -53,9 +54,6 @@ impl Files<'_> {
 }
 
 fn track_plan(number: u8, track: &Track, files: &mut Files<'_>) -> Result<TrackPlan, ImageError> {
-    if track.is_cooked {
-        files.cx.warn(format!("track {number}: its subchannel is not that of a drive (RW): it is left out"));
-    }
     // The first part with data shows what the sectors are.
     let mut mode = track.shape.mode;
     for part in &track.parts {
@@ -131,8 +129,9 @@ fn data_piece(track: &Track, mode: TrackMode, part: &Part, files: &mut Files<'_>
             let rest = data.bytes.len().saturating_sub(offset);
             let blocks = sectors(length.map_or(rest, |length| at(shape, length)));
             let mut piece = shape.piece(mode, blocks, offset, &data)?;
-            if let Some(stored) = piece.stored.as_mut().filter(|_| track.is_cooked) {
-                stored.subchannel = None;
+            let subchannel = piece.stored.as_mut().and_then(|stored| stored.subchannel.as_mut());
+            if let Some(subchannel) = subchannel.filter(|_| track.is_packs) {
+                subchannel.form = SubchannelForm::Packs;
             }
             Ok(piece)
         }

@@ -11,6 +11,7 @@ mod medium;
 mod mode;
 mod model;
 mod read;
+mod read_cd;
 mod refused;
 mod reserve;
 mod speed;

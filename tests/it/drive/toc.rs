@@ -1,6 +1,7 @@
 //! READ TOC/PMA/ATIP.
 
 use spindle::disc::TrackMode::{Audio, Mode1, Mode2Xa};
+use spindle::disc::cdtext::{CdText, ENGLISH, Kind, encode};
 
 use crate::support::disc::{self, patterned};
 use crate::support::initiator::{Answer, Initiator};
@@ -122,6 +123,21 @@ fn a_cd_without_cd_text_has_an_empty_list_of_packs_and_a_dvd_none() {
     assert_eq!(toc(&three_sessions(), false, 5, 0).good(), [0, 2, 0, 0]);
     let (_drive, guest) = Initiator::with(patterned(1, 1_000_000));
     assert_eq!(toc(&guest, false, 5, 0).kaq(), (5, 0x24, 0));
+}
+
+#[test]
+fn cd_text_is_that_of_the_first_session_that_has_any() {
+    let mut disc = disc::cd(1, &[&[(Audio, 1000)], &[(Mode1, 2000)]]);
+    let texts = [("Album", 0), ("Track", 1)].map(|(text, track)| ((Kind::Title, track), text.to_owned()));
+    let packs = encode(&[CdText { language: ENGLISH, texts: texts.into() }], 1, 1);
+    // The CRC of one is not kept.
+    disc.sessions[1].cd_text = packs.clone();
+    disc.sessions[1].cd_text[0][16..].fill(0);
+    let guest = Initiator::with(disc::of(disc)).1;
+    let data = toc(&guest, true, 5, 0).good();
+    assert_eq!(data[..4], [0, 2 + 18 * 4, 0, 0]);
+    assert_eq!(data[4..], *packs.as_flattened());
+    assert_eq!(data[8..16], *b"Album\0Tr");
 }
 
 #[test]
