@@ -92,6 +92,22 @@ pub static CONTAINERS: &[&dyn Container] = &[
     &streams::Bzip2,
 ];
 
+/// A chunk of `chunk` decoded bytes as it is packed in `len` bytes at `offset`.
+///
+/// # Errors
+/// When it is longer than any packing makes it, which bounds what is allocated, or cannot be read.
+fn packed_chunk(source: &SharedSource, offset: u64, len: u64, chunk: u64) -> io::Result<Vec<u8>> {
+    if len > chunk + chunk / 8 + 4096 {
+        return Err(damaged("a chunk is longer than any packing makes it"));
+    }
+    if offset.checked_add(len).is_none_or(|end| end > source.len()) {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    let mut bytes = vec![0; len as usize];
+    source.read_exact_at(&mut bytes, offset)?;
+    Ok(bytes)
+}
+
 /// Stored bytes that do not decode.
 pub(crate) fn damaged(what: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, what)

@@ -34,6 +34,8 @@ pub fn refused_by_name(probe: &Probe<'_>, found: Score) -> Result<(), ImageError
     let signed = REFUSED.iter().find(|refusal| probe.has(refusal.offset, refusal.magic));
     let (what, advice) = match signed {
         Some(Refusal { what, advice, .. }) => (*what, *advice),
+        // Of a fixed size, it has its footer alone.
+        None if probe.ends_with(512, b"conectix") => ("a hard-disk image (VHD)", DISK),
         None if is_partitioned(probe) => ("a hard-disk image (with partitions)", DISK),
         // Nobody has published how Power2Go lays out its images: where no sectors are found, the name is all there is.
         None if found <= Score::Fallback && probe.name.to_ascii_lowercase().ends_with(".p2i") => {

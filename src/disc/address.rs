@@ -84,6 +84,12 @@ impl Msf {
         (msf.second < 60 && msf.frame < 75).then_some(msf)
     }
 
+    /// The block address of a time that exists: below 100 minutes, 60 seconds and 75 frames. FFh stands for no time in a TOC.
+    #[must_use]
+    pub fn checked_lba(self) -> Option<Lba> {
+        (self.minute < 100 && self.second < 60 && self.frame < 75).then(|| self.to_lba())
+    }
+
     /// The block address; minutes from 90 on with a negative result are not assumed (READ CD MSF decides that).
     #[must_use]
     pub fn to_lba(self) -> Lba {

@@ -28,14 +28,70 @@ const LAST_LEAD_OUT: Msf = Msf { minute: 79, second: 59, frame: 74 };
 /// Where the first lead-in of a disc begins when nothing says otherwise.
 const FIRST_LEAD_IN: Msf = Msf { minute: 95, second: 0, frame: 0 };
 
+impl FullTocEntry {
+    /// ADR of the lines that tell of other sessions.
+    const MODE_5: u8 = 5;
+
+    /// The line whose 11 bytes are laid out as READ TOC/PMA/ATIP returns them: session, ADR and CONTROL, TNO, POINT, times.
+    #[must_use]
+    pub fn from_bytes(bytes: [u8; 11]) -> Self {
+        let [session, q, _, point, minute, second, frame, zero, pointed @ ..] = bytes;
+        let [pointed_minute, pointed_second, pointed_frame] = pointed;
+        Self {
+            session,
+            adr: q >> 4,
+            control: Control(q & 0xF),
+            point,
+            time: Msf { minute, second, frame },
+            zero,
+            pointed: Msf { minute: pointed_minute, second: pointed_second, frame: pointed_frame },
+        }
+    }
+
+    /// The inverse of [`from_bytes`](Self::from_bytes).
+    #[must_use]
+    pub fn to_bytes(self) -> [u8; 11] {
+        let (Msf { minute, second, frame }, pointed) = (self.time, self.pointed);
+        let q = self.control.with_adr(self.adr);
+        let place = [pointed.minute, pointed.second, pointed.frame];
+        [self.session, q, 0, self.point, minute, second, frame, self.zero, place[0], place[1], place[2]]
+    }
+
+    /// Whether it tells of other sessions, and not of a track of its own.
+    #[must_use]
+    pub fn is_mode_5(&self) -> bool {
+        self.adr == Self::MODE_5
+    }
+}
+
+/// Where a session could be written that is not there yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NextSession {
+    /// The start of its program area: the pre-gap of its first track.
+    pub program: Lba,
+    /// Where its lead-out could start at the latest, if the disc says so.
+    pub last_lead_out: Option<Lba>,
+}
+
 impl Disc {
-    /// The lines of every lead-in from session `from` on: per session A0h, A1h, A2h, its tracks, and when another
-    /// session follows B0h, with C0h in the first.
+    /// What the last lead-in says about a session after it: nothing for a disc that is closed.
+    #[must_use]
+    pub fn next_session(&self) -> Option<NextSession> {
+        let last = self.sessions.last()?;
+        let line = last.mode_5.iter().find(|line| line.point == 0xB0)?;
+        let program = line.time.checked_lba().filter(|program| *program >= last.lead_out)?;
+        let last_lead_out = line.pointed.checked_lba().filter(|lead_out| *lead_out > program);
+        Some(NextSession { program, last_lead_out })
+    }
+
+    /// The lines of every lead-in from session `from` on: per session A0h, A1h, A2h, its tracks, and the lines of mode 5: those
+    /// that the image stores, else when another session follows B0h, with C0h in the first.
     pub fn full_toc(&self, from: u8) -> Vec<FullTocEntry> {
         let mut lines = Vec::new();
         for (index, session) in self.sessions.iter().enumerate().filter(|(_, session)| session.number >= from) {
             session.push_lines(&mut lines);
-            if let Some(next) = self.sessions.get(index + 1) {
+            lines.extend(session.mode_5.iter().map(|line| FullTocEntry { session: session.number, ..*line }));
+            if let Some(next) = self.sessions.get(index + 1).filter(|_| session.mode_5.is_empty()) {
                 self.push_multi_session_lines(session, next, index == 0, &mut lines);
             }
         }
@@ -49,7 +105,7 @@ impl Disc {
         let next_program = next.tracks.first().map_or(session.lead_out, |track| track.start.minus(PREGAP));
         let line = FullTocEntry {
             session: session.number,
-            adr: 5,
+            adr: FullTocEntry::MODE_5,
             control,
             point: 0xB0,
             time: next_program.to_msf(),

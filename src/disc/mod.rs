@@ -20,7 +20,7 @@ mod toc;
 mod track;
 
 pub use self::address::{Lba, Msf};
-pub use self::fulltoc::FullTocEntry;
+pub use self::fulltoc::{FullTocEntry, NextSession};
 pub use self::medium::{MediumType, TooLarge};
 pub use self::read::SectorError;
 pub use self::structure::{BD_UNIT, DvdLayout};
@@ -89,7 +89,13 @@ impl Disc {
         };
         Ok(Self {
             medium,
-            sessions: vec![Session { number: 1, tracks: vec![track], lead_out: end, cd_text: Vec::new() }],
+            sessions: vec![Session {
+                number: 1,
+                tracks: vec![track],
+                lead_out: end,
+                cd_text: Vec::new(),
+                mode_5: Vec::new(),
+            }],
             mcn: None,
             structures: Vec::new(),
             dpm: None,

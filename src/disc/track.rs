@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::sector::Form;
 use super::subchannel::StoredSubchannel;
-use super::{BLOCK_SIZE, Control, Lba};
+use super::{BLOCK_SIZE, Control, FullTocEntry, Lba};
 use crate::source::SharedSource;
 
 /// Tracks between a lead-in and a lead-out.
@@ -18,6 +18,8 @@ pub struct Session {
     pub lead_out: Lba,
     /// CD-TEXT packs of its lead-in, in order (MMC-6, annex J).
     pub cd_text: Vec<[u8; 18]>,
+    /// Lines of its lead-in that tell of other sessions, as the image stores them. Where it stores none they are made.
+    pub mode_5: Vec<FullTocEntry>,
 }
 
 /// One track. It owns the addresses from [`first`](Track::first) up to, not including, `end`.

@@ -127,10 +127,11 @@ fn random_readable(cx: &Context<'_>) -> Vec<u8> {
     data
 }
 
-/// Version bit maps of class 0 to 3 for BD-RE, BD-R and BD-ROM: of these, BD-ROM class 0 version 1.
+/// Version bit maps of class 0 to 3 for BD-RE, BD-R and BD-ROM: of these, the two versions of BD-ROM class 0 that the disc
+/// information of layers of 25 GB and of larger ones tells.
 fn bd_read(_: &Context<'_>) -> Vec<u8> {
     let mut data = vec![0; 28];
-    data[20..22].copy_from_slice(&(1_u16 << 1).to_be_bytes());
+    data[20..22].copy_from_slice(&(1_u16 << 1 | 1 << 3).to_be_bytes());
     data
 }
 

@@ -4,6 +4,7 @@
 //! Not responsible for opening images (see [`crate::image`]) nor for how tasks arrive.
 
 mod basic;
+mod behaviour;
 mod clock;
 mod commands;
 mod disc_info;
@@ -12,9 +13,11 @@ mod feature;
 mod inquiry;
 mod key;
 mod log;
+mod mechanism;
 mod medium;
 mod mode;
 mod mode_page;
+mod pace;
 mod read;
 mod read_cd;
 mod reserve;
@@ -34,12 +37,14 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 use crate::disc::{Disc, Lba};
-use crate::scsi::{LogicalUnit, Nexus, Reset, Sense, SenseFormat, Status, Task};
+use crate::scsi::{Delay, LogicalUnit, Nexus, Reset, Sense, SenseFormat, Status, Task, Wake};
 
+pub use self::behaviour::Behaviours;
 pub use self::clock::{Alarm, Clock, HostClock};
 pub use self::commands::{Access, COMMANDS, Command, MediumNeed};
 pub use self::state::{EjectRefused, Tray};
 
+use self::mechanism::Mechanism;
 use self::state::State;
 
 /// What INQUIRY and the control socket call the drive.
@@ -133,7 +138,11 @@ pub struct Snapshot {
 /// One optical drive.
 pub struct Drive {
     identity: Identity,
+    behaviours: Behaviours,
+    clock: Arc<dyn Clock>,
     state: Mutex<State>,
+    /// Where the head is in time; in use only where behaviours are slow.
+    mechanism: Mutex<Mechanism>,
     /// Block address after the last one read; the start of a new disc.
     head: AtomicI32,
     /// Notified after every change of tray, lock or medium.
@@ -177,13 +186,34 @@ impl Drive {
     pub fn new(identity: Identity, tray: Tray) -> Self {
         Self {
             identity,
+            behaviours: Behaviours::default(),
+            clock: HostClock::shared(),
             state: Mutex::new(State::new(tray)),
+            mechanism: Mutex::default(),
             head: AtomicI32::new(0),
             moved: Condvar::new(),
             listeners: Mutex::new(Vec::new()),
             untold: Mutex::default(),
             telling: Mutex::new(()),
         }
+    }
+
+    /// The same drive with these behaviours.
+    #[must_use]
+    pub fn behaving(self, behaviours: Behaviours) -> Self {
+        Self { behaviours, ..self }
+    }
+
+    /// The same drive by another clock.
+    #[must_use]
+    pub fn by_clock(self, clock: Arc<dyn Clock>) -> Self {
+        Self { clock, ..self }
+    }
+
+    /// What it does only because somebody asked for it.
+    #[must_use]
+    pub fn behaviours(&self) -> Behaviours {
+        self.behaviours
     }
 
     /// Its names.
@@ -322,6 +352,14 @@ impl LogicalUnit for Drive {
             Err(commands::Refusal::Conflict) => Status::ReservationConflict,
             Err(commands::Refusal::Check(sense)) => Status::CheckCondition(sense, self.sense_format()),
         }
+    }
+
+    fn is_slow(&self) -> bool {
+        self.behaviours.slow()
+    }
+
+    fn delay(&self, task: &Task<'_>, wake: &Wake) -> Option<Delay> {
+        if self.behaviours.slow() { pace::delay(self, task, wake) } else { None }
     }
 
     fn reset(&self, kind: Reset) {

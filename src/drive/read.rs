@@ -1,5 +1,7 @@
 //! Reading user data: READ (6), (10), (12), (16), and READ CAPACITY.
 
+use std::io;
+
 use super::commands::{Access, Command};
 use super::{Context, DriveEvent};
 use crate::disc::{BLOCK_SIZE, Disc, Lba, SectorError};
@@ -112,23 +114,26 @@ fn read(cx: &Context<'_>, task: &mut Task<'_>, lba: u64, blocks: u32) -> Result<
     if whole < wanted {
         task.data_in.mark_overrun();
     }
-    match disc.read_user_data(start, task.data_in.window(whole)) {
-        Ok(()) => {
-            task.data_in.advance(whole);
-            cx.drive.move_head(start.plus((whole / BLOCK_SIZE as usize) as u32));
-            Ok(())
-        }
-        Err(error) => {
-            let good = match &error {
-                SectorError::OutOfRange(at) | SectorError::WrongMode(at) | SectorError::Storage(at, _) => {
-                    at.since(start)
-                }
-            };
-            task.data_in.advance(good as usize * BLOCK_SIZE as usize);
-            cx.drive.move_head(start.plus(good));
-            Err(sector_sense(cx, &error))
-        }
-    }
+    let wrong = cx.wrong_edc(disc, start, blocks_in(whole));
+    let right = wrong.map_or(whole, |at| at.since(start) as usize * BLOCK_SIZE as usize);
+    let result = disc.read_user_data(start, task.data_in.window(right));
+    let result = result.and(wrong.map(wrong_edc).map_or(Ok(()), Err));
+    let good = match &result {
+        Ok(()) => blocks_in(whole),
+        Err(SectorError::OutOfRange(at) | SectorError::WrongMode(at) | SectorError::Storage(at, _)) => at.since(start),
+    };
+    task.data_in.advance(good as usize * BLOCK_SIZE as usize);
+    cx.drive.move_head(start.plus(good));
+    result.map_err(|error| sector_sense(cx, &error))
+}
+
+/// How a sector fails whose EDC is wrong, where that matters.
+pub(super) fn wrong_edc(lba: Lba) -> SectorError {
+    SectorError::Storage(lba, io::Error::new(io::ErrorKind::InvalidData, "its EDC is wrong"))
+}
+
+fn blocks_in(bytes: usize) -> u32 {
+    u32::try_from(bytes / BLOCK_SIZE as usize).unwrap_or(u32::MAX)
 }
 
 /// MMC-6, READ CAPACITY: the address of the last block. Bytes 2 to 5 and PMI are obsolete and ignored.

@@ -1,15 +1,27 @@
-//! The speed that the drive says it reads at: SET CD SPEED, SET STREAMING, GET PERFORMANCE (MMC-6).
+//! The speed that the drive says it reads at: SET CD SPEED, SET STREAMING, SET READ AHEAD, GET PERFORMANCE (MMC-6).
 //!
 //! Speeds are in kilobytes (1,000 bytes) per second. The storage sets the real one; what an initiator chooses is
-//! remembered and reported, as a drive that is faster than its specification would.
+//! remembered and reported, as a drive that is faster than its specification would. With the behaviour `real-speed` it is the
+//! real one.
 
 use super::Context;
 use super::commands::{Access, Command};
+use super::mechanism::Track;
+use super::read::check_range;
 use crate::disc::MediumType;
 use crate::scsi::{Sense, Task};
 
 /// This topic's rows.
 pub(super) static COMMANDS: &[Command] = &[
+    Command {
+        opcode: 0xA7,
+        service_action: None,
+        name: "SET READ AHEAD",
+        standard: "MMC-6",
+        access: Access::MEDIUM,
+        usage: &[0xA7, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0, 0],
+        run: set_read_ahead,
+    },
     Command {
         opcode: 0xAC,
         service_action: None,
@@ -88,6 +100,15 @@ fn set_cd_speed(cx: &Context<'_>, task: &mut Task<'_>) -> Result<(), Sense> {
     Ok(())
 }
 
+/// A hint, as PRE-FETCH is: after the trigger block the read-ahead block will be read. The host's page cache finds that out by
+/// itself, so only the blocks are looked at.
+fn set_read_ahead(cx: &Context<'_>, task: &mut Task<'_>) -> Result<(), Sense> {
+    let disc = cx.need_disc()?;
+    check_range(disc, u64::from(task.u32(2)), 1)?;
+    check_range(disc, u64::from(task.u32(6)), 1)?;
+    Ok(())
+}
+
 /// Length of a performance descriptor.
 const DESCRIPTOR: u16 = 28;
 
@@ -124,7 +145,8 @@ fn set_streaming(cx: &Context<'_>, task: &mut Task<'_>) -> Result<(), Sense> {
     Ok(())
 }
 
-/// Type 00h: how fast the disc reads, one descriptor for all of it, no exceptions. Type 03h: write speeds, none.
+/// Type 00h: how fast the disc reads, one descriptor for all of it or one for each part of its curve, no exceptions. Type 03h: write
+/// speeds, none. Types 01h, 02h, 04h and 05h tell of unusable areas, defects and caches of recordable discs.
 fn get_performance(cx: &Context<'_>, task: &mut Task<'_>) -> Result<(), Sense> {
     let disc = cx.need_disc()?;
     let (data_type, start, most) = (task.u8(1) & 0x1F, task.u32(2), usize::from(task.u16(8)));
@@ -146,8 +168,14 @@ fn get_performance(cx: &Context<'_>, task: &mut Task<'_>) -> Result<(), Sense> {
             if except & 0b10 != 0 {
                 flags = 0x01;
             } else {
-                let speed = cx.drive.state().speed().current(Some(disc.medium));
-                descriptors = [start, speed, disc.blocks() - 1, speed].map(u32::to_be_bytes).concat();
+                let speed = cx.drive.state().speed();
+                let lines = if cx.drive.behaviours.real_speed {
+                    Track::new(disc, speed).curve(start)
+                } else {
+                    let speed = speed.current(Some(disc.medium));
+                    vec![[start, speed, disc.blocks() - 1, speed]]
+                };
+                descriptors = lines.as_flattened().iter().flat_map(|word| word.to_be_bytes()).collect();
             }
         }
         0x03 => {}

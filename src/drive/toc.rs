@@ -2,7 +2,7 @@
 
 use super::Context;
 use super::commands::{Access, Command};
-use crate::disc::{Disc, MediumType, Msf, cdtext};
+use crate::disc::{Disc, MediumType, cdtext};
 use crate::scsi::{Sense, Task};
 
 /// This topic's rows.
@@ -73,9 +73,7 @@ fn full_toc(disc: &Disc, from: u8) -> Result<Vec<u8>, Sense> {
     }
     let mut data = vec![first, last];
     for line in disc.full_toc(from) {
-        let (Msf { minute, second, frame }, pointed) = (line.time, line.pointed);
-        data.extend([line.session, line.control.with_adr(line.adr), 0, line.point, minute, second, frame]);
-        data.extend([line.zero, pointed.minute, pointed.second, pointed.frame]);
+        data.extend(line.to_bytes());
     }
     Ok(with_length(&data))
 }

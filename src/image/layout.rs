@@ -8,7 +8,9 @@ use std::ops::Range;
 use super::{ImageError, ImageErrorKind};
 use crate::disc::sector::{Form, RAW};
 use crate::disc::subchannel::{Q, SUBCHANNEL, StoredSubchannel, SubchannelForm, linear};
-use crate::disc::{Control, Disc, Dpm, Extent, Lba, MediumType, Session, StoredStructure, Track, TrackMode};
+use crate::disc::{
+    Control, Disc, Dpm, Extent, FullTocEntry, Lba, MediumType, Session, StoredStructure, Track, TrackMode,
+};
 use crate::source::{ByteSource, SharedSource};
 
 /// Blocks of the pre-gap before the first track of a session.
@@ -17,6 +19,9 @@ pub const PREGAP: u32 = 150;
 pub const FIRST_SESSION_GAP: u32 = 6750 + 4500;
 /// Lead-out of a later session and lead-in of the next.
 pub const LATER_SESSION_GAP: u32 = 2250 + 4500;
+
+/// Lines of mode 5 of one lead-in: B0h to B4h, C0h, C1h and 40 intervals to skip. Those of 99 sessions fit a full TOC.
+const MOST_MODE_5: usize = 47;
 
 /// A disc to be.
 #[derive(Debug, Default)]
@@ -45,6 +50,8 @@ pub struct SessionPlan {
     pub lead_out: Option<Lba>,
     /// CD-TEXT packs.
     pub cd_text: Vec<[u8; 18]>,
+    /// Lines of mode 5 of its lead-in.
+    pub mode_5: Vec<FullTocEntry>,
 }
 
 /// A track to be.
@@ -263,7 +270,9 @@ impl SessionPlan {
                 "the lead-out of session {number} is at {lead_out}, but its tracks end at {at}"
             )));
         }
-        Ok(Session { number, tracks, lead_out, cd_text: self.cd_text })
+        let mut mode_5 = self.mode_5;
+        mode_5.truncate(MOST_MODE_5);
+        Ok(Session { number, tracks, lead_out, cd_text: self.cd_text, mode_5 })
     }
 }
 

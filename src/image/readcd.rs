@@ -6,7 +6,7 @@
 use super::layout::{DiscPlan, PREGAP, Piece, SessionPlan, TrackPlan};
 use super::sheet::{Data, Shape};
 use super::{FormatInfo, ImageError, ImageFormat, OpenContext, Probe, Score};
-use crate::disc::{Control, Disc, Lba, MediumType, Msf, TrackMode};
+use crate::disc::{Disc, FullTocEntry, Lba, MediumType, TrackMode};
 use crate::source::SharedSource;
 
 /// readcd's TOC.
@@ -19,33 +19,18 @@ const LEAD_OUT: u8 = 0xA2;
 /// Whole sectors with their subchannel.
 const SECTOR: Shape = Shape { mode: TrackMode::Audio, main: 2352, subchannel: 96 };
 
-/// An entry of a full TOC (MMC-6, 6.26.3.6), in binary.
-#[derive(Debug, Clone, Copy)]
-struct Entry {
-    session: u8,
-    control: Control,
-    point: u8,
-    lba: Lba,
-}
-
 /// The entries, when `bytes` are a full TOC with the two or three bytes that readcd puts behind it.
-fn entries(bytes: &[u8]) -> Option<Vec<Entry>> {
+fn entries(bytes: &[u8]) -> Option<Vec<FullTocEntry>> {
     let len = usize::from(u16::from_be_bytes(*bytes.first_chunk()?));
     let rest = bytes.len().checked_sub(len + 2)?;
     if !(2..=3).contains(&rest) || len < 2 || (len - 2) % ENTRY != 0 {
         return None;
     }
-    let entries: Vec<Entry> = bytes[4..len + 2]
-        .chunks_exact(ENTRY)
-        .map(|entry| Entry {
-            session: entry[0],
-            control: Control(entry[1] & 0xF),
-            point: entry[3],
-            lba: Msf { minute: entry[8], second: entry[9], frame: entry[10] }.to_lba(),
-        })
-        .collect();
-    let known =
-        |entry: &Entry| (1..=99).contains(&entry.session) && matches!(entry.point, 1..=99 | 0xA0..=0xA2 | 0xB0..=0xC1);
+    let entries: Vec<FullTocEntry> =
+        bytes[4..len + 2].as_chunks().0.iter().copied().map(FullTocEntry::from_bytes).collect();
+    let known = |entry: &FullTocEntry| {
+        (1..=99).contains(&entry.session) && matches!(entry.point, 1..=99 | 0xA0..=0xA2 | 0xB0..=0xC1)
+    };
     let has = |point| entries.iter().any(|entry| entry.point == point);
     (entries.iter().all(known) && has(0xA0)).then_some(entries)
 }
@@ -74,14 +59,20 @@ impl ImageFormat for Readcd {
         numbers.dedup();
         for session in numbers {
             let own = || entries.iter().filter(|entry| entry.session == session);
-            let mut tracks: Vec<Entry> = own().filter(|entry| entry.point <= 99).copied().collect();
+            let is_track = |entry: &&FullTocEntry| entry.point <= 99 && !entry.is_mode_5();
+            let mut tracks: Vec<FullTocEntry> = own().filter(is_track).copied().collect();
             tracks.sort_by_key(|track| track.point);
-            let end = own().find(|entry| entry.point == LEAD_OUT).map(|entry| entry.lba);
+            let end = own().find(|entry| entry.point == LEAD_OUT).map(|entry| entry.pointed.to_lba());
             let end = end.ok_or_else(|| ImageError::invalid(format!("session {session} has no lead-out")))?;
-            let next = of_session(&tracks, end, plan.sessions.is_empty(), &data)?;
+            let mut next = of_session(&tracks, end, plan.sessions.is_empty(), &data)?;
+            next.mode_5 = own().filter(|entry| entry.is_mode_5()).copied().collect();
             plan.sessions.push(next);
         }
-        let end = entries.iter().filter(|entry| entry.point == LEAD_OUT).map(|entry| entry.lba.since(Lba(0))).max();
+        let end = entries
+            .iter()
+            .filter(|entry| entry.point == LEAD_OUT)
+            .map(|entry| entry.pointed.to_lba().since(Lba(0)))
+            .max();
         if u64::from(end.unwrap_or(0)) * u64::from(SECTOR.stride()) > data.bytes.len() {
             cx.warn("the data file is shorter than the TOC says: what is missing cannot be read");
         }
@@ -89,19 +80,20 @@ impl ImageFormat for Readcd {
     }
 }
 
-fn of_session(tracks: &[Entry], end: Lba, is_first: bool, data: &Data) -> Result<SessionPlan, ImageError> {
+fn of_session(tracks: &[FullTocEntry], end: Lba, is_first: bool, data: &Data) -> Result<SessionPlan, ImageError> {
     let mut session = SessionPlan::default();
     let mut at = Lba(0);
     for (position, track) in tracks.iter().enumerate() {
+        let start = track.pointed.to_lba();
         if position == 0 {
-            at = if is_first { Lba(0) } else { track.lba };
+            at = if is_first { Lba(0) } else { start };
             session.start = (!is_first).then(|| at.minus(PREGAP));
         }
         let next = tracks.get(position + 1);
         let changes = next.is_some_and(|next| next.control.0 & 4 != track.control.0 & 4);
         let gap = if changes { PREGAP } else { 0 };
-        let track_end = next.map_or(end, |next| next.lba.minus(gap));
-        if track.lba < at || track_end <= track.lba {
+        let track_end = next.map_or(end, |next| next.pointed.to_lba().minus(gap));
+        if start < at || track_end <= start {
             return Err(ImageError::invalid(format!(
                 "the address of track {} is not behind the one before",
                 track.point
@@ -110,11 +102,11 @@ fn of_session(tracks: &[Entry], end: Lba, is_first: bool, data: &Data) -> Result
         let offset = |lba: Lba| u64::from(lba.since(Lba(0))) * u64::from(SECTOR.stride());
         // CONTROL says data or sound; the first sector says which data.
         let told = if track.control.0 & 4 != 0 { TrackMode::Mode1 } else { TrackMode::Audio };
-        let mode = Shape { mode: told, ..SECTOR }.real_mode(data, offset(track.lba));
+        let mode = Shape { mode: told, ..SECTOR }.real_mode(data, offset(start));
         let empty = if position == 0 { PREGAP } else { 0 };
         let mut plan = TrackPlan::new(track.point, mode);
         plan.control = track.control;
-        plan.pregap = empty + track.lba.since(at);
+        plan.pregap = empty + start.since(at);
         plan.pieces = vec![Piece::empty(empty), SECTOR.piece(mode, track_end.since(at), offset(at), data)?];
         session.tracks.push(plan);
         at = track_end;

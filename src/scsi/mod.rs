@@ -4,6 +4,9 @@ mod buffer;
 mod sense;
 mod target;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 pub use self::buffer::{DataIn, DataOut};
 pub use self::sense::{Sense, SenseFormat, SenseKey};
 pub use self::target::{Lun, Target};
@@ -86,6 +89,26 @@ pub enum Reset {
     NexusLoss(Nexus),
 }
 
+/// What a task waits for before it is carried out, on a unit that is slow on purpose.
+#[derive(Debug, Clone, Default)]
+pub struct Delay(Arc<AtomicBool>);
+
+impl Delay {
+    /// The task may be carried out.
+    pub fn end(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    /// Whether it may.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+/// Called on any thread when a delay is over. Must not block.
+pub type Wake = Arc<dyn Fn() + Send + Sync>;
+
 /// A device server below any transport.
 ///
 /// An implementer must not panic for any task, must answer at once what needs no storage, and must report a failure of
@@ -93,6 +116,18 @@ pub enum Reset {
 pub trait LogicalUnit: Send + Sync {
     /// Carries out one command to its end.
     fn execute(&self, task: &mut Task<'_>) -> Status;
+
+    /// Whether any command can have a [`delay`](Self::delay): a transport need not ask otherwise.
+    fn is_slow(&self) -> bool {
+        false
+    }
+
+    /// What `task` must wait for before it is carried out: asked once, before [`execute`](Self::execute), with the task's buffers
+    /// empty. `wake` is called when it is over. An implementer must return at once; a transport must hold no lock while it
+    /// waits, and may carry the task out early or never.
+    fn delay(&self, _task: &Task<'_>, _wake: &Wake) -> Option<Delay> {
+        None
+    }
 
     /// Carries out a reset.
     fn reset(&self, kind: Reset);

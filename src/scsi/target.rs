@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{LogicalUnit, Reset, Sense, SenseFormat, Status, Task};
+use super::{Delay, LogicalUnit, Reset, Sense, SenseFormat, Status, Task, Wake};
 
 const REQUEST_SENSE: u8 = 0x03;
 const INQUIRY: u8 = 0x12;
@@ -38,6 +38,18 @@ impl Target {
             Some(unit) => unit.execute(task),
             None => self.execute_nowhere(task),
         }
+    }
+
+    /// Whether a command of any unit can have a [`delay`](Self::delay).
+    #[must_use]
+    pub fn is_slow(&self) -> bool {
+        self.units.iter().any(|unit| unit.is_slow())
+    }
+
+    /// See [`LogicalUnit::delay`].
+    #[must_use]
+    pub fn delay(&self, lun: Lun, task: &Task<'_>, wake: &Wake) -> Option<Delay> {
+        self.units.get(usize::from(lun.0))?.delay(task, wake)
     }
 
     /// A task on a logical unit that does not exist (SAM-5, 5.11): three commands are answered all the same, so that an

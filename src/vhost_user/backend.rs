@@ -1,9 +1,10 @@
 //! The device behind the rings: what one connection of a front-end talks to.
 
+use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use log::{debug, warn};
 use vhost::vhost_user::VhostUserProtocolFeatures;
@@ -15,10 +16,11 @@ use virtio_queue::{DescriptorChain, QueueT};
 use vm_memory::{GuestAddressSpace, GuestMemoryAtomic, GuestMemoryLoadGuard};
 use vmm_sys_util::epoll::EventSet;
 use vmm_sys_util::event::{EventConsumer, EventFlag, EventNotifier, new_event_consumer_and_notifier};
+use vmm_sys_util::eventfd::{EFD_CLOEXEC, EFD_NONBLOCK, EventFd};
 use zerocopy::IntoBytes;
 
 use super::events::EventQueue;
-use crate::scsi::{Nexus, Reset, Target};
+use crate::scsi::{Delay, Nexus, Reset, Target, Wake};
 use crate::source::Scatter;
 use crate::sys::memory::{DirtyBitmap, GuestMemory};
 use crate::virtio::chain::Chain;
@@ -42,6 +44,8 @@ const EVENT_QUEUE: u64 = 1;
 const CONTROL_WORKER: usize = 0;
 /// What `handle_event` is given for our own event descriptor: above every ring and the crate's exit event.
 pub const EVENT_READY: u64 = QUEUES as u64 + 1;
+/// The same for the descriptor that says that a delay of one of the worker's rings is over.
+pub const DELAY_OVER: u64 = QUEUES as u64 + 2;
 
 type Vring = VringMutex<GuestMemoryAtomic<GuestMemory>>;
 type Served = DescriptorChain<GuestMemoryLoadGuard<GuestMemory>>;
@@ -55,27 +59,43 @@ pub struct Backend {
     features: AtomicU64,
     /// A guest that breaks the rules is named once; it could fill the log otherwise.
     complained: AtomicBool,
+    /// Rings whose next chain waits, by worker and index within it: the chain's position and what it waits for.
+    held: Mutex<HashMap<(usize, usize), (u16, Delay)>>,
+    /// For each worker what wakes it when a delay is over.
+    wakers: Vec<Arc<EventFd>>,
     /// Descriptors that the crate gives up without closing them, when its workers start.
     exit_descriptors: Mutex<Vec<RawFd>>,
 }
 
 impl Backend {
     /// A device for one connection.
+    ///
+    /// # Errors
+    /// When there is no descriptor left.
     pub fn new(
         target: Arc<Target>,
         nexus: Nexus,
         memory: GuestMemoryAtomic<GuestMemory>,
         events: Arc<EventQueue>,
-    ) -> Self {
-        Self {
+    ) -> io::Result<Self> {
+        let waker = |_| EventFd::new(EFD_NONBLOCK | EFD_CLOEXEC).map(Arc::new);
+        let wakers = if target.is_slow() { (0..=workers()).map(waker).collect::<io::Result<_>>()? } else { Vec::new() };
+        Ok(Self {
             target,
             nexus,
             memory,
             events,
             features: AtomicU64::new(0),
             complained: AtomicBool::new(false),
+            held: Mutex::default(),
+            wakers,
             exit_descriptors: Mutex::new(Vec::new()),
-        }
+        })
+    }
+
+    /// The descriptor of each worker, in order, that becomes readable when a delay is over; none when nothing is slow.
+    pub fn delay_descriptors(&self) -> impl Iterator<Item = RawFd> {
+        self.wakers.iter().map(|waker| waker.as_raw_fd())
     }
 
     /// The descriptors of the workers' exit events. vhost-user-backend 0.24 takes them out of their owner
@@ -86,14 +106,27 @@ impl Backend {
 
     /// Serves a ring until it is empty, strictly in order, and holds its lock from each chain's removal to its return:
     /// so a ring that the front-end stops has no request in flight, and one that continues elsewhere loses none.
-    fn serve(&self, vring: &Vring, execute: impl Fn(&GuestMemory, Served) -> Outcome) {
-        while self.serve_batch(vring, &execute) {
+    ///
+    /// A chain for which `hold` says so is left where it is, and the ring with it: in ring order nothing can be returned before
+    /// it. No lock is held and no thread waits meanwhile; a ring that is stopped then stops before that chain.
+    fn serve(
+        &self,
+        vring: &Vring,
+        hold: impl Fn(u16, &GuestMemory, &Served) -> bool,
+        execute: impl Fn(&GuestMemory, Served) -> Outcome,
+    ) {
+        while self.serve_batch(vring, &hold, &execute) {
             std::thread::yield_now();
         }
     }
 
     /// Serves at most [`BATCH`] chains; true when there may be more.
-    fn serve_batch(&self, vring: &Vring, execute: impl Fn(&GuestMemory, Served) -> Outcome) -> bool {
+    fn serve_batch(
+        &self,
+        vring: &Vring,
+        hold: impl Fn(u16, &GuestMemory, &Served) -> bool,
+        execute: impl Fn(&GuestMemory, Served) -> Outcome,
+    ) -> bool {
         let mut state = vring.get_mut();
         // Stopped, disabled or moved meanwhile: whoever starts it again has us look again.
         if !state.is_enabled() || !state.get_queue().ready() {
@@ -104,9 +137,16 @@ impl Backend {
             return false;
         }
         let mut served = 0;
+        let mut held = false;
         while served < BATCH {
             let memory = self.memory.memory();
+            let position = state.get_queue().next_avail();
             let Some(chain) = state.get_queue_mut().pop_descriptor_chain(memory.clone()) else { break };
+            if hold(position, &memory, &chain) {
+                state.get_queue_mut().set_next_avail(position);
+                held = true;
+                break;
+            }
             let head = chain.head_index();
             let outcome = execute(&memory, chain);
             if let Some(fault) = outcome.fault {
@@ -122,8 +162,57 @@ impl Backend {
             // Fails only when the counter is full: then the guest has been told already.
             let _ = state.signal_used_queue();
         }
+        if held {
+            // What the guest adds meanwhile comes after the chain that waits.
+            return false;
+        }
         // With an empty ring: true when something came between the last look and this.
         served == BATCH || state.enable_notification().unwrap_or(false)
+    }
+
+    /// Serves one request queue.
+    fn serve_requests(&self, vring: &Vring, worker: usize, index: usize) {
+        let hold = |position, memory: &GuestMemory, chain: &Served| self.holds(worker, index, position, memory, chain);
+        self.serve(vring, hold, |memory, chain| request::execute(&self.target, self.nexus, memory, chain));
+    }
+
+    /// Whether the chain at `position` of a ring must wait. Its unit is asked when the chain is seen first.
+    fn holds(&self, worker: usize, index: usize, position: u16, memory: &GuestMemory, chain: &Served) -> bool {
+        let Some(waker) = self.wakers.get(worker).map(Arc::clone) else { return false };
+        let mut held = self.held();
+        match held.get(&(worker, index)) {
+            Some((at, delay)) if *at == position && !delay.is_over() => return true,
+            Some((at, _)) if *at == position => {
+                held.remove(&(worker, index));
+                return false;
+            }
+            _ => {}
+        }
+        // Fails only when the counter is full, and then the worker is awake anyway.
+        let wake: Wake = Arc::new(move || drop(waker.write(1)));
+        match request::delay(&self.target, self.nexus, memory, chain.clone(), &wake) {
+            Some(delay) => {
+                held.insert((worker, index), (position, delay));
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// The rings of a worker whose next chain has waited long enough.
+    fn released(&self, worker: usize) -> Vec<usize> {
+        if let Some(waker) = self.wakers.get(worker) {
+            // The count does not matter, and an empty one is no fault.
+            let _ = waker.read();
+        }
+        let over = |(&(of, index), (_, delay)): (&(usize, usize), &(u16, Delay))| {
+            (of == worker && delay.is_over()).then_some(index)
+        };
+        self.held().iter().filter_map(over).collect()
+    }
+
+    fn held(&self) -> MutexGuard<'_, HashMap<(usize, usize), (u16, Delay)>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Puts waiting events into the buffers that the guest left for them.
@@ -161,6 +250,11 @@ impl Backend {
             warn!("the guest gave {what}; further faults of this connection are not logged");
         }
     }
+}
+
+/// Workers of the request queues.
+fn workers() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from).min(MOST_WORKERS)
 }
 
 impl VhostUserBackend for Backend {
@@ -222,7 +316,7 @@ impl VhostUserBackend for Backend {
     /// The control and event queue on one worker, the request queues dealt out over the others: their number follows
     /// the processors, not the rings.
     fn queues_per_thread(&self) -> Vec<u64> {
-        let workers = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_WORKERS);
+        let workers = workers();
         let mut masks = vec![0; 1 + workers];
         masks[CONTROL_WORKER] = 1 << CONTROL_QUEUE | 1 << EVENT_QUEUE;
         for (index, queue) in (2..QUEUES).enumerate() {
@@ -247,7 +341,9 @@ impl VhostUserBackend for Backend {
         match (worker, u64::from(index)) {
             (CONTROL_WORKER, CONTROL_QUEUE) => {
                 if let Some(vring) = vrings.first() {
-                    self.serve(vring, |memory, chain| control::execute(&self.target, self.nexus, memory, chain));
+                    let execute =
+                        |memory: &GuestMemory, chain| control::execute(&self.target, self.nexus, memory, chain);
+                    self.serve(vring, |_, _, _| false, execute);
                 }
             }
             (CONTROL_WORKER, EVENT_QUEUE | EVENT_READY) => {
@@ -255,9 +351,16 @@ impl VhostUserBackend for Backend {
                     self.deliver_events(vring);
                 }
             }
+            (_, DELAY_OVER) => {
+                for index in self.released(worker) {
+                    if let Some(vring) = vrings.get(index) {
+                        self.serve_requests(vring, worker, index);
+                    }
+                }
+            }
             _ => {
                 if let Some(vring) = vrings.get(usize::from(index)) {
-                    self.serve(vring, |memory, chain| request::execute(&self.target, self.nexus, memory, chain));
+                    self.serve_requests(vring, worker, usize::from(index));
                 }
             }
         }

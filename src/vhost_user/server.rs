@@ -13,7 +13,7 @@ use vhost_user_backend::{Error as DaemonError, ShutdownHandle, VhostUserDaemon};
 use vm_memory::GuestMemoryAtomic;
 use vmm_sys_util::epoll::EventSet;
 
-use super::backend::{Backend, EVENT_READY, QUEUES};
+use super::backend::{Backend, DELAY_OVER, EVENT_READY, QUEUES};
 use super::events::{EventQueue, UnitEvents};
 use super::relay;
 use crate::drive::Drive;
@@ -152,12 +152,17 @@ impl Server {
     fn serve(&self, listener: &UnixListener) -> io::Result<()> {
         let nexus = Nexus(0);
         let memory = GuestMemoryAtomic::new(GuestMemory::new());
-        let backend = Arc::new(Backend::new(Arc::clone(&self.target), nexus, memory.clone(), Arc::clone(&self.events)));
+        let backend = Backend::new(Arc::clone(&self.target), nexus, memory.clone(), Arc::clone(&self.events))?;
+        let backend = Arc::new(backend);
         self.events.clear();
         let mut daemon = VhostUserDaemon::new("vhost-user".to_owned(), Arc::clone(&backend), memory)
             .map_err(|error| io::Error::other(error.to_string()))?;
-        if let Some(worker) = daemon.get_epoll_handlers().first() {
+        let workers = daemon.get_epoll_handlers();
+        if let Some(worker) = workers.first() {
             worker.register_listener(self.events.descriptor(), EventSet::IN, EVENT_READY)?;
+        }
+        for (worker, descriptor) in workers.iter().zip(backend.delay_descriptors()) {
+            worker.register_listener(descriptor, EventSet::IN, DELAY_OVER)?;
         }
         daemon
             .start(&mut Listener::from(listener.try_clone()?))

@@ -7,7 +7,7 @@ use zerocopy::{FromZeros, IntoBytes};
 
 use super::chain::{Chain, Fault};
 use super::wire::{Address, CommandRequest, CommandResponse, address, response};
-use crate::scsi::{DataIn, DataOut, Nexus, Status, Target, Task};
+use crate::scsi::{DataIn, DataOut, Delay, Nexus, Status, Target, Task, Wake};
 use crate::source::Scatter;
 use crate::sys::memory::GuestMemory;
 
@@ -74,6 +74,27 @@ where
     let status = target.execute(lun, &mut task);
     let written = respond(writable, &task, status);
     Outcome { written, fault: None }
+}
+
+/// What the command in `chain` waits for before [`execute`] may have it; nothing for what is no command of a unit.
+pub fn delay<M>(
+    target: &Target,
+    nexus: Nexus,
+    memory: &GuestMemory,
+    chain: DescriptorChain<M>,
+    wake: &Wake,
+) -> Option<Delay>
+where
+    M: Deref<Target = GuestMemory>,
+{
+    let chain = Chain::walk(memory, chain);
+    let mut request = CommandRequest::new_zeroed();
+    if chain.fault.is_some() || Scatter::new(&chain.readable).copy_to(request.as_mut_bytes()) < REQUEST {
+        return None;
+    }
+    let Address::Unit(lun) = address(request.lun) else { return None };
+    let (data_in, data_out) = (DataIn::new(Scatter::new(&[])), DataOut::new(Scatter::new(&[])));
+    target.delay(lun, &Task { nexus, luns: target.luns(), cdb: request.cdb, data_in, data_out }, wake)
 }
 
 /// Writes the response head; returns the bytes written to the chain, data included.

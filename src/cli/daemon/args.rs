@@ -8,6 +8,7 @@ use log::LevelFilter;
 use super::drive::DriveSpec;
 use crate::cli::error::{CliError, Exit};
 use crate::cli::open::How;
+use crate::drive::Behaviours;
 
 /// A virtual optical drive for QEMU: a vhost-user-scsi back-end.
 ///
@@ -37,12 +38,18 @@ pub struct Args {
     #[arg(long, value_name = "PATH")]
     pub control: Option<PathBuf>,
 
-    /// Add a drive: name=cd1[,image=PATH][,vendor=…][,product=…][,serial=…][,tray=open]
+    /// Add a drive: name=cd1[,image=PATH][,vendor=…][,product=…][,revision=…][,serial=…][,tray=open][,behaviour=…]
     ///
     /// Repeat it for more; each is a logical unit of one target, the first LUN 0. A comma in a value is written twice.
     /// Without any there is one drive, cd0.
     #[arg(long = "drive", value_name = "SPEC")]
     drives: Vec<DriveSpec>,
+
+    /// What drives do as hardware does: real-speed, seek-delay, edc-errors, or several with + between them
+    ///
+    /// For every drive whose --drive does not name its own behaviours.
+    #[arg(long, value_name = "NAMES", default_value_t)]
+    behaviour: Behaviours,
 
     #[command(flatten)]
     pub how: How,
@@ -78,6 +85,9 @@ impl Args {
             && first.image.replace(image.clone()).is_some()
         {
             return Err(CliError::new(Exit::Usage, format!("drive {} is given two images", first.name)));
+        }
+        for drive in &mut drives {
+            drive.behaviours.get_or_insert(self.behaviour);
         }
         Ok(drives)
     }

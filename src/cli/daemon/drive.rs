@@ -9,7 +9,7 @@ use log::warn;
 
 use crate::cli::error::{CliError, Exit};
 use crate::cli::open::locator;
-use crate::drive::{Drive, Identity, Medium, Tray};
+use crate::drive::{Behaviours, Drive, Identity, Medium, Tray};
 use crate::image::{OpenOptions, open_path};
 
 /// What one `--drive` says.
@@ -21,14 +21,26 @@ pub struct DriveSpec {
     pub image: Option<PathBuf>,
     vendor: Option<String>,
     product: Option<String>,
+    revision: Option<String>,
     serial: Option<String>,
     tray_open: bool,
+    /// `None` when it does not say.
+    pub behaviours: Option<Behaviours>,
 }
 
 impl DriveSpec {
     /// An empty drive with everything else as by default.
     pub fn named(name: &str) -> Self {
-        Self { name: name.to_owned(), image: None, vendor: None, product: None, serial: None, tray_open: false }
+        Self {
+            name: name.to_owned(),
+            image: None,
+            vendor: None,
+            product: None,
+            revision: None,
+            serial: None,
+            tray_open: false,
+            behaviours: None,
+        }
     }
 
     fn identity(&self) -> Identity {
@@ -36,6 +48,7 @@ impl DriveSpec {
         for (given, field) in [
             (&self.vendor, &mut identity.vendor),
             (&self.product, &mut identity.product),
+            (&self.revision, &mut identity.revision),
             (&self.serial, &mut identity.serial),
         ] {
             if let Some(given) = given {
@@ -64,6 +77,7 @@ impl FromStr for DriveSpec {
                 "image" => spec.image = Some(value.into()),
                 "vendor" => spec.vendor = Some(field(key, value, 8)?),
                 "product" => spec.product = Some(field(key, value, 16)?),
+                "revision" => spec.revision = Some(field(key, value, 4)?),
                 "serial" => spec.serial = Some(field(key, value, 20)?),
                 "tray" => {
                     spec.tray_open = match value {
@@ -72,7 +86,11 @@ impl FromStr for DriveSpec {
                         _ => return Err(format!("tray is open or closed, not \"{value}\"")),
                     }
                 }
-                _ => return Err(format!("unknown key \"{key}\": name, image, vendor, product, serial, tray")),
+                "behaviour" => spec.behaviours = Some(value.parse()?),
+                _ => {
+                    let known = "name, image, vendor, product, revision, serial, tray, behaviour";
+                    return Err(format!("unknown key \"{key}\": {known}"));
+                }
             }
         }
         if spec.name.is_empty() {
@@ -138,7 +156,8 @@ pub fn make(specs: &[DriveSpec], options: &OpenOptions<'_>) -> Result<Vec<Arc<Dr
 }
 
 fn make_one(spec: &DriveSpec, options: &OpenOptions<'_>) -> Result<Arc<Drive>, CliError> {
-    let drive = Drive::new(spec.identity(), if spec.tray_open { Tray::Open } else { Tray::Closed });
+    let tray = if spec.tray_open { Tray::Open } else { Tray::Closed };
+    let drive = Drive::new(spec.identity(), tray).behaving(spec.behaviours.unwrap_or_default());
     if let Some(image) = &spec.image {
         let opened = open_path(image, options)?;
         for warning in &opened.warnings {
@@ -165,6 +184,10 @@ mod tests {
         assert_eq!(spec.image, Some("/a,b=c.iso".into()));
         assert_eq!(spec.identity().serial, "X-1");
         assert_eq!(spec.identity().vendor, "ACME");
+        let whole: DriveSpec = "name=cd2,product=X,revision=1.02,behaviour=seek-delay+edc-errors".parse().unwrap();
+        assert_eq!((whole.identity().product, whole.identity().revision), ("X".to_owned(), "1.02".to_owned()));
+        assert_eq!(whole.behaviours, Some("edc-errors+seek-delay".parse().unwrap()));
+        assert_eq!(spec.behaviours, None);
         assert!("name=a,tray=open".parse::<DriveSpec>().unwrap().tray_open);
     }
 
@@ -178,6 +201,8 @@ mod tests {
             ("name=a,tray=ajar", "open or closed"),
             ("name=a,vendor=TOOLONGNAME", "at most 8|1 to 8"),
             ("name=a,serial=\u{e9}", "printable"),
+            ("name=a,revision=12345", "1 to 4"),
+            ("name=a,behaviour=fast", "real-speed, seek-delay, edc-errors"),
             ("name", "not key=value"),
             ("name=a,tray=open,image=x", "cannot hold"),
         ] {

@@ -16,7 +16,9 @@ use self::table::{Packing, Place, Table};
 use super::lzma::Lzma;
 use super::parts::{Naming, Part, join, part_name};
 use super::record::Record;
-use super::{Container, Content, FormatInfo, ImageError, ImageErrorKind, OpenContext, Probe, Score, damaged};
+use super::{
+    Container, Content, FormatInfo, ImageError, ImageErrorKind, OpenContext, Probe, Score, damaged, packed_chunk,
+};
 use crate::source::{Block, BlockSource, Blocks, SharedSource};
 
 /// PowerISO's name for the format.
@@ -180,15 +182,7 @@ impl Blocks for Chunks {
 
     fn decode(&self, block: &Block, out: &mut [u8]) -> io::Result<()> {
         let Place { offset, len, packing } = self.table.place(block.index)?;
-        // No packing makes more of a chunk than this.
-        if len > self.chunk + self.chunk / 8 + 4096 {
-            return Err(damaged("a chunk is longer than any packing makes it"));
-        }
-        if offset.checked_add(len).is_none_or(|end| end > self.data.len()) {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        let mut bytes = vec![0; len as usize];
-        self.data.read_exact_at(&mut bytes, offset)?;
+        let mut bytes = packed_chunk(&self.data, offset, len, self.chunk)?;
         if let Some(cipher) = &self.cipher {
             cipher.decrypt(&mut bytes);
         }

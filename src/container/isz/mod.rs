@@ -22,7 +22,9 @@ use self::table::{Kind, Place, Table};
 use super::inflate::inflate;
 use super::parts::{Naming, Part, join, part_name};
 use super::record::Record;
-use super::{Container, Content, FormatInfo, ImageError, ImageErrorKind, OpenContext, Probe, Score, damaged};
+use super::{
+    Container, Content, FormatInfo, ImageError, ImageErrorKind, OpenContext, Probe, Score, damaged, packed_chunk,
+};
 use crate::source::{Block, BlockSource, Blocks, SharedSource};
 
 /// ISZ.
@@ -288,16 +290,7 @@ impl Blocks for Chunks {
             out.fill(0);
             return Ok(());
         }
-        // Neither packing makes more of a chunk than this.
-        let chunk = u64::from(self.table.chunk);
-        if len > chunk + chunk / 8 + 4096 {
-            return Err(damaged("a chunk is longer than any packing makes it"));
-        }
-        if offset.checked_add(len).is_none_or(|end| end > self.data.len()) {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        let mut bytes = vec![0; len as usize];
-        self.data.read_exact_at(&mut bytes, offset)?;
+        let mut bytes = packed_chunk(&self.data, offset, len, u64::from(self.table.chunk))?;
         if let Some(cipher) = &self.cipher {
             cipher.decrypt(&mut bytes);
         }

@@ -69,6 +69,7 @@ fn describe(lun: u32, drive: &Drive) -> Value {
         "revision": identity.revision,
         "serial": identity.serial,
         "tray": if snapshot.tray == Tray::Open { "open" } else { "closed" },
+        "behaviour": drive.behaviours().to_string(),
         "locked-by": snapshot.locked_by.iter().map(|nexus| nexus.0).collect::<Vec<_>>(),
     });
     if let Some(medium) = &snapshot.medium {

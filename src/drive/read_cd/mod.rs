@@ -5,7 +5,7 @@ mod selection;
 use self::selection::{Selection, Sub};
 use super::Context;
 use super::commands::{Access, Command};
-use super::read::sector_sense;
+use super::read::{sector_sense, wrong_edc};
 use super::subchannel::need_cd;
 use crate::disc::sector::RAW;
 use crate::disc::subchannel::interleaved;
@@ -59,11 +59,13 @@ fn read_cd(cx: &Context<'_>, task: &mut Task<'_>, start: Lba, blocks: u32) -> Re
     }
     let is_data = disc.track_at(start).map(|track| track.mode.is_data());
     let mut at = if selection.is_nothing() { end } else { start };
+    let sound = cx.wrong_edc(disc, at, end.since(at)).unwrap_or(end);
     while at < end {
         let track = disc.track_at(at);
         let result = match track {
             Some(track) if is_data != Some(track.mode.is_data()) => Err(illegal_mode(cx, at)),
-            _ => transfer(cx, task, disc, &selection, at, end),
+            _ if at == sound => Err(sector_sense(cx, &wrong_edc(at))),
+            _ => transfer(cx, task, disc, &selection, at, sound),
         };
         match result {
             Ok(next) => at = next,

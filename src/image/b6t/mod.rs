@@ -12,7 +12,7 @@ use super::layout::{DiscPlan, SessionPlan, TrackPlan};
 use super::mds::{control, parts::optional};
 use super::record::{Cursor, Record, bytes_at};
 use super::{FormatInfo, ImageError, ImageErrorKind, ImageFormat, OpenContext, Probe, Score};
-use crate::disc::{Disc, Dpm, Lba, MediumType, StoredStructure, TrackMode};
+use crate::disc::{Control, Disc, Dpm, FullTocEntry, Lba, MediumType, Msf, StoredStructure, TrackMode};
 use crate::source::SharedSource;
 
 /// BlindWrite 5 and 6.
@@ -136,6 +136,7 @@ fn session(cursor: &mut Cursor<'_>, blocks: &[DataBlock], cx: &OpenContext<'_>) 
             cursor.skip(8);
         }
         if kind == 0 {
+            plan.mode_5.extend(Some(lead_in_line(&entry)).filter(FullTocEntry::is_mode_5));
             continue;
         }
         let track = track(&entry, next, blocks).map_err(|error| error.at(at))?;
@@ -153,6 +154,22 @@ fn session(cursor: &mut Cursor<'_>, blocks: &[DataBlock], cx: &OpenContext<'_>) 
         cx.warn(format!("session {number} ends at {end}, but its tracks at {next}: the tracks are believed"));
     }
     Ok(plan)
+}
+
+/// The line of the lead-in that `entry` is.
+fn lead_in_line(entry: &Record<64>) -> FullTocEntry {
+    let ([control, adr, point], [minute, second, frame, zero], pointed) =
+        (entry.bytes(10), entry.bytes(14), entry.bytes(18));
+    let [pointed_minute, pointed_second, pointed_frame] = pointed;
+    FullTocEntry {
+        session: 0,
+        adr,
+        control: Control(control & 0xF),
+        point,
+        time: Msf { minute, second, frame },
+        zero,
+        pointed: Msf { minute: pointed_minute, second: pointed_second, frame: pointed_frame },
+    }
 }
 
 /// The track of `entry`, whose addresses begin at `next`: what lies between there and its start belongs to its pre-gap.

@@ -11,24 +11,21 @@ use super::scrambled::Unscrambled;
 use crate::disc::cdtext::seal;
 use crate::disc::sector::{RAW, SYNC};
 use crate::disc::subchannel::{SUBCHANNEL, StoredSubchannel, SubchannelForm};
-use crate::disc::{Control, Lba, MediumType, TrackMode};
+use crate::disc::{Control, FullTocEntry, Lba, MediumType, Msf, TrackMode};
 use crate::source::SharedSource;
 
 /// Entries of the TOC, and of CD-TEXT, at most.
 const MOST_ENTRIES: usize = 1000;
 const MOST_PACKS: usize = 8 * 256;
 
-/// An entry of the full TOC that is a track or a lead-out.
+/// An entry of the full TOC: its block address beside its times, since not every writer fills in those of tracks.
 #[derive(Debug, Clone, Copy)]
 struct Entry {
-    session: i32,
-    /// Track number; A2h is the lead-out.
-    point: i32,
-    control: Control,
+    line: FullTocEntry,
     lba: Lba,
 }
 
-const LEAD_OUT: i32 = 0xA2;
+const LEAD_OUT: u8 = 0xA2;
 
 /// The files of the image.
 struct Files {
@@ -48,13 +45,14 @@ pub fn plan(ini: &Ini, cx: &OpenContext<'_>) -> Result<DiscPlan, ImageError> {
     let files = open(number("DATATRACKSSCRAMBLED") == Some(1), cx)?;
     let mut sessions = Vec::new();
     let mut stored = 0_u64;
-    let numbers: std::collections::BTreeSet<i32> = entries.iter().map(|entry| entry.session).collect();
+    let numbers: std::collections::BTreeSet<u8> = entries.iter().map(|entry| entry.line.session).collect();
     for session in numbers {
-        let of_session = || entries.iter().filter(move |entry| entry.session == session);
-        let mut tracks: Vec<Entry> = of_session().filter(|entry| (1..=99).contains(&entry.point)).copied().collect();
-        tracks.sort_by_key(|track| track.point);
+        let of_session = || entries.iter().filter(move |entry| entry.line.session == session);
+        let is_track = |entry: &&Entry| (1..=99).contains(&entry.line.point) && !entry.line.is_mode_5();
+        let mut tracks: Vec<Entry> = of_session().filter(is_track).copied().collect();
+        tracks.sort_by_key(|track| track.line.point);
         let Some(first) = tracks.first() else { continue };
-        let lead_out = of_session().find(|entry| entry.point == LEAD_OUT).map(|entry| entry.lba);
+        let lead_out = of_session().find(|entry| entry.line.point == LEAD_OUT).map(|entry| entry.lba);
         let is_first = sessions.is_empty();
         let start = if is_first { Lba(0) } else { first.lba };
         let sectors_left = (files.img.len() / RAW as u64).saturating_sub(stored);
@@ -66,7 +64,9 @@ pub fn plan(ini: &Ini, cx: &OpenContext<'_>) -> Result<DiscPlan, ImageError> {
         if first.lba < start || !in_order {
             return Err(ImageError::invalid(format!("the addresses of session {session} are not in order")));
         }
-        let mut plan = SessionPlan { start: (!is_first).then(|| start.minus(PREGAP)), ..SessionPlan::default() };
+        let mode_5 = of_session().map(|entry| entry.line).filter(FullTocEntry::is_mode_5).collect();
+        let start_of_pregap = (!is_first).then(|| start.minus(PREGAP));
+        let mut plan = SessionPlan { start: start_of_pregap, mode_5, ..SessionPlan::default() };
         // What lies before the first track's index 1 in the image is its hidden part.
         let mut at = start;
         for (position, track) in tracks.iter().enumerate() {
@@ -91,13 +91,21 @@ pub fn plan(ini: &Ini, cx: &OpenContext<'_>) -> Result<DiscPlan, ImageError> {
 }
 
 fn entry(section: &Section) -> Option<Entry> {
-    let control = section.number("CONTROL").and_then(|control| u8::try_from(control & 0xF).ok()).unwrap_or(0);
-    Some(Entry {
-        session: section.number("SESSION")?,
-        point: section.number("POINT")?,
-        control: Control(control),
-        lba: Lba(section.number("PLBA")?),
-    })
+    // Times that are none are FFh on the disc, and -1 in some texts.
+    let byte = |key: &str| section.number(key).map_or(0, |number| (number & 0xFF) as u8);
+    let [adr, control, zero] = ["ADR", "CONTROL", "ZERO"].map(byte);
+    let time =
+        |[minute, second, frame]: [&str; 3]| Msf { minute: byte(minute), second: byte(second), frame: byte(frame) };
+    let line = FullTocEntry {
+        session: u8::try_from(section.number("SESSION")?).ok()?,
+        adr,
+        control: Control(control & 0xF),
+        point: u8::try_from(section.number("POINT")?).ok()?,
+        time: time(["AMIN", "ASEC", "AFRAME"]),
+        zero,
+        pointed: time(["PMIN", "PSEC", "PFRAME"]),
+    };
+    Some(Entry { line, lba: Lba(section.number("PLBA")?) })
 }
 
 fn open(is_scrambled: bool, cx: &OpenContext<'_>) -> Result<Files, ImageError> {
@@ -119,7 +127,7 @@ fn open(is_scrambled: bool, cx: &OpenContext<'_>) -> Result<Files, ImageError> {
 
 /// Sectors from index 0 to index 1, which are told from the start of the session.
 fn pregap(ini: &Ini, track: &Entry) -> u32 {
-    let section = ini.section(&format!("TRACK {}", track.point));
+    let section = ini.section(&format!("TRACK {}", track.line.point));
     let index = |key| section.and_then(|section| section.number(key));
     match (index("INDEX 0"), index("INDEX 1")) {
         (Some(index_0), Some(index_1)) if index_0 < index_1 => index_1.abs_diff(index_0),
@@ -137,12 +145,12 @@ fn track_plan(
     offset: u64,
     files: &Files,
 ) -> Result<TrackPlan, ImageError> {
-    let section = ini.section(&format!("TRACK {}", track.point));
+    let section = ini.section(&format!("TRACK {}", track.line.point));
     let start = track.lba.since(first);
     let at = |sectors: u32| (offset + u64::from(sectors)) * RAW as u64;
-    let number = u8::try_from(track.point).unwrap_or(0);
-    let (mode, source) = mode(section, track.control, at(start), files);
-    let mut plan = TrackPlan { control: track.control, pregap: empty + start, ..TrackPlan::new(number, mode) };
+    let number = track.line.point;
+    let (mode, source) = mode(section, track.line.control, at(start), files);
+    let mut plan = TrackPlan { control: track.line.control, pregap: empty + start, ..TrackPlan::new(number, mode) };
     plan.isrc = section.and_then(|section| section.text("ISRC")).and_then(isrc);
     let index = |number: u8| section.and_then(|section| section.number(&format!("INDEX {number}")));
     if let Some(index_1) = index(1) {

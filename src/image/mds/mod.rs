@@ -6,10 +6,12 @@
 //! Not read: DPM blocks after the first. Version 2 of the descriptor is [`super::mdx`].
 
 pub mod parts;
+pub mod session;
 
 use std::sync::Arc;
 
 use self::parts::{Files, dpm, optional, structures};
+use self::session::TRACK;
 use super::layout::{DiscPlan, Piece, SessionPlan, Stored, TrackPlan, mode_2_of, mode_of, stored_bytes};
 use super::record::{Record, bytes_at};
 use super::{FormatInfo, ImageError, ImageFormat, OpenContext, Probe, Score};
@@ -27,7 +29,6 @@ static INFO: FormatInfo =
 pub const SIGNATURE: &[u8; 16] = b"MEDIA DESCRIPTOR";
 const HEADER: usize = 88;
 const SESSION: usize = 24;
-const TRACK: usize = 80;
 const FOOTER: usize = 16;
 /// Format code of the burst cutting area (MMC-6, READ DISC STRUCTURE).
 const BCA: u8 = 0x03;
@@ -91,26 +92,10 @@ impl Reader<'_> {
     fn session(&mut self, at: u64) -> Result<SessionPlan, ImageError> {
         let block = Record::<SESSION>::read(&self.descriptor, at)?;
         let (start, end) = (Lba(block.i32(0)), Lba(block.i32(4)));
-        let table = u64::from(block.u32(20));
-        let mut plan = SessionPlan { start: Some(start), ..SessionPlan::default() };
-        let mut next = i64::from(start.0);
-        for number in 0..u64::from(block.u8(10)) {
-            let at = table + number * TRACK as u64;
-            let entry = Record::<TRACK>::read(&self.descriptor, at)?;
-            if !(1..=99).contains(&entry.u8(4)) {
-                continue;
-            }
-            let track = self.track(&entry, at, next)?;
-            next += track.blocks() as i64;
-            plan.tracks.push(track);
-        }
-        if next <= i64::from(end.0) {
-            plan.lead_out = Some(end);
-        } else {
-            let number = block.u16(8);
-            self.cx.warn(format!("session {number} ends at {end}, but its tracks at {next}: the tracks are believed"));
-        }
-        Ok(plan)
+        let header =
+            session::Header { start, end, tracks: block.u8(10), table: u64::from(block.u32(20)), number: block.u16(8) };
+        let (descriptor, cx) = (self.descriptor.clone(), self.cx);
+        session::read(&descriptor, &header, cx, |entry, at, next| self.track(entry, at, next))
     }
 
     /// The track of `entry`, whose addresses begin at `next`.

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use super::super::layout::{DiscPlan, Piece, SessionPlan, Stored, TrackPlan};
 use super::super::mds::parts::{Files, dpm, optional, structures};
+use super::super::mds::session::{self, TRACK};
 use super::super::mds::{control, mixed_mode};
 use super::super::record::{Record, bytes_at};
 use super::super::{ImageError, ImageErrorKind, OpenContext};
 use super::crypt::{KEY_HEADER, KeyHeader, Lrw, Mode, password_in};
 use super::encrypted::Encrypted;
 use super::groups::Groups;
-use super::sectors::{Kind, Sectors, TRACK};
+use super::sectors::{Kind, Sectors};
 use crate::disc::cdtext::PACK;
 use crate::disc::subchannel::StoredSubchannel;
 use crate::disc::{Disc, Lba, MediumType, TrackMode};
@@ -110,26 +111,10 @@ impl Reader<'_> {
     fn session(&mut self, at: u64) -> Result<SessionPlan, ImageError> {
         let block = Record::<{ SESSION as usize }>::read(&self.descriptor, at)?;
         let (start, end) = (address(block.u64(0), at)?, address(block.u64(24), at + 24)?);
-        let table = u64::from(block.u32(20));
-        let mut plan = SessionPlan { start: Some(start), ..SessionPlan::default() };
-        let mut next = i64::from(start.0);
-        for number in 0..u64::from(block.u8(10)) {
-            let at = table + number * TRACK as u64;
-            let entry = Record::<TRACK>::read(&self.descriptor, at)?;
-            if !(1..=99).contains(&entry.u8(4)) {
-                continue;
-            }
-            let track = self.track(&entry, at, next)?;
-            next += track.blocks() as i64;
-            plan.tracks.push(track);
-        }
-        if next <= i64::from(end.0) {
-            plan.lead_out = Some(end);
-        } else {
-            let number = block.u16(8);
-            self.cx.warn(format!("session {number} ends at {end}, but its tracks at {next}: the tracks are believed"));
-        }
-        Ok(plan)
+        let header =
+            session::Header { start, end, tracks: block.u8(10), table: u64::from(block.u32(20)), number: block.u16(8) };
+        let (descriptor, cx) = (self.descriptor.clone(), self.cx);
+        session::read(&descriptor, &header, cx, |entry, at, next| self.track(entry, at, next))
     }
 
     /// The track of `entry`, whose addresses begin at `next`.

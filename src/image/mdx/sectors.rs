@@ -3,12 +3,11 @@
 use std::ops::Range;
 
 use super::super::ImageError;
+use super::super::mds::session::TRACK;
 use super::super::record::Record;
 use crate::disc::sector::RAW;
 use crate::disc::subchannel::{SUBCHANNEL, SubchannelForm};
 
-/// Bytes of a track block.
-pub const TRACK: usize = 80;
 /// Bytes of a sector, at most.
 pub const LONGEST: usize = RAW + SUBCHANNEL;
 /// Bytes of a Q channel with P and its padding.

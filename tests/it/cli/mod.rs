@@ -6,6 +6,7 @@ mod formats;
 mod info;
 mod locked;
 mod ls;
+mod progress;
 mod remote;
 mod verify;
 

@@ -1,5 +1,6 @@
 //! The drives that `spindled` is asked for, and what is in them.
 
+use crate::support::control::Client;
 use crate::support::daemon::Daemon;
 use crate::support::guest::{Command, Guest, Options, REQUESTS, lun};
 use crate::support::images::mds::{Session, Track, build};
@@ -48,6 +49,34 @@ fn a_drive_may_start_without_a_disc_or_with_its_tray_open() {
         let sense = guest.command(REQUESTS, &command).sense;
         assert_eq!((sense[2], sense[12], sense[13]), (2, 0x3A, tray));
     }
+}
+
+#[test]
+fn a_drive_is_called_and_behaves_as_it_is_told_else_as_all_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let control = folder.path().join("control");
+    let names = "vendor=ACME,product=Reader 9,revision=9.87,serial=S-1";
+    let daemon = Daemon::start(&[
+        "--control",
+        control.to_str().unwrap(),
+        "--behaviour",
+        "edc-errors+seek-delay",
+        "--drive",
+        &format!("name=a,{names},behaviour=real-speed"),
+        "--drive=name=b,behaviour=none",
+        "--drive=name=c",
+    ]);
+    let drives = Client::negotiated(&control).ok("drive-query", serde_json::json!({}));
+    let behaviours: Vec<_> =
+        drives.as_array().unwrap().iter().map(|drive| drive["behaviour"].as_str().unwrap()).collect();
+    assert_eq!(behaviours, ["real-speed", "none", "seek-delay+edc-errors"]);
+    let mut guest = daemon.guest(Options::default());
+    // INQUIRY: standard data, Unit Serial Number, Device Identification; GET CONFIGURATION: feature 0108h.
+    assert_eq!(ask(&mut guest, 0, &[0x12, 0, 0, 0, 36, 0], 36)[8..], *b"ACME    Reader 9        9.87");
+    assert_eq!(ask(&mut guest, 0, &[0x12, 1, 0x80, 0, 255, 0], 255)[4..], *b"S-1");
+    assert_eq!(ask(&mut guest, 0, &[0x12, 1, 0x83, 0, 255, 0], 255)[8..], *b"ACME    Reader 9        S-1");
+    let feature = ask(&mut guest, 0, &[0x46, 2, 1, 8, 0, 0, 0, 0, 255, 0], 255);
+    assert_eq!(feature[8..], *b"\x01\x08\x03\x04S-1 ");
 }
 
 #[test]

@@ -53,6 +53,8 @@ fn every_refusal_is_one_line_and_a_status() {
         ),
         (2, &["--socket-path", &socket, "--drive", "name=a b"], "name"),
         (2, &["--socket-path", &socket, "--drive", "tray=open"], "name is missing"),
+        (2, &["--socket-path", &socket, "--behaviour", "fast"], "real-speed, seek-delay, edc-errors"),
+        (2, &["--socket-path", &socket, "--drive", "name=a,behaviour=fast"], "real-speed, seek-delay, edc-errors"),
         (1, &["--fd", "0"], "--fd 0"),
         (1, &["--fd", "999"], "--fd 999"),
         (2, &["--fd", "-1"], "-1"),

@@ -1,5 +1,6 @@
 //! READ DISC INFORMATION and READ TRACK INFORMATION.
 
+use spindle::disc::FullTocEntry;
 use spindle::disc::TrackMode::{Audio, Mode1, Mode2Formless, Mode2Xa};
 
 use crate::support::disc::{self, patterned};
@@ -88,6 +89,58 @@ fn what_names_no_track_is_refused() {
     for open in 4..8 {
         assert_eq!(track(&guest, open, 1).kaq(), (5, 0x24, 0), "no track is open");
     }
+}
+
+/// One session of 500 blocks, then room for another up to 79:57:74.
+fn open_disc(track: u8) -> Initiator {
+    let mut disc = disc::cd(1, &[&[(Mode1, 500)]]);
+    disc.sessions[0].tracks[0].number = track;
+    // The program area would begin 11,250 blocks after the lead-out at 500: 02:38:50.
+    disc.sessions[0].mode_5 = vec![FullTocEntry::from_bytes([1, 0x54, 0, 0xB0, 2, 38, 50, 1, 79, 57, 74])];
+    Initiator::with(disc::of(disc)).1
+}
+
+#[test]
+fn an_open_disc_ends_with_an_empty_session() {
+    let guest = open_disc(1);
+    let data = guest.run(&[0x51, 0, 0, 0, 0, 0, 0, 0, 255, 0], 255).good();
+    let mut expected = [0; 34];
+    // Incomplete, the last session empty; two sessions, the first and last track of the second are the invisible one.
+    expected[..9].copy_from_slice(&[0, 32, 0x01, 1, 2, 2, 2, 0x20, 0]);
+    // The lead-in is a minute before its program area.
+    expected[16..24].copy_from_slice(&[0, 1, 38, 50, 0, 79, 57, 74]);
+    assert_eq!(data, expected);
+    // What can be read ends as before, and the sessions that READ TOC tells are complete ones.
+    assert_eq!(guest.run(&[0x25, 0, 0, 0, 0, 0, 0, 0, 0, 0], 8).good(), [0, 0, 1, 0xF3, 0, 0, 8, 0]);
+    assert_eq!(guest.run(&[0x43, 0, 1, 0, 0, 0, 0, 0, 255, 0], 255).good()[..4], [0, 10, 1, 1]);
+}
+
+#[test]
+fn the_invisible_track_of_an_open_disc_is_blank() {
+    let guest = open_disc(1);
+    let by_number = track(&guest, 1, 2).good();
+    let start = 11_900_u32;
+    let blocks = 359_699 - start;
+    let mut expected = [0; 48];
+    expected[..8].copy_from_slice(&[0, 46, 2, 2, 0, 4, 0x4F, 1]);
+    expected[8..20].copy_from_slice([start, start, blocks].map(u32::to_be_bytes).as_flattened());
+    expected[24..28].copy_from_slice(&blocks.to_be_bytes());
+    assert_eq!(by_number, expected);
+    for (kind, address) in [(1, 0xFF), (2, 2), (0, start), (0, start + blocks - 1)] {
+        assert_eq!(track(&guest, kind, address).good(), by_number, "{kind} {address}");
+    }
+    for address in [500, start - 1, start + blocks] {
+        assert_eq!(track(&guest, 0, address).kaq(), (5, 0x21, 0), "{address}");
+    }
+    assert_eq!(track(&guest, 1, 3).kaq(), (5, 0x24, 0));
+    assert_eq!(track(&guest, 1, 1).good()[2..7], [1, 1, 0, 4, 1]);
+}
+
+#[test]
+fn a_disc_whose_numbers_are_used_up_is_closed() {
+    let guest = open_disc(99);
+    assert_eq!(guest.run(&[0x51, 0, 0, 0, 0, 0, 0, 0, 255, 0], 255).good()[2], 0x0E);
+    assert_eq!(track(&guest, 1, 0xFF).kaq(), (5, 0x24, 0));
 }
 
 #[test]

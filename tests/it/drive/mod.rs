@@ -2,6 +2,7 @@
 
 mod absent;
 mod basic;
+mod behaviour;
 mod disc_info;
 mod event;
 mod feature;

@@ -64,3 +64,23 @@ fn what_is_absent_is_not_reported_as_supported() {
         assert!(COMMANDS.iter().all(|command| command.opcode != opcode), "{name}");
     }
 }
+
+/// Commands of MMC-6 that read or say something and belong to features that the drive does not have.
+const OF_OTHER_FEATURES: [(u8, &str); 5] = [
+    (0x3B, "WRITE BUFFER"),
+    (0x3C, "READ BUFFER"),
+    (0xA2, "SECURITY PROTOCOL IN"),
+    (0xAB, "READ MEDIA SERIAL NUMBER"),
+    (0xB5, "SECURITY PROTOCOL OUT"),
+];
+
+#[test]
+fn what_belongs_to_other_features_is_absent() {
+    let (_drive, guest) = Initiator::with(patterned(1, 1_000_000));
+    for (opcode, name) in OF_OTHER_FEATURES {
+        let mut cdb = [0; 16];
+        cdb[..2].copy_from_slice(&[opcode, 1]);
+        assert_eq!(guest.run(&cdb, 2048).kaq(), (5, 0x20, 0), "{name}");
+        assert!(COMMANDS.iter().all(|command| command.opcode != opcode), "{name}");
+    }
+}

@@ -132,3 +132,29 @@ fn a_bad_performance_descriptor_changes_nothing() {
     assert_eq!(guest.send(&[0xB6, 0, 0, 0, 0, 0, 0, 0, 5, 0, 28, 0], 0, &[0; 28]).kaq(), (5, 0x24, 0));
     assert_eq!(speed(&guest), 706);
 }
+
+#[test]
+fn read_ahead_is_of_blocks_that_the_disc_has() {
+    let (_drive, guest) = Initiator::with(patterned(1, 5000));
+    let ahead = |trigger: u32, target: u32| {
+        let ([a, b, c, d], [e, f, g, h]) = (trigger.to_be_bytes(), target.to_be_bytes());
+        guest.run(&[0xA7, 0, a, b, c, d, e, f, g, h, 0, 0], 0)
+    };
+    for (trigger, target) in [(0, 0), (0, 4999), (4999, 16)] {
+        ahead(trigger, target).good();
+    }
+    for (trigger, target) in [(5000, 0), (0, 5000), (u32::MAX, 0), (0, u32::MAX)] {
+        assert_eq!(ahead(trigger, target).kaq(), (5, 0x21, 0), "{trigger} {target}");
+    }
+}
+
+#[test]
+fn the_capabilities_page_and_the_performance_agree_for_every_medium() {
+    for blocks in [5000, 1_000_000, 12_000_000] {
+        let (_drive, guest) = Initiator::with(patterned(1, blocks));
+        for wanted in [0xFFFF, 5000, 8000, 30_000, 1] {
+            set_cd_speed(&guest, wanted);
+            assert_eq!(u32::from(page_speed(&guest)), speed(&guest), "{blocks} blocks at {wanted}");
+        }
+    }
+}

@@ -101,6 +101,10 @@ fn the_disc_information_of_a_bd_has_a_unit_for_each_layer() {
                 _ => (b"BDU", [3, 0x41, 6]),
             };
             assert_eq!((&unit[8..11], &unit[11..14]), (kind.0, &kind.1[..]));
+            // The drive reads what it shows: class 0 of BD-ROM in the BD Read feature.
+            let feature = guest.run(&[0x46, 2, 0, 0x40, 0, 0, 0, 0, 40, 0], 40).good();
+            let versions = u16::from_be_bytes([feature[32], feature[33]]);
+            assert_eq!(versions >> unit[11] & 1, 1, "version {}", unit[11]);
             let (first, last) = (word(unit, 24), word(unit, 28));
             assert_eq!(first >> 24, u32::from(layer), "bits 26 to 24 are the layer");
             if layer + 1 < layers {

@@ -1,5 +1,6 @@
 //! READ TOC/PMA/ATIP.
 
+use spindle::disc::FullTocEntry;
 use spindle::disc::TrackMode::{Audio, Mode1, Mode2Xa};
 use spindle::disc::cdtext::{CdText, ENGLISH, Kind, encode};
 
@@ -154,4 +155,27 @@ fn a_dvd_and_a_bd_have_a_made_up_toc() {
         assert_eq!(toc(&guest, true, 2, 0).good()[..4], [0, 2 + 4 * 11, 1, 1]);
         assert_eq!(toc(&guest, true, 2, 0).good()[4 + 2 * 11 + 8..][..3], lead_out[1..]);
     }
+}
+
+#[test]
+fn lines_of_mode_5_are_those_that_the_image_stores() {
+    let mut disc = disc::cd(1, &[&[(Audio, 1000)], &[(Mode1, 2000)]]);
+    let line = |session: u8, point, rest: [u8; 7]| {
+        let [a, b, c, zero, p, s, f] = rest;
+        [session, 0x54, 0, point, a, b, c, zero, p, s, f]
+    };
+    let stored = [
+        line(1, 0xB0, [2, 45, 25, 3, 79, 59, 73]),
+        line(1, 0xC0, [162, 128, 140, 0, 97, 27, 21]),
+        line(1, 0xC1, [64, 88, 100, 0, 0, 0, 0]),
+        line(2, 0xB0, [0xFF, 0xFF, 0xFF, 1, 0, 0, 0]),
+    ];
+    for bytes in stored {
+        // Formats need not know the session's number.
+        let line = FullTocEntry { session: 0, ..FullTocEntry::from_bytes(bytes) };
+        disc.sessions[usize::from(bytes[0]) - 1].mode_5.push(line);
+    }
+    let data = toc(&Initiator::with(disc::of(disc)).1, true, 2, 0).good();
+    let told: Vec<&[u8]> = data[4..].chunks(11).filter(|line| line[3] >= 0xB0).collect();
+    assert_eq!(told, stored);
 }

@@ -8,9 +8,9 @@ use crate::support::disc::block;
 use crate::support::image::{blocks, every_cut, every_prefix, open, refused, sector, tracks};
 
 /// A run of sectors: audio, bytes of each, first, count, offset, file.
-type Data<'a> = (bool, u32, i32, i32, u32, &'a str);
+pub type Data<'a> = (bool, u32, i32, i32, u32, &'a str);
 /// A track: type, number, pre-gap, start, length with pre-gap.
-type Track = (u8, u8, u32, i32, i32);
+pub type Track = (u8, u8, u32, i32, i32);
 
 fn put(out: &mut [u8], at: usize, bytes: &[u8]) {
     out[at..at + bytes.len()].copy_from_slice(bytes);
@@ -20,7 +20,7 @@ fn numbers(numbers: &[u32]) -> Vec<u8> {
     numbers.iter().flat_map(|number| number.to_le_bytes()).collect()
 }
 
-fn image(
+pub fn image(
     profile: u16,
     data: &[Data<'_>],
     sessions: &[(i32, i32, &[Track])],

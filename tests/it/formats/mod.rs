@@ -20,6 +20,8 @@ mod macbinary;
 mod mds;
 mod mdx;
 mod nrg;
+mod open_disc;
+mod other_files;
 mod outside;
 mod raw;
 mod readcd;

@@ -7,7 +7,7 @@ use spindle::image::ImageErrorKind;
 use crate::support::image::{every_prefix, open, sector, tracks};
 
 /// Session, CONTROL, point, address.
-fn toc(entries: &[(u8, u8, u8, i32)]) -> Vec<u8> {
+pub fn toc(entries: &[(u8, u8, u8, i32)]) -> Vec<u8> {
     let mut out = ((entries.len() * 11 + 2) as u16).to_be_bytes().to_vec();
     out.extend([1, 2]);
     for (session, control, point, lba) in entries {
@@ -20,7 +20,7 @@ fn toc(entries: &[(u8, u8, u8, i32)]) -> Vec<u8> {
 }
 
 /// Data, then sound after the gap between them.
-fn disc() -> (Vec<u8>, Vec<u8>) {
+pub fn disc() -> (Vec<u8>, Vec<u8>) {
     let toc = toc(&[(1, 4, 0xA0, 4350), (1, 0, 0xA1, 9000), (1, 0, 0xA2, 164), (1, 4, 1, 0), (1, 0, 2, 160)]);
     let data = (0..164_u32).flat_map(|lba| {
         let mut sector = vec![lba as u8; 2352];

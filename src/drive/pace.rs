@@ -1,0 +1,64 @@
+//! Which commands take the time that hardware would need, and how long a drive has been busy with them.
+
+use std::sync::Arc;
+
+use super::{Context, Drive, lock};
+use crate::disc::{Disc, Lba, Msf};
+use crate::scsi::{Delay, Task, Wake};
+
+/// What `task` waits for, if it is a command that moves the head and that the drive would carry out now.
+pub(super) fn delay(drive: &Drive, task: &Task<'_>, wake: &Wake) -> Option<Delay> {
+    let (lba, blocks) = blocks(task)?;
+    let (medium, speed) = {
+        let mut state = drive.state();
+        // These are answered without a look at the disc.
+        if state.reserved_from(task.nexus) || state.attention(task.nexus, false).is_some() {
+            return None;
+        }
+        (Arc::clone(state.loaded()?), state.speed())
+    };
+    if lba < 0 || lba.checked_add(i64::from(blocks))? > i64::from(medium.disc.blocks()) {
+        return None;
+    }
+    let now = drive.clock.now();
+    let span = (Lba(i32::try_from(lba).ok()?), blocks);
+    let done = lock(&drive.mechanism).run(&medium, span, speed, drive.behaviours, now);
+    if done <= now {
+        return None;
+    }
+    let delay = Delay::default();
+    let (ended, wake) = (delay.clone(), Arc::clone(wake));
+    let alarm = move || {
+        ended.end();
+        wake();
+    };
+    drive.clock.at(done, Box::new(alarm));
+    Some(delay)
+}
+
+/// The first block and the number of blocks that a command reads; none for one that only moves the head.
+fn blocks(task: &Task<'_>) -> Option<(i64, u32)> {
+    let long = |lba: u64| i64::try_from(lba).ok();
+    Some(match task.u8(0) {
+        0x08 => (i64::from(task.u24(1) & 0x1F_FFFF), if task.u8(4) == 0 { 256 } else { u32::from(task.u8(4)) }),
+        0x28 | 0x2F => (i64::from(task.u32(2)), u32::from(task.u16(7))),
+        0x2B => (i64::from(task.u32(2)), 0),
+        0xA8 | 0xAF => (i64::from(task.u32(2)), task.u32(6)),
+        0x88 | 0x8F => (long(task.u64(2))?, task.u32(10)),
+        // READ CD and READ CD MSF.
+        0xBE => (i64::from(task.u32(2).cast_signed()), task.u24(6)),
+        0xB9 => {
+            let at = |byte: usize| Msf { minute: task.u8(byte), second: task.u8(byte + 1), frame: task.u8(byte + 2) };
+            let (first, end) = (at(3).to_lba(), at(6).to_lba());
+            (i64::from(first.0), end.since(first))
+        }
+        _ => return None,
+    })
+}
+
+impl Context<'_> {
+    /// The first of `blocks` blocks from `start` whose EDC is wrong, where the drive minds that.
+    pub(super) fn wrong_edc(&self, disc: &Disc, start: Lba, blocks: u32) -> Option<Lba> {
+        self.drive.behaviours.edc_errors.then(|| disc.first_wrong_edc(start, blocks)).flatten()
+    }
+}
