@@ -77,16 +77,27 @@ apt_update_and_install() {
     apt_install "$@"
 }
 
-# need GROUP...: installs what is missing of the groups' packages.
+# need GROUP...: installs what is missing of the groups' packages. Installing one may remove another that came from
+# elsewhere (QEMU's tools of backports give way to Debian's QEMU), so what is missing then is installed in a second round.
 need() {
-    local missing=() package
+    local wanted
     command -v apt-get >/dev/null || die "this needs Debian or a relative of it (no apt-get here)"
-    for package in $(packages "$@"); do
-        [ "$(dpkg-query -W -f '${db:Status-Abbrev}' "$package" 2>/dev/null)" = "ii " ] || missing+=("$package")
+    for _ in 1 2; do
+        mapfile -t wanted < <(missing $(packages "$@"))
+        [ ${#wanted[@]} = 0 ] && return
+        [ "$(id -u)" = 0 ] || as_root -v
+        long "installing ${wanted[*]}" apt_update_and_install "${wanted[@]}"
     done
-    [ ${#missing[@]} = 0 ] && return
-    [ "$(id -u)" = 0 ] || as_root -v
-    long "installing ${missing[*]}" apt_update_and_install "${missing[@]}"
+    mapfile -t wanted < <(missing $(packages "$@"))
+    [ ${#wanted[@]} = 0 ] || die "apt did not keep ${wanted[*]}: another package that is installed does not go with it"
+}
+
+# missing PACKAGE...: those that are not installed, one on a line.
+missing() {
+    local package
+    for package in "$@"; do
+        [ "$(dpkg-query -W -f '${db:Status-Abbrev}' "$package" 2>/dev/null)" = "ii " ] || echo "$package"
+    done
 }
 
 # need_rust: a Rust toolchain that is new enough. Where there is none, Debian's newest is installed: `rustc-web`, which

@@ -101,6 +101,9 @@ fn the_programs_for_tray_and_speed_reach_the_drive() {
     says(&vm.run("cd-discid /dev/sr0 2>&1").1, &["No medium found"]);
     says(&vm.ok("setcd -i /dev/sr0"), &["No disc is inserted"]);
     insert(&daemon, &mut vm, RESCUE);
+    // Linux refuses to move the tray of a drive that another program has open, and cdeject does not say so; udev opens it
+    // after each change of the disc.
+    vm.ok("udevadm control --stop-exec-queue");
     for state in ["open", "closed"] {
         vm.ok("eject -T /dev/sr0");
         tray(state);
