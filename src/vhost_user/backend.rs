@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use log::{debug, warn};
 use vhost::vhost_user::VhostUserProtocolFeatures;
 use vhost::vhost_user::message::VhostUserVirtioFeatures;
-use vhost_user_backend::{VhostUserBackend, VringMutex, VringT};
+use vhost_user_backend::{VhostUserBackend, VringT};
 use virtio_bindings::bindings::virtio_config::{VIRTIO_F_ANY_LAYOUT, VIRTIO_F_NOTIFY_ON_EMPTY, VIRTIO_F_VERSION_1};
 use virtio_bindings::bindings::virtio_ring::{VIRTIO_RING_F_EVENT_IDX, VIRTIO_RING_F_INDIRECT_DESC};
 use virtio_queue::{DescriptorChain, QueueT};
@@ -20,6 +20,7 @@ use vmm_sys_util::eventfd::{EFD_CLOEXEC, EFD_NONBLOCK, EventFd};
 use zerocopy::IntoBytes;
 
 use super::events::EventQueue;
+use super::ring::Ring;
 use crate::scsi::{Delay, Nexus, Reset, Target, Wake};
 use crate::source::Scatter;
 use crate::sys::memory::{DirtyBitmap, GuestMemory};
@@ -47,7 +48,6 @@ pub const EVENT_READY: u64 = QUEUES as u64 + 1;
 /// The same for the descriptor that says that a delay of one of the worker's rings is over.
 pub const DELAY_OVER: u64 = QUEUES as u64 + 2;
 
-type Vring = VringMutex<GuestMemoryAtomic<GuestMemory>>;
 type Served = DescriptorChain<GuestMemoryLoadGuard<GuestMemory>>;
 
 /// One connection's device.
@@ -111,7 +111,7 @@ impl Backend {
     /// it. No lock is held and no thread waits meanwhile; a ring that is stopped then stops before that chain.
     fn serve(
         &self,
-        vring: &Vring,
+        vring: &Ring,
         hold: impl Fn(u16, &GuestMemory, &Served) -> bool,
         execute: impl Fn(&GuestMemory, Served) -> Outcome,
     ) {
@@ -123,7 +123,7 @@ impl Backend {
     /// Serves at most [`BATCH`] chains; true when there may be more.
     fn serve_batch(
         &self,
-        vring: &Vring,
+        vring: &Ring,
         hold: impl Fn(u16, &GuestMemory, &Served) -> bool,
         execute: impl Fn(&GuestMemory, Served) -> Outcome,
     ) -> bool {
@@ -171,7 +171,7 @@ impl Backend {
     }
 
     /// Serves one request queue.
-    fn serve_requests(&self, vring: &Vring, worker: usize, index: usize) {
+    fn serve_requests(&self, vring: &Ring, worker: usize, index: usize) {
         let hold = |position, memory: &GuestMemory, chain: &Served| self.holds(worker, index, position, memory, chain);
         self.serve(vring, hold, |memory, chain| request::execute(&self.target, self.nexus, memory, chain));
     }
@@ -216,7 +216,7 @@ impl Backend {
     }
 
     /// Puts waiting events into the buffers that the guest left for them.
-    fn deliver_events(&self, vring: &Vring) {
+    fn deliver_events(&self, vring: &Ring) {
         let mut state = vring.get_mut();
         if self.features.load(Ordering::Relaxed) & wire::feature::CHANGE == 0 {
             self.events.clear();
@@ -259,7 +259,7 @@ fn workers() -> usize {
 
 impl VhostUserBackend for Backend {
     type Bitmap = DirtyBitmap;
-    type Vring = Vring;
+    type Vring = Ring;
 
     fn num_queues(&self) -> usize {
         QUEUES
@@ -333,7 +333,7 @@ impl VhostUserBackend for Backend {
 
     /// Called for a kick of a ring, or when one was enabled: a kick that came while it was not is not lost. `index`
     /// counts within the worker. An error would end the worker, so there is none.
-    fn handle_event(&self, index: u16, _events: EventSet, vrings: &[Vring], worker: usize) -> io::Result<()> {
+    fn handle_event(&self, index: u16, _events: EventSet, vrings: &[Ring], worker: usize) -> io::Result<()> {
         let own_event = worker == CONTROL_WORKER && u64::from(index) == EVENT_READY;
         if own_event {
             self.events.acknowledge();

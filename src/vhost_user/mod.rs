@@ -5,6 +5,7 @@
 mod backend;
 mod events;
 mod relay;
+mod ring;
 mod server;
 
 pub use self::server::{Endpoint, Server, Stop};

@@ -27,6 +27,17 @@ fn a_ring_is_looked_at_when_it_is_enabled_kicked_or_not() {
     }
 }
 
+/// What was announced through the old descriptor may never have been seen: QEMU looks at it once, before this message arrives.
+#[test]
+fn a_new_call_descriptor_is_called_for_what_was_served_before() {
+    let (_drive, backend) = served();
+    let mut guest = backend.guest(Options::default());
+    let pending = guest.begin(REQUESTS, &Command::new(&INQUIRY, 36));
+    guest.renew_call(REQUESTS);
+    assert_eq!(guest.finish(pending).data.len(), 36);
+    guest.renew_call(REQUESTS);
+}
+
 #[test]
 fn a_ring_that_is_not_enabled_is_not_served() {
     let (_drive, backend) = served();

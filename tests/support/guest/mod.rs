@@ -136,6 +136,14 @@ impl Guest {
         self.frontend.set_vring_kick(index, &ring.kick).unwrap();
     }
 
+    /// Gives the back-end another descriptor to call the guest with, as QEMU does when the guest unmasks an interrupt, and
+    /// waits for a call through it.
+    pub fn renew_call(&mut self, queue: usize) {
+        self.rings[queue].renew_call();
+        self.frontend.set_vring_call(queue, &self.rings[queue].call).unwrap();
+        self.rings[queue].wait_for_call();
+    }
+
     pub fn enable_ring(&mut self, index: usize, enable: bool) {
         self.frontend.set_vring_enable(index, enable).unwrap();
     }

@@ -70,9 +70,8 @@ pub struct Ring {
 
 impl Ring {
     pub fn new(base: u64, size: u16, event_idx: bool) -> Self {
-        let event = || EventFd::new(EFD_NONBLOCK).unwrap();
-        let (kick, call, called) = (event(), event(), Epoll::new().unwrap());
-        called.ctl(ControlOperation::Add, call.as_raw_fd(), EpollEvent::new(EventSet::IN, 0)).unwrap();
+        let kick = EventFd::new(EFD_NONBLOCK).unwrap();
+        let (call, called) = new_call();
         let mut ring = Self {
             base,
             size,
@@ -88,6 +87,11 @@ impl Ring {
         };
         ring.empty();
         ring
+    }
+
+    /// Wants to be called through another descriptor from now on.
+    pub fn renew_call(&mut self) {
+        (self.call, self.called) = new_call();
     }
 
     /// Empties the ring, both its indices at `index`.
@@ -210,13 +214,27 @@ impl Ring {
             if let Some(element) = self.take(memory) {
                 return element;
             }
-            match self.called.wait(PATIENCE_MS, &mut [EpollEvent::default()]) {
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
-                ready => assert!(ready.unwrap() > 0, "no call for a used chain"),
-            }
-            let _ = self.call.read();
+            self.wait_for_call();
         }
     }
+
+    /// Waits for a call, whether or not there is a used element.
+    pub fn wait_for_call(&self) {
+        loop {
+            match self.called.wait(PATIENCE_MS, &mut [EpollEvent::default()]) {
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+                ready => break assert!(ready.unwrap() > 0, "no call for a used chain"),
+            }
+        }
+        let _ = self.call.read();
+    }
+}
+
+/// A call descriptor, and what is readable when it is.
+fn new_call() -> (EventFd, Epoll) {
+    let (call, called) = (EventFd::new(EFD_NONBLOCK).unwrap(), Epoll::new().unwrap());
+    called.ctl(ControlOperation::Add, call.as_raw_fd(), EpollEvent::new(EventSet::IN, 0)).unwrap();
+    (call, called)
 }
 
 fn store(memory: &GuestMemoryMmap<()>, at: u64, bytes: &[u8]) {
