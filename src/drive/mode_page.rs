@@ -15,6 +15,7 @@ struct Page {
 /// Room for the longest page.
 const LONGEST: usize = 32;
 
+const ERROR_RECOVERY: u8 = 0x01;
 const CONTROL: u8 = 0x0A;
 /// MM Capabilities and Mechanical Status.
 const CAPABILITIES: u8 = 0x2A;
@@ -22,11 +23,11 @@ const CAPABILITIES: u8 = 0x2A;
 /// In the order in which page code 3Fh returns them.
 static PAGES: [Page; 7] = [
     // Read/Write Error Recovery (MMC-6). No recovered error ever occurs and no correction is applied, so that PER, DCR
-    // and the retry count hold for any value. TB is fixed: a block that cannot be read has no data to transfer.
+    // and the retry count hold for any value.
     Page {
-        code: 0x01,
-        default: &[0x01, 0x0A, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
-        changeable: &[0x01, 0x0A, 0x05, 0xFF, 0, 0, 0, 0, 0, 0, 0, 0],
+        code: ERROR_RECOVERY,
+        default: &[ERROR_RECOVERY, 0x0A, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        changeable: &[ERROR_RECOVERY, 0x0A, TB | 0x05, 0xFF, 0, 0, 0, 0, 0, 0, 0, 0],
     },
     // Caching (MMC-6): WCE 0, RCD 0. The host's page cache is the read cache.
     Page {
@@ -62,6 +63,8 @@ static PAGES: [Page; 7] = [
     Page { code: CAPABILITIES, default: &CAPABILITY_BITS, changeable: &UNCHANGEABLE_CAPABILITIES },
 ];
 
+/// Read/Write Error Recovery mode page, byte 2.
+const TB: u8 = 0x20;
 /// Control mode page, byte 2.
 const D_SENSE: u8 = 0x04;
 
@@ -133,7 +136,17 @@ impl Default for ModePages {
 impl ModePages {
     /// The D_SENSE bit: sense data have descriptor format.
     pub fn descriptor_sense(&self) -> bool {
-        self.current.iter().zip(&PAGES).any(|(values, page)| page.code == CONTROL && values[2] & D_SENSE != 0)
+        self.has(CONTROL, D_SENSE)
+    }
+
+    /// The TB bit: a block that is in error is transferred before the error is told.
+    pub fn transfer_block(&self) -> bool {
+        self.has(ERROR_RECOVERY, TB)
+    }
+
+    /// Whether a bit of byte 2 of a page is one.
+    fn has(&self, code: u8, bit: u8) -> bool {
+        self.current.iter().zip(&PAGES).any(|(values, page)| page.code == code && values[2] & bit != 0)
     }
 
     /// Every page that `wanted` asks for (3Fh: all), one after another; empty when there is none.

@@ -61,4 +61,8 @@ impl Context<'_> {
     pub(super) fn wrong_edc(&self, disc: &Disc, start: Lba, blocks: u32) -> Option<Lba> {
         self.drive.behaviours.edc_errors.then(|| disc.first_wrong_edc(start, blocks)).flatten()
     }
+    /// Whether a block whose EDC is wrong is transferred all the same (MMC-6, Read/Write Error Recovery mode page: TB).
+    pub(super) fn transfers_wrong_blocks(&self) -> bool {
+        self.drive.state().transfer_block()
+    }
 }

@@ -115,15 +115,16 @@ fn read(cx: &Context<'_>, task: &mut Task<'_>, lba: u64, blocks: u32) -> Result<
         task.data_in.mark_overrun();
     }
     let wrong = cx.wrong_edc(disc, start, blocks_in(whole));
-    let right = wrong.map_or(whole, |at| at.since(start) as usize * BLOCK_SIZE as usize);
-    let result = disc.read_user_data(start, task.data_in.window(right));
-    let result = result.and(wrong.map(wrong_edc).map_or(Ok(()), Err));
+    let given = wrong.map_or(blocks_in(whole), |at| at.since(start) + u32::from(cx.transfers_wrong_blocks()));
+    let result = disc.read_user_data(start, task.data_in.window(given as usize * BLOCK_SIZE as usize));
     let good = match &result {
-        Ok(()) => blocks_in(whole),
+        Ok(()) => given,
         Err(SectorError::OutOfRange(at) | SectorError::WrongMode(at) | SectorError::Storage(at, _)) => at.since(start),
     };
     task.data_in.advance(good as usize * BLOCK_SIZE as usize);
-    cx.drive.move_head(start.plus(good));
+    let result = result.and(wrong.map(wrong_edc).map_or(Ok(()), Err));
+    let reached = wrong.map_or(good, |at| at.since(start).min(good));
+    cx.drive.move_head(start.plus(reached));
     result.map_err(|error| sector_sense(cx, &error))
 }
 

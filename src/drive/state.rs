@@ -316,6 +316,11 @@ impl State {
         self.modes.descriptor_sense()
     }
 
+    /// The TB bit of the Read/Write Error Recovery mode page.
+    pub fn transfer_block(&self) -> bool {
+        self.modes.transfer_block()
+    }
+
     /// MODE SENSE: see [`ModePages::pages`].
     pub fn mode_pages(&self, wanted: u8, control: PageControl) -> Vec<u8> {
         self.modes.pages(wanted, control, self.live())

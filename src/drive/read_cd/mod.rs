@@ -64,7 +64,7 @@ fn read_cd(cx: &Context<'_>, task: &mut Task<'_>, start: Lba, blocks: u32) -> Re
         let track = disc.track_at(at);
         let result = match track {
             Some(track) if is_data != Some(track.mode.is_data()) => Err(illegal_mode(cx, at)),
-            _ if at == sound => Err(sector_sense(cx, &wrong_edc(at))),
+            _ if at == sound => wrong(cx, task, disc, &selection, at),
             _ => transfer(cx, task, disc, &selection, at, sound),
         };
         match result {
@@ -80,6 +80,14 @@ fn read_cd(cx: &Context<'_>, task: &mut Task<'_>, start: Lba, blocks: u32) -> Re
     }
     cx.drive.move_head(at);
     Ok(())
+}
+
+/// Fails for a sector whose EDC is wrong, and gives it before that if the initiator wants it.
+fn wrong(cx: &Context<'_>, task: &mut Task<'_>, disc: &Disc, selection: &Selection, at: Lba) -> Result<Lba, Sense> {
+    if cx.transfers_wrong_blocks() {
+        one(cx, task, disc, selection, at)?;
+    }
+    Err(sector_sense(cx, &wrong_edc(at)))
 }
 
 fn illegal_mode(cx: &Context<'_>, at: Lba) -> Sense {

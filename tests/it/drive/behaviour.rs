@@ -319,10 +319,31 @@ fn a_wrong_edc_is_an_error_when_that_is_asked_for() {
         assert_eq!(read_cd(8, 12).good().len(), 12 * len);
     }
 
+    // TB: the block comes with the error.
+    guest.send(&[0x55, 0x10, 0, 0, 0, 0, 0, 0, 20, 0], 0, &transfer_block(true)).good();
+    let mut damaged_block = block(1, 7);
+    damaged_block[100 - 16] ^= 1;
+    let answer = guest.run(&read_10(3, 10), 10 * 2048);
+    assert_eq!((answer.kaq(), answer.sense[6], answer.data.len()), ((3, 0x11, 0), 7, 5 * 2048));
+    assert_eq!(answer.data[4 * 2048..], damaged_block);
+    let answer = guest.run(&[0xBE, 0, 0, 0, 0, 3, 0, 0, 10, 0x10, 0, 0], 10 * 2048);
+    assert_eq!((answer.kaq(), answer.sense[6], answer.data.len()), ((3, 0x11, 0), 7, 5 * 2048));
+    assert_eq!(answer.data[4 * 2048..], damaged_block);
+    guest.send(&[0x55, 0x10, 0, 0, 0, 0, 0, 0, 20, 0], 0, &transfer_block(false)).good();
+    assert_eq!(guest.run(&read_10(3, 10), 10 * 2048).data.len(), 4 * 2048);
+
     let guest = Initiator::of(drive("none", &clock, damaged()));
     guest.settle();
     let mut expected = block(1, 7);
     expected[100 - 16] ^= 1;
     assert_eq!(guest.run(&read_10(7, 1), 2048).good(), expected);
     assert_eq!(guest.run(&[0xBE, 0, 0, 0, 0, 7, 0, 0, 1, 0x10, 0, 0], 2048).good(), expected);
+}
+
+/// A list of mode parameters with the Read/Write Error Recovery page.
+fn transfer_block(wanted: bool) -> [u8; 20] {
+    let mut list = [0; 20];
+    list[8..10].copy_from_slice(&[0x01, 0x0A]);
+    list[10] = if wanted { 0x20 } else { 0 };
+    list
 }

@@ -1,5 +1,7 @@
 //! What programs in the guest say, against what they should.
 
+use sha2::{Digest, Sha256};
+
 use crate::support::images::described::source_disc::{Mode, SourceDisc};
 use crate::support::vm::{Daemon, Vm};
 
@@ -40,4 +42,9 @@ pub fn table(disc: &SourceDisc) -> Vec<(u8, u64, Mode)> {
     let tracks = disc.tracks.iter().map(|track| (track.number, track.start as u64, track.mode));
     let last = disc.tracks.last().unwrap();
     tracks.chain([(170, last.end() as u64, last.mode)]).collect()
+}
+
+/// The SHA-256 of `bytes` as `sha256sum` writes it.
+pub fn sha256_of(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -174,6 +174,12 @@ impl SourceDisc {
         self
     }
 
+    /// The sectors of a range of addresses within one session.
+    pub fn sectors(&self, range: Range<i32>) -> Vec<[u8; RAW]> {
+        let all = self.tracks.iter().flat_map(|track| (track.first()..).zip(&track.sectors));
+        all.filter(|(lba, _)| range.contains(lba)).map(|(_, sector)| *sector).collect()
+    }
+
     /// The tracks of each session.
     pub fn by_session(&self) -> Vec<&[SourceTrack]> {
         self.tracks.chunk_by(|a, b| a.session == b.session).collect()

@@ -5,6 +5,7 @@ pub mod audio;
 pub mod dvd;
 pub mod extra;
 pub mod film;
+pub mod forms;
 pub mod mixed;
 pub mod sessions;
 pub mod video_cd;
