@@ -4,6 +4,7 @@
 
 mod boot;
 mod clients;
+mod decoders;
 mod dvd;
 mod filesystems;
 mod formats;
