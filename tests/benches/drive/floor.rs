@@ -17,6 +17,7 @@ use super::report::Report;
 
 /// Bytes of a block of a disc.
 const BLOCK: usize = 2048;
+const PAGE: usize = 4096;
 
 /// Copies as the options say. Buffers take turns as those of requests in flight do.
 ///
@@ -47,6 +48,7 @@ pub fn run(options: &Options, path: &Path) -> Result<Report, Failure> {
         errors: 0,
         mismatches: 0,
         first_error: None,
+        stalls: 0,
         idle: None,
     })
 }
@@ -54,7 +56,7 @@ pub fn run(options: &Options, path: &Path) -> Result<Report, Failure> {
 enum Way {
     /// From a mapping into guest memory.
     Map(MmapRegion<()>),
-    /// Into plain buffers of this process: the kernel does not care which memory it is.
+    /// Into plain buffers of this process, from a page's start on: processors copy to other places at a fraction of the rate.
     Pread(File, Vec<Vec<u8>>),
 }
 
@@ -75,7 +77,7 @@ impl Copy {
                 let flags = libc::MAP_SHARED | libc::MAP_POPULATE;
                 Way::Map(MmapRegion::build(Some(FileOffset::new(file, 0)), len, libc::PROT_READ, flags)?)
             }
-            Access::Pread => Way::Pread(file, (0..buffers).map(|_| vec![0xA5; block]).collect()),
+            Access::Pread => Way::Pread(file, (0..buffers).map(|_| vec![0xA5; block + PAGE]).collect()),
         };
         Ok(Self { way, memory, buffers, block, histogram: Histogram::new() })
     }
@@ -93,7 +95,11 @@ impl Copy {
                     let from = region.get_slice(usize::try_from(offset)?, self.block)?;
                     from.copy_to_volatile_slice(self.memory.slice(self.memory.place(buffer).data, self.block));
                 }
-                Way::Pread(file, buffers) => file.read_exact_at(&mut buffers[buffer as usize], offset)?,
+                Way::Pread(file, buffers) => {
+                    let buffer = &mut buffers[buffer as usize];
+                    let start = buffer.as_ptr().align_offset(PAGE);
+                    file.read_exact_at(&mut buffer[start..start + self.block], offset)?;
+                }
             }
             let after = Instant::now();
             self.histogram.add(after - now);

@@ -14,9 +14,6 @@ use super::report::{Idle, Report};
 use super::ring::Ring;
 use super::session::Session;
 
-/// How long a back-end may say nothing before it counts as hung.
-const PATIENCE: Duration = Duration::from_secs(30);
-
 /// A request under way.
 #[derive(Debug, Clone, Copy)]
 struct Flight {
@@ -67,6 +64,7 @@ pub fn run(options: &Options, socket: &Path) -> Result<Report, Failure> {
         errors: driver.errors,
         mismatches: driver.mismatches,
         first_error: driver.first_error,
+        stalls: session.stalls,
         idle: None,
     };
     if let Some(idle) = options.idle {
@@ -134,8 +132,8 @@ impl Driver {
             }
             if session.call.is_some() {
                 wait_for_call(session)?;
-            } else if last.elapsed() > PATIENCE {
-                return Err("the back-end hangs: a request has not come back".into());
+            } else {
+                session.nudge_after(&mut last)?;
             }
             std::hint::spin_loop();
         }

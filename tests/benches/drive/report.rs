@@ -21,6 +21,8 @@ pub struct Report {
     pub errors: u64,
     pub mismatches: u64,
     pub first_error: Option<String>,
+    /// How often requests came back only after a second kick.
+    pub stalls: u32,
     pub idle: Option<Idle>,
 }
 
@@ -68,6 +70,7 @@ impl Report {
                 "errors": self.errors,
                 "mismatches": self.mismatches,
                 "first_error": self.first_error,
+                "stalls": self.stalls,
                 "idle_s": self.idle.map(|idle| idle.seconds),
                 "idle_wakeups": self.idle.map(|idle| idle.wakeups),
             });
@@ -88,7 +91,7 @@ impl Report {
         if let Some(idle) = self.idle {
             writeln!(out, "{} wakeups in {} s of doing nothing", idle.wakeups, idle.seconds)?;
         }
-        writeln!(out, "{} errors, {} mismatches", self.errors, self.mismatches)?;
+        writeln!(out, "{} errors, {} mismatches, {} stalls", self.errors, self.mismatches, self.stalls)?;
         if let Some(first) = &self.first_error {
             writeln!(out, "the first: {first}")?;
         }

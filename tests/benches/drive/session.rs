@@ -2,6 +2,7 @@
 
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use vhost::vhost_user::message::{VhostUserHeaderFlag, VhostUserProtocolFeatures};
 use vhost::vhost_user::{Frontend, VhostUserFrontend};
@@ -26,6 +27,10 @@ const HEADER: u32 = 51;
 const RESPONSE: usize = 108;
 /// Rings are as large as QEMU's, or larger where the requests in flight need it.
 const SMALLEST_RING: u16 = 128;
+/// How long a back-end may say nothing before it is told once more of what it has: some lose a kick.
+const NUDGE: Duration = Duration::from_secs(1);
+/// How often it is told before it counts as hung.
+const MOST_STALLS: u32 = 30;
 /// More unit attentions than this are no back-end's.
 const MOST_ATTENTIONS: usize = 16;
 
@@ -38,11 +43,13 @@ pub struct Session {
     /// What the back-end calls through, for whichever ring; nothing when the rings are polled.
     pub call: Option<EventFd>,
     pub peer: Process,
+    /// How often requests came back only after a second kick, or not yet.
+    pub stalls: u32,
     depth: u16,
 }
 
 /// Why a request failed.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Refused {
     response: u8,
     status: u8,
@@ -107,7 +114,7 @@ impl Session {
             rings.push(ring);
         }
         let rings = rings.split_off(FIRST_REQUEST_QUEUE);
-        let session = Self { _frontend: frontend, memory, rings, call, peer, depth: options.depth };
+        let session = Self { _frontend: frontend, memory, rings, call, peer, stalls: 0, depth: options.depth };
         session.prepare(options)?;
         Ok(session)
     }
@@ -179,13 +186,33 @@ impl Session {
     fn command(&mut self, cdb: &[u8; 12]) -> Result<(), Refused> {
         self.submit(0, 0, cdb);
         self.rings[0].kick();
+        let mut last = Instant::now();
         while self.rings[0].take().is_none() {
             std::thread::yield_now();
+            self.nudge_after(&mut last).map_err(|_| Refused::default())?;
         }
         match self.outcome(0, 0) {
             Err(refused) if refused.response == 0 && refused.status == 0 => Ok(()),
             other => other,
         }
+    }
+
+    /// Kicks every ring again when nothing has come back since `last` for too long.
+    ///
+    /// # Errors
+    /// When that has not helped often enough.
+    pub fn nudge_after(&mut self, last: &mut Instant) -> Result<(), Failure> {
+        if last.elapsed() > NUDGE {
+            self.stalls += 1;
+            if self.stalls > MOST_STALLS {
+                return Err("the back-end hangs: a request has not come back".into());
+            }
+            for ring in &self.rings {
+                ring.kick.write(1)?;
+            }
+            *last = Instant::now();
+        }
+        Ok(())
     }
 
     /// Waits until the drive is ready; returns how many blocks its disc has, and the bytes of one.
