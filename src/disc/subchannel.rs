@@ -137,32 +137,54 @@ impl StoredSubchannel {
     }
 }
 
+/// Where an address lies among the tracks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Position {
+    /// CONTROL of the track.
+    pub control: Control,
+    /// Its number, or [`LEAD_OUT`].
+    pub track: u8,
+    /// 0 in a pre-gap.
+    pub index: u8,
+    /// Sectors from index 1, negative before it; in a lead-out from its start.
+    pub relative: i32,
+}
+
 impl Disc {
-    /// The Q channel at `lba`, made from sessions and tracks: the position, and now and then MCN or ISRC. Addresses before the
-    /// first track belong to its pre-gap, addresses after a session's tracks to its lead-out.
+    /// Addresses before the first track belong to its pre-gap, addresses after a session's tracks to its lead-out.
     #[must_use]
-    pub fn q(&self, lba: Lba) -> Q {
-        let rare = lba.0.rem_euclid(RARE as i32);
+    pub fn position(&self, lba: Lba) -> Position {
         let track = self.track_at(lba).or_else(|| self.tracks().next().filter(|track| lba < track.first()));
+        let relative = |start: Lba| lba.0.saturating_sub(start.0);
         let Some(track) = track else {
             let before = self.sessions.iter().rfind(|session| session.lead_out <= lba);
             let start = before.map_or(Lba(0), |session| session.lead_out);
             let control = before.and_then(|session| session.tracks.last()).map_or(Control::DATA, |track| track.control);
-            return Q::position(control, LEAD_OUT, 1, Lba(lba.since(start) as i32 - 150).to_msf(), lba);
+            return Position { control, track: LEAD_OUT, index: 1, relative: relative(start) };
         };
-        match (rare, &self.mcn, &track.isrc) {
-            (0, Some(mcn), _) => return Q::mcn(track.control, mcn, lba),
-            (50, _, Some(isrc)) if lba >= track.start => return Q::isrc(track.control, isrc, lba),
-            _ => {}
+        let index = match relative(track.start) {
+            ..0 => 0,
+            _ => 1 + track.indices.iter().filter(|&&start| start <= lba).count(),
+        };
+        Position {
+            control: track.control,
+            track: track.number,
+            index: u8::try_from(index).unwrap_or(99),
+            relative: relative(track.start),
         }
-        // In the pre-gap time runs down to index 1.
-        let (index, frames) = if lba < track.start {
-            (0, track.start.since(lba))
-        } else {
-            (1 + track.indices.iter().filter(|&&start| start <= lba).count(), lba.since(track.start))
-        };
-        let relative = Lba(i32::try_from(frames).unwrap_or(i32::MAX).saturating_sub(150)).to_msf();
-        Q::position(track.control, track.number, u8::try_from(index).unwrap_or(99), relative, lba)
+    }
+
+    /// The Q channel at `lba`, made from sessions and tracks: the [position](Self::position), and now and then MCN or ISRC.
+    #[must_use]
+    pub fn q(&self, lba: Lba) -> Q {
+        let Position { control, track, index, relative } = self.position(lba);
+        let isrc = self.track(track).filter(|_| index > 0).and_then(|track| track.isrc.as_ref());
+        match (lba.0.rem_euclid(RARE as i32), &self.mcn, isrc) {
+            (0, Some(mcn), _) if track != LEAD_OUT => Q::mcn(control, mcn, lba),
+            (50, _, Some(isrc)) => Q::isrc(control, isrc, lba),
+            // In the pre-gap time runs down to index 1.
+            _ => Q::position(control, track, index, Lba(0).plus(relative.unsigned_abs()).minus(150).to_msf(), lba),
+        }
     }
 
     /// The 96 bytes of the subchannel at `lba`, one channel after another: as stored, or made.

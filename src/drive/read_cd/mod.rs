@@ -19,7 +19,7 @@ pub(super) static COMMANDS: &[Command] = &[
         service_action: None,
         name: "READ CD",
         standard: "MMC-6",
-        access: Access::MEDIUM,
+        access: Access::HEAD,
         usage: &[0xBE, 0x1C, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFE, 0x07, 0],
         run: |cx, task| read_cd(cx, task, Lba(task.u32(2).cast_signed()), task.u24(6)),
     },
@@ -28,7 +28,7 @@ pub(super) static COMMANDS: &[Command] = &[
         service_action: None,
         name: "READ CD MSF",
         standard: "MMC-6",
-        access: Access::MEDIUM,
+        access: Access::HEAD,
         usage: &[0xB9, 0x1C, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFE, 0x07, 0],
         run: |cx, task| {
             let (start, end) = (time(task, 3)?, time(task, 6)?);

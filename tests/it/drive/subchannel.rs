@@ -43,10 +43,12 @@ fn the_position_is_where_the_last_read_ended() {
 fn a_seek_moves_the_position_into_gaps_too() {
     let guest = mixed();
     seek(&guest, 12_500);
-    // Index 0 of track 3, 100 blocks before it.
-    assert_eq!(sub_channel(&guest, false, 1, 0).good()[4..], [1, 0x14, 3, 0, 0, 0, 0x30, 0xD4, 0, 0, 0, 100]);
+    // Index 0 of track 3, 100 blocks before it: a negative address, a time that runs down (SCSI-2, 14.2.10).
+    assert_eq!(sub_channel(&guest, false, 1, 0).good()[4..], [1, 0x14, 3, 0, 0, 0, 0x30, 0xD4, 0xFF, 0xFF, 0xFF, 0x9C]);
+    assert_eq!(sub_channel(&guest, true, 1, 0).good()[4..], [1, 0x14, 3, 0, 0, 2, 48, 50, 0, 0, 1, 25]);
     seek(&guest, 5000);
-    assert_eq!(sub_channel(&guest, false, 1, 0).good()[4..], [1, 0x10, 2, 1, 0, 0, 0x13, 0x88, 0, 0, 0x0F, 0xA0]);
+    // The lead-out of session 1, which begins at 1200.
+    assert_eq!(sub_channel(&guest, false, 1, 0).good()[4..], [1, 0x10, 0xAA, 1, 0, 0, 0x13, 0x88, 0, 0, 0x0E, 0xD8]);
     // The end of the disc: the last block.
     guest.run(&[0x28, 0, 0, 0, 0x33, 0x2B, 0, 0, 1, 0], 2048).good();
     assert_eq!(sub_channel(&guest, false, 1, 0).good()[8..12], [0, 0, 0x33, 0x2B]);

@@ -121,7 +121,7 @@ const NO_ALLOCATION: [&str; 8] = [
     "GET PERFORMANCE",
 ];
 /// Those that return none, among the commands of a drive with a disc.
-const NO_DATA: [&str; 21] = [
+const NO_DATA: [&str; 28] = [
     "TEST UNIT READY",
     "MODE SELECT (6)",
     "MODE SELECT (10)",
@@ -143,6 +143,13 @@ const NO_DATA: [&str; 21] = [
     "SET READ AHEAD",
     "SET STREAMING",
     "SET CD SPEED",
+    "PLAY AUDIO (10)",
+    "PLAY AUDIO (12)",
+    "PLAY AUDIO MSF",
+    "PLAY AUDIO TRACK INDEX",
+    "PAUSE/RESUME",
+    "STOP PLAY/SCAN",
+    "SCAN",
 ];
 
 #[test]
