@@ -206,8 +206,9 @@ fn scan(cx: &Context<'_>, task: &mut Task<'_>) -> Result<(), Sense> {
     })
 }
 
-/// The sound around `start`, up to `end`, or to where there is no more before that. To the lead-out is as far as any play can
-/// go: software asks for more, and has then heard all.
+/// The sound around `start`, up to `end`, or to where there is no more before that. To a lead-out is as far as any play can
+/// go, and what follows sound before its index 1 is a gap: software that takes the start of the next track for the end of one
+/// has then heard all.
 fn span(disc: &Disc, start: Lba, end: Lba, stop_on_track_crossing: bool) -> Result<Span, Sense> {
     let track = disc.track_at(start).ok_or(Sense::LBA_OUT_OF_RANGE)?;
     if track.mode != TrackMode::Audio {
@@ -225,7 +226,7 @@ fn span(disc: &Disc, start: Lba, end: Lba, stop_on_track_crossing: bool) -> Resu
     {
         reached = next.end;
     }
-    let completes = reached >= end || reached >= disc.lead_out() || stop_on_track_crossing;
+    let completes = stop_on_track_crossing || disc.track_at(reached).is_none_or(|next| end <= next.start.max(reached));
     Ok(Span { first, end: reached.min(end).max(start), completes })
 }
 

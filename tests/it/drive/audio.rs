@@ -255,8 +255,8 @@ fn a_play_ends_where_the_sound_does() {
     for (start, blocks, end, status) in [
         (5900, 100, 6000, COMPLETED),
         (5900, 101, 6000, FAILED),
-        // Before the lead-out of the first session.
-        (7900, 5000, 8000, FAILED),
+        // The lead-out of the first session.
+        (7900, 5000, 8000, COMPLETED),
         // The lead-out of the disc is as far as a play can go.
         (20_300, 100, 20_399, COMPLETED),
         (20_300, 60_000, 20_399, COMPLETED),
@@ -266,7 +266,19 @@ fn a_play_ends_where_the_sound_does() {
         assert_eq!(player.at(), (status, end), "{blocks} from {start}");
         assert_eq!(player.at(), (NONE, end));
     }
+    // Where a data track has a pre-gap, its start is no farther than that.
+    let mut gap = disc();
+    (gap.sessions[0].tracks[1].end, gap.sessions[0].tracks[2].pregap) = (Lba(5850), 150);
+    player.drive.change_medium(of(gap), true).unwrap();
+    player.guest.settle();
+    for (blocks, status) in [(200, COMPLETED), (201, FAILED)] {
+        player.play(5800, blocks).good();
+        player.sectors(100);
+        assert_eq!(player.at(), (status, 5850), "{blocks}");
+    }
     // SOTC.
+    player.drive.change_medium(of(disc()), true).unwrap();
+    player.guest.settle();
     player.outputs(true, [1, 255, 2, 255]);
     player.play(2900, 1000).good();
     player.sectors(100);

@@ -60,16 +60,17 @@ fn players_play_what_they_are_asked_for_and_the_host_hears_it() {
     vm.ok("udevadm control --stop-exec-queue");
 
     assert!(vm.ok(INFO).starts_with("no-status "));
-    // A track, by PLAY AUDIO TRACK INDEX or MSF as the program likes, to its end.
-    let track = &disc.tracks[2];
-    let shown = vm.ok(&format!("cdplay -d /dev/sr0 3 3 && {INFO}"));
-    says(&shown, &["play 3 "]);
+    // A track; the program takes the start of the next for its end.
+    let [track, next] = [1, 2].map(|at| &disc.tracks[at]);
+    let shown = vm.ok(&format!("cdplay -d /dev/sr0 2 2 && {INFO}"));
+    says(&shown, &["play 2 "]);
     assert_eq!(daemon.status()[0]["audio"], "playing");
     vm.until(INFO, "completed ");
     assert!(vm.ok(INFO).starts_with("no-status "));
-    sound.heard(&disc, track.start..track.end());
+    sound.heard(&disc, track.start..next.start);
 
-    // The same with a pause; and at a fifth of the volume, after which it is loud again.
+    // Another with a pause; and at a fifth of the volume, after which it is loud again.
+    let track = &disc.tracks[2];
     vm.ok("cdplay -d /dev/sr0 3 3 && cdpause -d /dev/sr0");
     let paused = vm.ok(INFO);
     assert!(paused.starts_with("paused 3 "), "{paused}");
@@ -94,11 +95,13 @@ fn players_play_what_they_are_asked_for_and_the_host_hears_it() {
     let sectors = (heard.len() / 2352) as i32;
     assert!(heard == disc.sectors(disc.tracks[1].start..disc.tracks[1].start + sectors).concat());
 
-    // SCAN from block 0, ten times as fast; a read ends it.
-    vm.ok("sg_raw /dev/sg0 ba 00 00 00 00 00 00 00 00 00 00 00 && sleep 1");
-    let scanned: u32 = vm.ok("cdinfo -d /dev/sr0 -a").trim().trim_start_matches("0:").parse::<f32>().unwrap() as u32;
-    assert!(scanned >= 2 + 8, "{scanned} seconds");
-    says(&vm.ok("sg_requests /dev/sr0"), &["Audio play operation in progress"]);
+    // SCAN from block 0, a fifth of every two seconds; a read ends it.
+    vm.ok("sg_raw /dev/sg0 ba 00 00 00 00 00 00 00 00 00 00 00 && cdpause -d /dev/sr0");
+    let time = vm.ok("cdinfo -d /dev/sr0 -a");
+    let (seconds, frames) = time.trim().trim_start_matches("0:").split_once('.').unwrap();
+    let at = seconds.parse::<u32>().unwrap() * 75 + frames.parse::<u32>().unwrap();
+    assert!(at % 150 < 15, "{time}");
+    says(&vm.ok("sg_requests /dev/sr0"), &["Audio play operation paused"]);
     vm.ok("cd-read -m audio -s 0 -e 0 -C /dev/sr0 -o /tmp/read");
     assert!(vm.ok(INFO).starts_with("no-status "));
 
