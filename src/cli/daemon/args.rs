@@ -66,6 +66,13 @@ pub struct Args {
     #[arg(long, value_name = "SIZE", default_value = "64M", value_parser = size)]
     pub cache_size: usize,
 
+    /// Look at an empty ring for so many microseconds before waiting for the guest; alone 50
+    ///
+    /// Requests come back sooner, and a processor is busy as long as the guest reads and so long after.
+    #[arg(long, value_name = "MICROSECONDS", num_args = 0..=1, default_value_t = 0, default_missing_value = "50",
+          require_equals = true, value_parser = clap::value_parser!(u32).range(0..=10_000))]
+    pub poll: u32,
+
     /// End when the first front-end leaves, instead of waiting for the next
     #[arg(long)]
     pub once: bool,

@@ -63,6 +63,7 @@ fn every_refusal_is_one_line_and_a_status() {
             &["--socket-path", &socket, "--audio", &format!("wav:{}", at("a.wav")), "--drive=name=a", "--drive=name=b"],
             "drive b: audio",
         ),
+        (2, &["--socket-path", &socket, "--poll=20000"], "--poll"),
         (1, &["--fd", "0"], "--fd 0"),
         (1, &["--fd", "999"], "--fd 999"),
         (2, &["--fd", "-1"], "-1"),
