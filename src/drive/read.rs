@@ -92,15 +92,15 @@ pub(super) fn sector_sense(cx: &Context<'_>, error: &SectorError) -> Sense {
         SectorError::OutOfRange(_) => Sense::LBA_OUT_OF_RANGE,
         SectorError::WrongMode(lba) => Sense { information: Some(address(*lba)), ..Sense::ILLEGAL_MODE_FOR_TRACK },
         SectorError::Storage(lba, reason) => {
-            let block = address(*lba);
-            cx.drive.tell(DriveEvent::ReadError { block: block as u32, reason: reason.to_string() });
-            Sense::unrecovered_read(block)
+            cx.drive.tell(DriveEvent::ReadError { block: lba.0, reason: reason.to_string() });
+            Sense::unrecovered_read(address(*lba))
         }
     }
 }
 
+/// An address as INFORMATION has it: in four bytes, below zero in the pre-gap of the first track, as in the CDB of READ CD.
 fn address(lba: Lba) -> u64 {
-    u64::try_from(lba.0).unwrap_or(0)
+    u64::from(lba.0.cast_unsigned())
 }
 
 /// Moves blocks from the disc straight into the initiator's memory. Zero blocks is no error.
