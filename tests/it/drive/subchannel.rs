@@ -1,6 +1,10 @@
 //! READ SUB-CHANNEL and READ HEADER.
 
+use std::sync::Arc;
+
 use spindle::disc::TrackMode::{Audio, Mode1, Mode2Xa};
+use spindle::disc::sector::{RAW, SYNC};
+use spindle::source::MemorySource;
 
 use crate::support::disc::{self, patterned};
 use crate::support::initiator::{Answer, Initiator};
@@ -107,9 +111,25 @@ fn the_header_of_a_sector_has_mode_and_address() {
     assert_eq!(header(&guest, false, 999).good(), [1, 0, 0, 0, 0, 0, 0x03, 0xE7]);
     assert_eq!(header(&guest, true, 16).good(), [1, 0, 0, 0, 0, 0, 2, 16]);
     assert_eq!(header(&guest, false, 12_600).good(), [2, 0, 0, 0, 0, 0, 0x31, 0x38]);
-    assert_eq!(header(&guest, false, 1000).kaq(), (5, 0x64, 0));
+    let sound = header(&guest, false, 1000);
+    assert_eq!((sound.kaq(), &sound.sense[3..7]), ((5, 0x64, 0), &[0, 0, 3, 0xE8][..]));
     // Between sessions, past the end, before block 0.
     for lba in [1200, 12_449, 13_100, u32::MAX] {
         assert_eq!(header(&guest, false, lba).kaq(), (5, 0x21, 0), "block {lba}");
     }
+}
+
+#[test]
+fn the_header_is_that_of_the_sector_and_not_of_its_track() {
+    let mut disc = disc::cd(1, &[&[(Mode1, 3)]]);
+    let mut bytes = vec![0; 3 * RAW];
+    for (sector, mode) in bytes.chunks_exact_mut(RAW).zip([1, 0, 1]) {
+        sector[..12].copy_from_slice(&SYNC);
+        sector[15] = mode;
+    }
+    let extent = &mut disc.sessions[0].tracks[0].extents[0];
+    (extent.source, extent.stride, extent.stored) = (Arc::new(MemorySource::new(bytes)), RAW as u32, 0..RAW);
+    let guest = Initiator::with(disc::of(disc)).1;
+    let modes = [0, 1, 2].map(|lba| header(&guest, false, lba).good()[0]);
+    assert_eq!(modes, [1, 0, 1]);
 }
