@@ -9,6 +9,7 @@ mod content;
 pub mod edc;
 mod fulltoc;
 pub mod language;
+mod lost;
 mod medium;
 mod packs;
 mod read;
@@ -21,6 +22,7 @@ mod track;
 
 pub use self::address::{Lba, Msf};
 pub use self::fulltoc::{FullTocEntry, NextSession};
+pub use self::lost::Lost;
 pub use self::medium::{MediumType, TooLarge};
 pub use self::read::SectorError;
 pub use self::structure::{BD_UNIT, DvdLayout};

@@ -1,7 +1,5 @@
 //! Reading user data: READ (6), (10), (12), (16), and READ CAPACITY.
 
-use std::io;
-
 use super::commands::{Access, Command};
 use super::{Context, DriveEvent};
 use crate::disc::{BLOCK_SIZE, Disc, Lba, SectorError};
@@ -114,23 +112,18 @@ fn read(cx: &Context<'_>, task: &mut Task<'_>, lba: u64, blocks: u32) -> Result<
     if whole < wanted {
         task.data_in.mark_overrun();
     }
-    let wrong = cx.wrong_edc(disc, start, blocks_in(whole));
-    let given = wrong.map_or(blocks_in(whole), |at| at.since(start) + u32::from(cx.transfers_wrong_blocks()));
+    let lost = cx.lost(disc, start, blocks_in(whole));
+    let given = lost.map_or(blocks_in(whole), |lost| lost.lba.since(start) + u32::from(cx.transfers_lost_blocks()));
     let result = disc.read_user_data(start, task.data_in.window(given as usize * BLOCK_SIZE as usize));
     let good = match &result {
         Ok(()) => given,
         Err(SectorError::OutOfRange(at) | SectorError::WrongMode(at) | SectorError::Storage(at, _)) => at.since(start),
     };
     task.data_in.advance(good as usize * BLOCK_SIZE as usize);
-    let result = result.and(wrong.map(wrong_edc).map_or(Ok(()), Err));
-    let reached = wrong.map_or(good, |at| at.since(start).min(good));
+    let result = result.and(lost.map_or(Ok(()), |lost| Err(lost.error())));
+    let reached = lost.map_or(good, |lost| lost.lba.since(start).min(good));
     cx.drive.move_head(start.plus(reached));
     result.map_err(|error| sector_sense(cx, &error))
-}
-
-/// How a sector fails whose EDC is wrong, where that matters.
-pub(super) fn wrong_edc(lba: Lba) -> SectorError {
-    SectorError::Storage(lba, io::Error::new(io::ErrorKind::InvalidData, "its EDC is wrong"))
 }
 
 fn blocks_in(bytes: usize) -> u32 {
