@@ -5,6 +5,7 @@
 
 mod address;
 pub mod cdtext;
+mod codes;
 mod content;
 pub mod edc;
 mod fulltoc;
@@ -39,7 +40,7 @@ pub struct Disc {
     pub medium: MediumType,
     /// In order, at least one, numbered from 1 without gaps. An empty disc is not modelled: a drive has it or has none.
     pub sessions: Vec<Session>,
-    /// Media catalogue number: 13 digits.
+    /// Media catalogue number, 13 digits, where the descriptor tells it; see [`catalogue_number`](Self::catalogue_number).
     pub mcn: Option<[u8; 13]>,
     /// Disc structures that the image stores; the drive makes the others.
     pub structures: Vec<StoredStructure>,

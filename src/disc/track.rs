@@ -39,7 +39,7 @@ pub struct Track {
     pub pregap: u32,
     /// Where index 2 and the following start, in order.
     pub indices: Vec<Lba>,
-    /// International standard recording code.
+    /// International standard recording code, where the descriptor tells it; see [`recording_code`](Self::recording_code).
     pub isrc: Option<[u8; 12]>,
     /// Where the sectors lie, ordered by address and without overlap. Addresses of the track that none covers read as
     /// silence or zeros (a pre-gap that the image does not store).

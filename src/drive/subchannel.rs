@@ -68,7 +68,7 @@ fn current_position(disc: &Disc, head: Lba, msf: bool) -> Vec<u8> {
 fn media_catalogue_number(disc: &Disc) -> Vec<u8> {
     let mut data = vec![0; 20];
     data[0] = 0x02;
-    if let Some(mcn) = &disc.mcn {
+    if let Some(mcn) = &disc.catalogue_number() {
         data[4] = 0x80;
         data[5..18].copy_from_slice(mcn);
     }
@@ -80,7 +80,7 @@ fn isrc(disc: &Disc, number: u8) -> Result<Vec<u8>, Sense> {
     let track = disc.track(number).ok_or_else(|| Sense::invalid_cdb_byte(6))?;
     let mut data = vec![0; 20];
     data[..3].copy_from_slice(&[0x03, track.control.with_adr(1), number]);
-    if let Some(isrc) = &track.isrc {
+    if let Some(isrc) = &track.recording_code() {
         data[4] = 0x80;
         data[5..17].copy_from_slice(isrc);
     }
