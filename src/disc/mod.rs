@@ -22,7 +22,7 @@ mod toc;
 mod track;
 
 pub use self::address::{Lba, Msf};
-pub use self::fulltoc::{FullTocEntry, NextSession};
+pub use self::fulltoc::{DiscType, FullTocEntry, NextSession};
 pub use self::lost::Lost;
 pub use self::medium::{MediumType, TooLarge};
 pub use self::read::SectorError;
@@ -98,6 +98,7 @@ impl Disc {
                 lead_out: end,
                 cd_text: Vec::new(),
                 mode_5: Vec::new(),
+                stored_type: None,
             }],
             mcn: None,
             structures: Vec::new(),
