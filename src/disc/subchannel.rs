@@ -63,6 +63,37 @@ impl Q {
         Self::new(control, 3, data)
     }
 
+    /// The media catalogue number, if this tells it.
+    #[must_use]
+    pub fn told_mcn(&self) -> Option<[u8; 13]> {
+        let digits: [u8; 13] = std::array::from_fn(|at| b'0' + self.nibble(at));
+        (self.tells(2) && digits.iter().all(u8::is_ascii_digit)).then_some(digits)
+    }
+
+    /// The ISRC, if this tells it.
+    #[must_use]
+    pub fn told_isrc(&self) -> Option<[u8; 12]> {
+        let owner = self.0[1..5].iter().fold(0, |bits, &byte| bits << 8 | u32::from(byte)) >> 2;
+        let code: [u8; 12] = std::array::from_fn(|at| match at {
+            0..5 => match (owner >> (6 * (4 - at)) & 0x3F) as u8 {
+                digit @ 0..=9 => b'0' + digit,
+                letter => (letter + b'A').wrapping_sub(0x11),
+            },
+            _ => b'0' + self.nibble(8 + at - 5),
+        });
+        let is_code = |byte: &u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();
+        (self.tells(3) && code.iter().all(is_code)).then_some(code)
+    }
+
+    /// Four bits of the nine bytes of data, counted from the first.
+    fn nibble(&self, at: usize) -> u8 {
+        self.0[1 + at / 2] >> (4 * (1 - at % 2)) & 0xF
+    }
+
+    fn tells(&self, adr: u8) -> bool {
+        self.0[0] & 0xF == adr && self.is_sound()
+    }
+
     /// True when the CRC is that of the other bytes.
     #[must_use]
     pub fn is_sound(&self) -> bool {
@@ -255,4 +286,27 @@ pub fn crc(bytes: &[u8]) -> u16 {
 
 fn bcd(number: u8) -> u8 {
     ((number / 10 % 10) << 4) | (number % 10)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_told_as_they_were_written() {
+        let mcn = Q::mcn(Control::AUDIO, b"4012345678901", Lba(7));
+        assert_eq!((mcn.told_mcn(), mcn.told_isrc()), (Some(*b"4012345678901"), None));
+        for code in [b"DEABC2400017", b"ZZZ090123456", b"A00009999999"] {
+            let isrc = Q::isrc(Control::AUDIO, code, Lba(7));
+            assert_eq!((isrc.told_mcn(), isrc.told_isrc()), (None, Some(*code)));
+        }
+        let position = Q::position(Control::AUDIO, 1, 1, Msf::default(), Lba(0));
+        assert_eq!((position.told_mcn(), position.told_isrc()), (None, None));
+        let mut damaged = mcn;
+        damaged.0[3] ^= 1;
+        assert_eq!(damaged.told_mcn(), None);
+        // No digit, no letter.
+        assert_eq!(Q::new(Control::AUDIO, 2, [0xA0; 9]).told_mcn(), None);
+        assert_eq!(Q::new(Control::AUDIO, 3, [0x28; 9]).told_isrc(), None);
+    }
 }

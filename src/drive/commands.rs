@@ -6,8 +6,8 @@
 use std::sync::{Arc, LazyLock};
 
 use super::{
-    Context, Drive, audio, basic, disc_info, event, feature, inquiry, key, log, medium, mode, read, read_cd, reserve, speed,
-    state, status, structure, subchannel, supported, toc, verify,
+    Context, Drive, audio, basic, disc_info, event, feature, inquiry, key, log, medium, mode, read, read_cd, reserve,
+    speed, state, status, structure, subchannel, supported, toc, verify,
 };
 use crate::scsi::{Sense, Task};
 

@@ -102,9 +102,7 @@ impl Feature {
             When::Always => true,
             When::Medium => cx.medium.is_some(),
             When::Type(medium) => cx.disc().is_some_and(|disc| disc.medium == medium),
-            When::Sound => {
-                cx.disc().is_some_and(|disc| disc.tracks().any(|track| track.mode == TrackMode::Audio))
-            }
+            When::Sound => cx.disc().is_some_and(|disc| disc.tracks().any(|track| track.mode == TrackMode::Audio)),
         }
     }
 

@@ -116,8 +116,8 @@ pub enum DriveEvent {
     },
     /// A block could not be read.
     ReadError {
-        /// Its address.
-        block: u32,
+        /// Its address, below zero in the pre-gap of the first track.
+        block: i32,
         /// What the storage said.
         reason: String,
     },

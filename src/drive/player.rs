@@ -141,9 +141,11 @@ impl Listener {
                     self.complain(&error.to_string());
                 }
                 let (words, _) = raw.as_chunks::<SAMPLE_BYTES>();
-                samples.extend(words.iter().map(|&[a, b, c, d]| {
-                    piece.ports.mix([i16::from_le_bytes([a, b]), i16::from_le_bytes([c, d])])
-                }));
+                samples.extend(
+                    words
+                        .iter()
+                        .map(|&[a, b, c, d]| piece.ports.mix([i16::from_le_bytes([a, b]), i16::from_le_bytes([c, d])])),
+                );
             }
             if let Err(error) = self.sink.put(&samples) {
                 self.complain(&error.to_string());

@@ -2,8 +2,10 @@
 
 use super::Context;
 use super::commands::{Access, Command};
+use super::read::sector_sense;
+use crate::disc::sector::{Form, RAW};
 use crate::disc::subchannel::Position;
-use crate::disc::{Disc, Lba, MediumType, TrackMode};
+use crate::disc::{Disc, Lba, MediumType, SectorError};
 use crate::scsi::{Sense, Task};
 
 /// This topic's rows.
@@ -65,7 +67,7 @@ fn current_position(disc: &Disc, head: Lba, msf: bool) -> Vec<u8> {
 fn media_catalogue_number(disc: &Disc) -> Vec<u8> {
     let mut data = vec![0; 20];
     data[0] = 0x02;
-    if let Some(mcn) = &disc.mcn {
+    if let Some(mcn) = &disc.catalogue_number() {
         data[4] = 0x80;
         data[5..18].copy_from_slice(mcn);
     }
@@ -77,25 +79,27 @@ fn isrc(disc: &Disc, number: u8) -> Result<Vec<u8>, Sense> {
     let track = disc.track(number).ok_or_else(|| Sense::invalid_cdb_byte(6))?;
     let mut data = vec![0; 20];
     data[..3].copy_from_slice(&[0x03, track.control.with_adr(1), number]);
-    if let Some(isrc) = &track.isrc {
+    if let Some(isrc) = &track.recording_code() {
         data[4] = 0x80;
         data[5..17].copy_from_slice(isrc);
     }
     Ok(data)
 }
 
-/// The mode and the address in the header of a data sector; audio has no headers.
+/// The mode in the header of a data sector, which need not be that of its track, and the address; audio has no headers.
 fn read_header(cx: &Context<'_>, task: &mut Task<'_>) -> Result<(), Sense> {
     let disc = need_cd(cx)?;
     let msf = task.u8(1) & 0x02 != 0;
     let lba = Lba(task.u32(2).cast_signed());
-    let track = disc.track_at(lba).filter(|_| lba >= Lba(0)).ok_or(Sense::LBA_OUT_OF_RANGE)?;
-    let mode = match track.mode {
-        TrackMode::Mode1 => 1,
-        TrackMode::Mode2Formless | TrackMode::Mode2Xa => 2,
-        TrackMode::Audio => return Err(Sense::ILLEGAL_MODE_FOR_TRACK),
-    };
-    let mut data = vec![mode, 0, 0, 0];
+    if lba < Lba(0) {
+        return Err(Sense::LBA_OUT_OF_RANGE);
+    }
+    let mut raw = [0; RAW];
+    let form = disc.read_sector(lba, &mut raw).map_err(|error| sector_sense(cx, &error))?;
+    if form == Form::Audio {
+        return Err(sector_sense(cx, &SectorError::WrongMode(lba)));
+    }
+    let mut data = vec![raw[15] & 0x03, 0, 0, 0];
     data.extend(lba.to_field(msf));
     task.reply(&data, usize::from(task.u16(7)));
     Ok(())

@@ -56,7 +56,11 @@ fn every_refusal_is_one_line_and_a_status() {
         (2, &["--socket-path", &socket, "--behaviour", "fast"], "real-speed, seek-delay, edc-errors"),
         (2, &["--socket-path", &socket, "--drive", "name=a,behaviour=fast"], "real-speed, seek-delay, edc-errors"),
         (2, &["--socket-path", &socket, "--audio", "speaker"], "none, wav:FILE, host or host:DEVICE"),
-        (1, &["--socket-path", &socket, "--audio", "wav:/nonexistent/a.wav"], "audio wav:/nonexistent/a.wav: No such file"),
+        (
+            1,
+            &["--socket-path", &socket, "--audio", "wav:/nonexistent/a.wav"],
+            "audio wav:/nonexistent/a.wav: No such file",
+        ),
         (1, &["--socket-path", &socket, "--audio", &format!("wav:{}", at("file"))], "left as it is"),
         (
             1,

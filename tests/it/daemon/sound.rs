@@ -87,7 +87,8 @@ fn the_hosts_device_gets_what_was_played() {
     let raw = folder.path().join("raw");
     // ALSA's own plug-in that writes what it is given.
     let settings = folder.path().join("asound.conf");
-    let device = format!("pcm.{{NAME}} {{ type file file \"{}\" format raw slave.pcm {{ type null }} }}\n", raw.display());
+    let device =
+        format!("pcm.{{NAME}} {{ type file file \"{}\" format raw slave.pcm {{ type null }} }}\n", raw.display());
     let devices = [device.replace("{NAME}", "default"), device.replace("{NAME}", "other")];
     std::fs::write(&settings, devices.concat()).unwrap();
     let start = |audio: &str| {

@@ -238,7 +238,9 @@ fn what_cannot_be_played_is_refused_and_leaves_what_plays() {
         assert_eq!(player.play(start, 100).kaq(), sense, "{start}");
         assert_eq!(player.scan(false, start).kaq(), sense, "{start}");
     }
-    for (from, to) in [([0, 60, 0], [2, 0, 0]), ([0, 2, 75], [2, 0, 0]), ([0, 2, 0], [2, 0, 75]), ([0, 5, 0], [0, 4, 74])] {
+    for (from, to) in
+        [([0, 60, 0], [2, 0, 0]), ([0, 2, 75], [2, 0, 0]), ([0, 2, 0], [2, 0, 75]), ([0, 5, 0], [0, 4, 74])]
+    {
         assert_eq!(player.play_msf(from, to).kaq(), (5, 0x24, 0), "{from:?} to {to:?}");
     }
     assert_eq!(player.guest.run(&[0xBA, 0, 0, 0, 0, 9, 0, 0, 0, 0x80, 0, 0], 0).kaq(), (5, 0x24, 0), "track 9");
@@ -311,7 +313,12 @@ fn every_command_that_moves_the_head_ends_a_play_and_no_other_does() {
         assert_eq!((status, at), expected, "{}", command.name);
         // Those that need sectors of the medium.
         let reads = ["READ (", "READ CD", "READ HEADER", "SEEK", "VERIFY", "PRE-FETCH"];
-        assert_eq!(command.access.ends_play, reads.iter().any(|name| command.name.starts_with(name)), "{}", command.name);
+        assert_eq!(
+            command.access.ends_play,
+            reads.iter().any(|name| command.name.starts_with(name)),
+            "{}",
+            command.name
+        );
     }
     // Standby, and a tray that opens.
     for cdb in [[0x1B, 0, 0, 0, 0x30, 0], [0x1B, 0, 0, 0, 0x02, 0]] {
@@ -443,6 +450,22 @@ fn request_sense_tells_that_sound_plays() {
     assert_eq!(sense(), (0, 0, 0));
     // The end is still there for READ SUB-CHANNEL.
     assert_eq!(player.at().0, COMPLETED);
+}
+
+#[test]
+fn the_mechanism_tells_that_it_plays_and_where() {
+    let player = Player::new();
+    let mechanism = || player.guest.run(&[0xBD, 0, 0, 0, 0, 0, 0, 0, 0, 8, 0, 0], 8).good();
+    player.play(2900, 1000).good();
+    player.sectors(100);
+    assert_eq!(mechanism(), [0, 0x20, 0, 0x0B, 0xB8, 1, 0, 0], "block 3000");
+    player.pause().good();
+    assert_eq!(mechanism(), [0, 0x20, 0, 0x0B, 0xB8, 1, 0, 0]);
+    player.scan(true, 1000).good();
+    player.sectors(15);
+    assert_eq!(mechanism(), [0, 0x40, 0, 0x03, 0x52, 1, 0, 0], "block 850");
+    player.guest.run(&[0x1B, 0, 0, 0, 0, 0], 0).good();
+    assert_eq!(mechanism(), [0, 0, 0, 0x03, 0x52, 1, 0, 0]);
 }
 
 #[test]

@@ -87,7 +87,8 @@ fn players_play_what_they_are_asked_for_and_the_host_hears_it() {
     vm.ok("cdvolume -d /dev/sr0 255");
 
     // libcdio's player, which sees track and time; it stops in the middle.
-    let shown = vm.ok("cdda-player -t 2 /dev/sr0 2>&1 && sleep 1 && cdda-player -S /dev/sr0 2>&1 && cdda-player -s /dev/sr0");
+    let shown =
+        vm.ok("cdda-player -t 2 /dev/sr0 2>&1 && sleep 1 && cdda-player -S /dev/sr0 2>&1 && cdda-player -s /dev/sr0");
     says(&shown, &["track  2 - 00:0", "drive state: playing"]);
     assert!(vm.ok(INFO).starts_with("no-status "));
     let heard = sound.rest();
