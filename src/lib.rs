@@ -11,7 +11,7 @@
 //! vhost_user          control               the daemon's two sockets: QEMU's and a person's
 //! virtio                                    virtio-scsi structures, descriptor chains <-> data buffers
 //! drive                                     the MMC logical unit: tray, medium, lock, events, commands
-//! scsi                                      tasks, sense data, LUN routing, task management
+//! scsi                    sound             tasks, sense data, LUN routing, task management; where what plays is heard
 //! export                                    CHD, ...: Disc -> files
 //! image                                     ISO, CUE, ...: bytes -> Disc
 //! container                                 CSO, gzip, ...: bytes -> bytes
@@ -30,6 +30,7 @@ pub mod export;
 pub mod fs;
 pub mod image;
 pub mod scsi;
+pub mod sound;
 pub mod source;
 pub mod sys;
 pub mod vhost_user;

@@ -31,6 +31,11 @@ fn describe(drive: &Value) -> String {
     let text = |name: &str| drive[name].as_str().unwrap_or("?");
     let locked = drive["locked-by"].as_array().is_some_and(|nexuses| !nexuses.is_empty());
     let lock = if locked { ", locked by the guest" } else { "" };
+    let audio = match text("audio") {
+        "playing" => ", playing",
+        "paused" => ", paused",
+        _ => "",
+    };
     let medium = match drive.get("medium") {
         Some(medium) => format!(
             "{} ({}, {} blocks)",
@@ -40,5 +45,5 @@ fn describe(drive: &Value) -> String {
         ),
         None => "empty".to_owned(),
     };
-    format!("{}: {medium}, tray {}{lock}", text("name"), text("tray"))
+    format!("{}: {medium}, tray {}{lock}{audio}", text("name"), text("tray"))
 }

@@ -21,6 +21,26 @@ pub struct FullTocEntry {
     pub pointed: Msf,
 }
 
+/// Disc type (MMC-6, READ TOC/PMA/ATIP, PSEC of point A0h; READ DISC INFORMATION).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum DiscType {
+    /// CD-DA, or CD-ROM with Mode 1.
+    DaOrRom = 0x00,
+    /// CD-i.
+    Interactive = 0x10,
+    /// CD-ROM XA.
+    Xa = 0x20,
+}
+
+impl DiscType {
+    /// That of a code; nothing for one that is reserved.
+    #[must_use]
+    pub fn of(code: u8) -> Option<Self> {
+        [Self::DaOrRom, Self::Interactive, Self::Xa].into_iter().find(|kind| *kind as u8 == code)
+    }
+}
+
 /// The pre-gap of a session's first track: two seconds.
 const PREGAP: u32 = 150;
 /// The last possible start of a lead-out on an 80-minute disc.
@@ -55,6 +75,12 @@ impl FullTocEntry {
         let q = self.control.with_adr(self.adr);
         let place = [pointed.minute, pointed.second, pointed.frame];
         [self.session, q, 0, self.point, minute, second, frame, self.zero, place[0], place[1], place[2]]
+    }
+
+    /// The disc type, if this line tells it.
+    #[must_use]
+    pub fn disc_type(&self) -> Option<DiscType> {
+        (self.point == 0xA0).then(|| DiscType::of(self.pointed.second)).flatten()
     }
 
     /// Whether it tells of other sessions, and not of a track of its own.
@@ -120,10 +146,11 @@ impl Disc {
 }
 
 impl Session {
-    /// Disc type of the session's lead-in (MMC-6, PSEC of point A0h): 20h when a track is CD-ROM XA, else 00h.
+    /// Disc type of the session's lead-in: as the image stores it, else by whether a track is CD-ROM XA.
     #[must_use]
-    pub fn disc_type(&self) -> u8 {
-        if self.tracks.iter().any(|track| track.mode == TrackMode::Mode2Xa) { 0x20 } else { 0x00 }
+    pub fn disc_type(&self) -> DiscType {
+        let is_xa = self.tracks.iter().any(|track| track.mode == TrackMode::Mode2Xa);
+        self.stored_type.unwrap_or(if is_xa { DiscType::Xa } else { DiscType::DaOrRom })
     }
 
     fn push_lines(&self, lines: &mut Vec<FullTocEntry>) {
@@ -132,7 +159,7 @@ impl Session {
             let (session, time) = (self.number, Msf::default());
             lines.push(FullTocEntry { session, adr: 1, control, point, time, zero: 0, pointed });
         };
-        line(first.control, 0xA0, Msf { minute: first.number, second: self.disc_type(), frame: 0 });
+        line(first.control, 0xA0, Msf { minute: first.number, second: self.disc_type() as u8, frame: 0 });
         line(last.control, 0xA1, Msf { minute: last.number, second: 0, frame: 0 });
         line(last.control, 0xA2, Lba::to_msf(self.lead_out));
         for track in &self.tracks {

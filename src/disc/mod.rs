@@ -5,10 +5,12 @@
 
 mod address;
 pub mod cdtext;
+mod codes;
 mod content;
 pub mod edc;
 mod fulltoc;
 pub mod language;
+mod lost;
 mod medium;
 mod packs;
 mod read;
@@ -20,7 +22,8 @@ mod toc;
 mod track;
 
 pub use self::address::{Lba, Msf};
-pub use self::fulltoc::{FullTocEntry, NextSession};
+pub use self::fulltoc::{DiscType, FullTocEntry, NextSession};
+pub use self::lost::Lost;
 pub use self::medium::{MediumType, TooLarge};
 pub use self::read::SectorError;
 pub use self::structure::{BD_UNIT, DvdLayout};
@@ -37,7 +40,7 @@ pub struct Disc {
     pub medium: MediumType,
     /// In order, at least one, numbered from 1 without gaps. An empty disc is not modelled: a drive has it or has none.
     pub sessions: Vec<Session>,
-    /// Media catalogue number: 13 digits.
+    /// Media catalogue number, 13 digits, where the descriptor tells it; see [`catalogue_number`](Self::catalogue_number).
     pub mcn: Option<[u8; 13]>,
     /// Disc structures that the image stores; the drive makes the others.
     pub structures: Vec<StoredStructure>,
@@ -95,6 +98,7 @@ impl Disc {
                 lead_out: end,
                 cd_text: Vec::new(),
                 mode_5: Vec::new(),
+                stored_type: None,
             }],
             mcn: None,
             structures: Vec::new(),

@@ -156,20 +156,6 @@ impl Disc {
         }
     }
 
-    /// The first of `blocks` sectors from `lba` whose image stores an EDC that its other bytes do not have. One that cannot be
-    /// read is passed over: whoever reads it learns.
-    #[must_use]
-    pub fn first_wrong_edc(&self, lba: Lba, blocks: u32) -> Option<Lba> {
-        let mut raw = [0; RAW];
-        (0..blocks).map(|index| lba.plus(index)).find(|&at| {
-            let stores_edc = self.track_at(at).filter(|track| track.mode.is_data()).is_some_and(|track| {
-                track.extent_at(at).is_some_and(|extent| extent.stored.end > Form::Mode1.user_data().end)
-            });
-            let form = if stores_edc { self.read_sector(at, &mut raw).ok() } else { None };
-            form.is_some_and(|form| sector::damage(&raw, form) == Some(sector::Damage::Edc))
-        })
-    }
-
     fn locate(&self, lba: Lba) -> Result<(&Track, Found<'_>), SectorError> {
         let track = self.track_at(lba).ok_or(SectorError::OutOfRange(lba))?;
         let next = track.extents.partition_point(|extent| extent.end() <= lba);

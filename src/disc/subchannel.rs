@@ -63,6 +63,37 @@ impl Q {
         Self::new(control, 3, data)
     }
 
+    /// The media catalogue number, if this tells it.
+    #[must_use]
+    pub fn told_mcn(&self) -> Option<[u8; 13]> {
+        let digits: [u8; 13] = std::array::from_fn(|at| b'0' + self.nibble(at));
+        (self.tells(2) && digits.iter().all(u8::is_ascii_digit)).then_some(digits)
+    }
+
+    /// The ISRC, if this tells it.
+    #[must_use]
+    pub fn told_isrc(&self) -> Option<[u8; 12]> {
+        let owner = self.0[1..5].iter().fold(0, |bits, &byte| bits << 8 | u32::from(byte)) >> 2;
+        let code: [u8; 12] = std::array::from_fn(|at| match at {
+            0..5 => match (owner >> (6 * (4 - at)) & 0x3F) as u8 {
+                digit @ 0..=9 => b'0' + digit,
+                letter => (letter + b'A').wrapping_sub(0x11),
+            },
+            _ => b'0' + self.nibble(8 + at - 5),
+        });
+        let is_code = |byte: &u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();
+        (self.tells(3) && code.iter().all(is_code)).then_some(code)
+    }
+
+    /// Four bits of the nine bytes of data, counted from the first.
+    fn nibble(&self, at: usize) -> u8 {
+        self.0[1 + at / 2] >> (4 * (1 - at % 2)) & 0xF
+    }
+
+    fn tells(&self, adr: u8) -> bool {
+        self.0[0] & 0xF == adr && self.is_sound()
+    }
+
     /// True when the CRC is that of the other bytes.
     #[must_use]
     pub fn is_sound(&self) -> bool {
@@ -137,32 +168,54 @@ impl StoredSubchannel {
     }
 }
 
+/// Where an address lies among the tracks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Position {
+    /// CONTROL of the track.
+    pub control: Control,
+    /// Its number, or [`LEAD_OUT`].
+    pub track: u8,
+    /// 0 in a pre-gap.
+    pub index: u8,
+    /// Sectors from index 1, negative before it; in a lead-out from its start.
+    pub relative: i32,
+}
+
 impl Disc {
-    /// The Q channel at `lba`, made from sessions and tracks: the position, and now and then MCN or ISRC. Addresses before the
-    /// first track belong to its pre-gap, addresses after a session's tracks to its lead-out.
+    /// Addresses before the first track belong to its pre-gap, addresses after a session's tracks to its lead-out.
     #[must_use]
-    pub fn q(&self, lba: Lba) -> Q {
-        let rare = lba.0.rem_euclid(RARE as i32);
+    pub fn position(&self, lba: Lba) -> Position {
         let track = self.track_at(lba).or_else(|| self.tracks().next().filter(|track| lba < track.first()));
+        let relative = |start: Lba| lba.0.saturating_sub(start.0);
         let Some(track) = track else {
             let before = self.sessions.iter().rfind(|session| session.lead_out <= lba);
             let start = before.map_or(Lba(0), |session| session.lead_out);
             let control = before.and_then(|session| session.tracks.last()).map_or(Control::DATA, |track| track.control);
-            return Q::position(control, LEAD_OUT, 1, Lba(lba.since(start) as i32 - 150).to_msf(), lba);
+            return Position { control, track: LEAD_OUT, index: 1, relative: relative(start) };
         };
-        match (rare, &self.mcn, &track.isrc) {
-            (0, Some(mcn), _) => return Q::mcn(track.control, mcn, lba),
-            (50, _, Some(isrc)) if lba >= track.start => return Q::isrc(track.control, isrc, lba),
-            _ => {}
+        let index = match relative(track.start) {
+            ..0 => 0,
+            _ => 1 + track.indices.iter().filter(|&&start| start <= lba).count(),
+        };
+        Position {
+            control: track.control,
+            track: track.number,
+            index: u8::try_from(index).unwrap_or(99),
+            relative: relative(track.start),
         }
-        // In the pre-gap time runs down to index 1.
-        let (index, frames) = if lba < track.start {
-            (0, track.start.since(lba))
-        } else {
-            (1 + track.indices.iter().filter(|&&start| start <= lba).count(), lba.since(track.start))
-        };
-        let relative = Lba(i32::try_from(frames).unwrap_or(i32::MAX).saturating_sub(150)).to_msf();
-        Q::position(track.control, track.number, u8::try_from(index).unwrap_or(99), relative, lba)
+    }
+
+    /// The Q channel at `lba`, made from sessions and tracks: the [position](Self::position), and now and then MCN or ISRC.
+    #[must_use]
+    pub fn q(&self, lba: Lba) -> Q {
+        let Position { control, track, index, relative } = self.position(lba);
+        let isrc = self.track(track).filter(|_| index > 0).and_then(|track| track.isrc.as_ref());
+        match (lba.0.rem_euclid(RARE as i32), &self.mcn, isrc) {
+            (0, Some(mcn), _) if track != LEAD_OUT => Q::mcn(control, mcn, lba),
+            (50, _, Some(isrc)) => Q::isrc(control, isrc, lba),
+            // In the pre-gap time runs down to index 1.
+            _ => Q::position(control, track, index, Lba(0).plus(relative.unsigned_abs()).minus(150).to_msf(), lba),
+        }
     }
 
     /// The 96 bytes of the subchannel at `lba`, one channel after another: as stored, or made.
@@ -233,4 +286,27 @@ pub fn crc(bytes: &[u8]) -> u16 {
 
 fn bcd(number: u8) -> u8 {
     ((number / 10 % 10) << 4) | (number % 10)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_told_as_they_were_written() {
+        let mcn = Q::mcn(Control::AUDIO, b"4012345678901", Lba(7));
+        assert_eq!((mcn.told_mcn(), mcn.told_isrc()), (Some(*b"4012345678901"), None));
+        for code in [b"DEABC2400017", b"ZZZ090123456", b"A00009999999"] {
+            let isrc = Q::isrc(Control::AUDIO, code, Lba(7));
+            assert_eq!((isrc.told_mcn(), isrc.told_isrc()), (None, Some(*code)));
+        }
+        let position = Q::position(Control::AUDIO, 1, 1, Msf::default(), Lba(0));
+        assert_eq!((position.told_mcn(), position.told_isrc()), (None, None));
+        let mut damaged = mcn;
+        damaged.0[3] ^= 1;
+        assert_eq!(damaged.told_mcn(), None);
+        // No digit, no letter.
+        assert_eq!(Q::new(Control::AUDIO, 2, [0xA0; 9]).told_mcn(), None);
+        assert_eq!(Q::new(Control::AUDIO, 3, [0x28; 9]).told_isrc(), None);
+    }
 }

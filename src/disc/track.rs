@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::sector::Form;
 use super::subchannel::StoredSubchannel;
-use super::{BLOCK_SIZE, Control, FullTocEntry, Lba};
+use super::{BLOCK_SIZE, Control, DiscType, FullTocEntry, Lba};
 use crate::source::SharedSource;
 
 /// Tracks between a lead-in and a lead-out.
@@ -20,6 +20,8 @@ pub struct Session {
     pub cd_text: Vec<[u8; 18]>,
     /// Lines of its lead-in that tell of other sessions, as the image stores them. Where it stores none they are made.
     pub mode_5: Vec<FullTocEntry>,
+    /// The disc type that its lead-in tells, where the image stores it; see [`disc_type`](Self::disc_type).
+    pub stored_type: Option<DiscType>,
 }
 
 /// One track. It owns the addresses from [`first`](Track::first) up to, not including, `end`.
@@ -39,7 +41,7 @@ pub struct Track {
     pub pregap: u32,
     /// Where index 2 and the following start, in order.
     pub indices: Vec<Lba>,
-    /// International standard recording code.
+    /// International standard recording code, where the descriptor tells it; see [`recording_code`](Self::recording_code).
     pub isrc: Option<[u8; 12]>,
     /// Where the sectors lie, ordered by address and without overlap. Addresses of the track that none covers read as
     /// silence or zeros (a pre-gap that the image does not store).

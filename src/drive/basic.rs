@@ -1,8 +1,8 @@
 //! TEST UNIT READY and REQUEST SENSE, which every initiator begins with; REPORT LUNS.
 
 use super::commands::{Access, Command};
-use super::{Context, state};
-use crate::scsi::{Sense, SenseFormat, Task};
+use super::{AudioStatus, Context, state};
+use crate::scsi::{Sense, SenseFormat, SenseKey, Task};
 
 /// This topic's rows.
 pub(super) static COMMANDS: &[Command] = &[
@@ -36,14 +36,19 @@ pub(super) static COMMANDS: &[Command] = &[
 ];
 
 /// SPC-4, REQUEST SENSE. The transport returns sense with the command it belongs to, so what is left to report is a
-/// pending unit attention (which this clears), else the reason why the drive is not ready.
+/// pending unit attention (which this clears), else the reason why the drive is not ready, else that sound plays.
 fn request_sense(cx: &Context<'_>, task: &mut Task<'_>) -> Result<(), Sense> {
     let format = if task.u8(1) & 0x01 != 0 { SenseFormat::Descriptor } else { SenseFormat::Fixed };
-    let attention = cx.drive.state().attention(task.nexus, true);
-    let sense = match attention {
-        Some(sense) => sense,
-        None if cx.medium.is_none() => state::not_present(cx.tray),
-        None => Sense::NONE,
+    let (attention, audio) = {
+        let mut state = cx.drive.state_by_now();
+        (state.attention(task.nexus, true), state.playback().status())
+    };
+    let sense = match (attention, audio) {
+        (Some(sense), _) => sense,
+        (None, _) if cx.medium.is_none() => state::not_present(cx.tray),
+        // 00/00/11 AUDIO PLAY OPERATION IN PROGRESS, 00/00/12 PAUSED. How one ended READ SUB-CHANNEL tells.
+        (None, AudioStatus::Playing | AudioStatus::Paused) => Sense::new(SenseKey::NoSense, 0x00, audio as u8),
+        (None, _) => Sense::NONE,
     };
     let (data, len) = sense.encode(format);
     task.reply(&data[..len], usize::from(task.u8(4)));

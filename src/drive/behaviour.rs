@@ -10,7 +10,7 @@ pub struct Behaviours {
     pub real_speed: bool,
     /// The head takes time to move, and the disc to turn: by its data position measurement, where the image has one.
     pub seek_delay: bool,
-    /// A data sector whose EDC is wrong is an error.
+    /// A data sector whose EDC is wrong is an error, and so is one that the image marks as unreadable.
     pub edc_errors: bool,
 }
 

@@ -6,8 +6,8 @@
 use std::sync::{Arc, LazyLock};
 
 use super::{
-    Context, Drive, basic, disc_info, event, feature, inquiry, key, log, medium, mode, read, read_cd, reserve, speed,
-    state, status, structure, subchannel, supported, toc, verify,
+    Context, Drive, audio, basic, disc_info, event, feature, inquiry, key, log, medium, mode, read, read_cd, reserve,
+    speed, state, status, structure, subchannel, supported, toc, verify,
 };
 use crate::scsi::{Sense, Task};
 
@@ -40,6 +40,8 @@ pub struct Access {
     pub medium: MediumNeed,
     /// Another nexus' reservation is a conflict (SPC-2, 5.5.1, table of allowed commands).
     pub reservation: bool,
+    /// It moves the head, which ends an audio play.
+    pub ends_play: bool,
 }
 
 /// Whether a command needs a medium.
@@ -53,11 +55,14 @@ pub enum MediumNeed {
 
 impl Access {
     /// Runs always: what identifies the drive or reports its state.
-    pub const ALWAYS: Self = Self { attention: false, medium: MediumNeed::Either, reservation: false };
+    pub const ALWAYS: Self =
+        Self { attention: false, medium: MediumNeed::Either, reservation: false, ends_play: false };
     /// Runs without a medium, after unit attentions.
-    pub const DRIVE: Self = Self { attention: true, medium: MediumNeed::Either, reservation: true };
+    pub const DRIVE: Self = Self { attention: true, reservation: true, ..Self::ALWAYS };
     /// Runs only with a medium.
-    pub const MEDIUM: Self = Self { attention: true, medium: MediumNeed::Needed, reservation: true };
+    pub const MEDIUM: Self = Self { medium: MediumNeed::Needed, ..Self::DRIVE };
+    /// Moves the head over a medium.
+    pub const HEAD: Self = Self { ends_play: true, ..Self::MEDIUM };
 }
 
 /// Why a command did not end with GOOD.
@@ -79,6 +84,7 @@ pub(super) const NACA: u8 = 0x04;
 /// All commands, in the order of operation code and service action.
 pub static COMMANDS: LazyLock<Vec<&'static Command>> = LazyLock::new(|| {
     let topics: &[&'static [Command]] = &[
+        audio::COMMANDS,
         basic::COMMANDS,
         disc_info::COMMANDS,
         event::COMMANDS,
@@ -164,6 +170,10 @@ fn admit<'a>(drive: &'a Drive, command: &Command, task: &Task<'_>) -> Result<Con
     }
     if reserve::takes(command, task) {
         state.reserve(task.nexus);
+    }
+    if access.ends_play && state.playback().is_under_way() {
+        drop(state);
+        drive.end_play();
     }
     Ok(Context { drive, tray, medium })
 }

@@ -2,7 +2,7 @@
 
 use super::Context;
 use super::commands::{Access, Command};
-use crate::disc::{Control, Disc, Lba, MediumType, NextSession, Session, Track, TrackMode};
+use crate::disc::{Control, Disc, Lba, MediumType, NextSession, Track, TrackMode};
 use crate::scsi::{Sense, Task};
 
 /// This topic's rows.
@@ -57,7 +57,7 @@ fn read_disc_information(cx: &Context<'_>, task: &mut Task<'_>) -> Result<(), Se
     // URU: the use of the disc is not restricted.
     data[7] = 0x20;
     data[8] = match disc.medium {
-        MediumType::CdRom => disc.sessions.first().map_or(0, Session::disc_type),
+        MediumType::CdRom => disc.sessions.first().map_or(0, |session| session.disc_type() as u8),
         MediumType::DvdRom | MediumType::BdRom => 0xFF,
     };
     task.reply(&data, usize::from(task.u16(7)));

@@ -2,7 +2,8 @@
 
 use super::Context;
 use super::commands::{Access, Command};
-use crate::disc::MediumType;
+use super::mode_page::VOLUME_LEVELS;
+use crate::disc::{MediumType, TrackMode};
 use crate::scsi::{Sense, Task};
 
 /// This topic's rows.
@@ -32,6 +33,8 @@ enum When {
     Medium,
     /// With a medium of this type.
     Type(MediumType),
+    /// With a CD that has audio tracks.
+    Sound,
 }
 
 /// In ascending order, as they are returned.
@@ -53,6 +56,8 @@ static FEATURES: &[Feature] = &[
     Feature { code: 0x0040, version: 0, current: When::Type(MediumType::BdRom), data: bd_read },
     // Power Management.
     Feature { code: 0x0100, version: 0, current: When::Always, data: |_| Vec::new() },
+    // CD Audio External Play: SCAN, a mute and a volume for each output.
+    Feature { code: 0x0103, version: 0, current: When::Sound, data: external_play },
     // Timeout: Group 3 is not supported.
     Feature { code: 0x0105, version: 1, current: When::Always, data: |_| vec![0; 4] },
     // Real-Time Streaming: RBCB (READ BUFFER CAPACITY counts in blocks), SCS (SET CD SPEED); nothing of writing.
@@ -97,6 +102,7 @@ impl Feature {
             When::Always => true,
             When::Medium => cx.medium.is_some(),
             When::Type(medium) => cx.disc().is_some_and(|disc| disc.medium == medium),
+            When::Sound => cx.disc().is_some_and(|disc| disc.tracks().any(|track| track.mode == TrackMode::Audio)),
         }
     }
 
@@ -125,6 +131,12 @@ fn random_readable(cx: &Context<'_>) -> Vec<u8> {
     let mut data = vec![0, 0, 0x08, 0x00, 0, 0, 0x01, 0];
     data[4..6].copy_from_slice(&blocking.to_be_bytes());
     data
+}
+
+/// Scan, SCM, SV; volume levels.
+fn external_play(_: &Context<'_>) -> Vec<u8> {
+    let [high, low] = VOLUME_LEVELS.to_be_bytes();
+    vec![0x07, 0, high, low]
 }
 
 /// Version bit maps of class 0 to 3 for BD-RE, BD-R and BD-ROM: of these, the two versions of BD-ROM class 0 that the disc

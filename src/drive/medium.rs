@@ -44,8 +44,13 @@ fn start_stop_unit(cx: &Context<'_>, task: &mut Task<'_>) -> Result<(), Sense> {
         (0, true, true) => load(cx),
         (0, true, false) => eject(cx, task.nexus),
         (0, false, true) => cx.need_disc().map(|_| ()),
-        // Stop; ACTIVE, IDLE, STANDBY, SLEEP.
-        (0, false, false) | (1 | 2 | 3 | 5, _, _) => Ok(()),
+        // Stop; IDLE, STANDBY, SLEEP.
+        (0, false, false) | (2 | 3 | 5, _, _) => {
+            cx.drive.end_play();
+            Ok(())
+        }
+        // ACTIVE.
+        (1, _, _) => Ok(()),
         _ => Err(Sense::invalid_cdb_bit(4, 7)),
     }
 }

@@ -3,6 +3,7 @@
 //! A guest reaches it as a [`LogicalUnit`]; a person through the methods of [`Drive`] that the control socket calls.
 //! Not responsible for opening images (see [`crate::image`]) nor for how tasks arrive.
 
+mod audio;
 mod basic;
 mod behaviour;
 mod clock;
@@ -18,6 +19,8 @@ mod medium;
 mod mode;
 mod mode_page;
 mod pace;
+mod playback;
+mod player;
 mod read;
 mod read_cd;
 mod reserve;
@@ -33,18 +36,21 @@ mod verify;
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::atomic::{AtomicI32, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 use crate::disc::{Disc, Lba};
 use crate::scsi::{Delay, LogicalUnit, Nexus, Reset, Sense, SenseFormat, Status, Task, Wake};
+use crate::sound::Sink;
 
 pub use self::behaviour::Behaviours;
 pub use self::clock::{Alarm, Clock, HostClock};
 pub use self::commands::{Access, COMMANDS, Command, MediumNeed};
+pub use self::playback::AudioStatus;
 pub use self::state::{EjectRefused, Tray};
 
 use self::mechanism::Mechanism;
+use self::player::Player;
 use self::state::State;
 
 /// What INQUIRY and the control socket call the drive.
@@ -110,8 +116,8 @@ pub enum DriveEvent {
     },
     /// A block could not be read.
     ReadError {
-        /// Its address.
-        block: u32,
+        /// Its address, below zero in the pre-gap of the first track.
+        block: i32,
         /// What the storage said.
         reason: String,
     },
@@ -133,6 +139,8 @@ pub struct Snapshot {
     pub medium: Option<Arc<Medium>>,
     /// Nexuses that prevent removal, in order.
     pub locked_by: Vec<Nexus>,
+    /// What became of the last audio play.
+    pub audio: AudioStatus,
 }
 
 /// One optical drive.
@@ -140,11 +148,12 @@ pub struct Drive {
     identity: Identity,
     behaviours: Behaviours,
     clock: Arc<dyn Clock>,
-    state: Mutex<State>,
+    core: Arc<Core>,
     /// Where the head is in time; in use only where behaviours are slow.
     mechanism: Mutex<Mechanism>,
-    /// Block address after the last one read; the start of a new disc.
-    head: AtomicI32,
+    /// Where sound goes, until the first play hands it over to the player.
+    sink: Mutex<Option<Box<dyn Sink>>>,
+    player: OnceLock<Player>,
     /// Notified after every change of tray, lock or medium.
     moved: Condvar,
     listeners: Mutex<Vec<Arc<dyn Listener>>>,
@@ -152,6 +161,29 @@ pub struct Drive {
     untold: Mutex<VecDeque<DriveEvent>>,
     /// Held by the thread that tells; never waited for.
     telling: Mutex<()>,
+}
+
+/// What a drive and its player share.
+#[derive(Debug)]
+struct Core {
+    state: Mutex<State>,
+    /// Block address after the last one read or played; the start of a new disc.
+    head: AtomicI32,
+}
+
+impl Core {
+    /// The state, with a play and the head where they are at `now`.
+    fn state_at(&self, now: Duration) -> MutexGuard<'_, State> {
+        let mut state = lock(&self.state);
+        if let Some(at) = state.playback_mut().advance(now) {
+            self.move_head(at);
+        }
+        state
+    }
+
+    fn move_head(&self, to: Lba) {
+        self.head.store(to.0, Ordering::Relaxed);
+    }
 }
 
 impl fmt::Debug for Drive {
@@ -188,9 +220,10 @@ impl Drive {
             identity,
             behaviours: Behaviours::default(),
             clock: HostClock::shared(),
-            state: Mutex::new(State::new(tray)),
+            core: Arc::new(Core { state: Mutex::new(State::new(tray)), head: AtomicI32::new(0) }),
             mechanism: Mutex::default(),
-            head: AtomicI32::new(0),
+            sink: Mutex::default(),
+            player: OnceLock::new(),
             moved: Condvar::new(),
             listeners: Mutex::new(Vec::new()),
             untold: Mutex::default(),
@@ -208,6 +241,14 @@ impl Drive {
     #[must_use]
     pub fn by_clock(self, clock: Arc<dyn Clock>) -> Self {
         Self { clock, ..self }
+    }
+
+    /// The same drive with a place where what it plays can be heard.
+    #[must_use]
+    pub fn heard_by(self, sink: Box<dyn Sink>) -> Self {
+        lock(&self.sink).replace(sink);
+        self.state().playback_mut().hear();
+        self
     }
 
     /// What it does only because somebody asked for it.
@@ -230,8 +271,13 @@ impl Drive {
     /// Tray, medium and lock at this moment.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        let state = self.state();
-        Snapshot { tray: state.tray(), medium: state.medium_in_tray().cloned(), locked_by: state.locked_by().collect() }
+        let state = self.state_by_now();
+        Snapshot {
+            tray: state.tray(),
+            medium: state.medium_in_tray().cloned(),
+            locked_by: state.locked_by().collect(),
+            audio: state.playback().status(),
+        }
     }
 
     /// Opens the tray. What is in it stays in it.
@@ -292,29 +338,54 @@ impl Drive {
         true
     }
 
-    /// Where the last read ended, for READ SUB-CHANNEL. Reads on several threads end in any order.
+    /// Where the last read or play ended, for READ SUB-CHANNEL. Reads on several threads end in any order.
     fn head(&self) -> Lba {
-        Lba(self.head.load(Ordering::Relaxed))
+        Lba(self.core.head.load(Ordering::Relaxed))
     }
 
     fn move_head(&self, to: Lba) {
-        self.head.store(to.0, Ordering::Relaxed);
+        self.core.move_head(to);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        lock(&self.state)
+        lock(&self.core.state)
+    }
+
+    /// The state, with a play and the head where they are by now.
+    fn state_by_now(&self) -> MutexGuard<'_, State> {
+        self.core.state_at(self.clock.now())
+    }
+
+    /// Ends a play, as commands do that move the head.
+    fn end_play(&self) {
+        self.state_by_now().playback_mut().stop();
+        self.wake_player();
+    }
+
+    /// Has the player look at what plays. It starts when there is something to hear.
+    fn wake_player(&self) {
+        if let Some(sink) = lock(&self.sink).take() {
+            match Player::start(Arc::clone(&self.core), Arc::clone(&self.clock), sink) {
+                Ok(player) => drop(self.player.set(player)),
+                Err(error) => ::log::warn!("drive {}: no sound: {error}", self.identity.name),
+            }
+        }
+        if let Some(player) = self.player.get() {
+            player.wake();
+        }
     }
 
     /// Changes the state, then tells the listeners with its lock released.
     fn transition<R>(&self, change: impl FnOnce(&mut State, &mut Vec<DriveEvent>) -> R) -> R {
         let mut events = Vec::new();
-        let mut state = self.state();
+        let mut state = self.state_by_now();
         let result = change(&mut state, &mut events);
         if events.iter().any(|event| matches!(event, DriveEvent::TrayMoved { .. })) {
             self.move_head(Lba(0));
         }
         lock(&self.untold).extend(events);
         drop(state);
+        self.wake_player();
         self.moved.notify_all();
         self.tell_untold();
         result

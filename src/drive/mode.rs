@@ -105,7 +105,8 @@ fn mode_select(cx: &Context<'_>, task: &mut Task<'_>, header: &Header, len: usiz
         return Ok(());
     }
     let pages_at = skip_block_descriptor(&list, header)?;
-    cx.drive.state().select_modes(task.nexus, &list, pages_at)
+    // What has been played was played as the outputs were set.
+    cx.drive.state_by_now().select_modes(task.nexus, &list, pages_at)
 }
 
 /// Where the pages begin, after a header and no block descriptor or one of a block length of 2,048.

@@ -3,6 +3,7 @@
 //! A page that would only describe writing (05h) is absent, as the drive reads only.
 
 use crate::scsi::Sense;
+use crate::sound::{Port, Ports};
 
 /// One page as MODE SENSE returns it, from the page code on.
 struct Page {
@@ -17,6 +18,7 @@ const LONGEST: usize = 32;
 
 const ERROR_RECOVERY: u8 = 0x01;
 const CONTROL: u8 = 0x0A;
+const AUDIO: u8 = 0x0E;
 /// MM Capabilities and Mechanical Status.
 const CAPABILITIES: u8 = 0x2A;
 
@@ -43,9 +45,9 @@ static PAGES: [Page; 7] = [
     },
     // CD Audio Control (MMC-5): IMMED fixed; SOTC, and channels and volumes of the two ports may be changed.
     Page {
-        code: 0x0E,
-        default: &[0x0E, 0x0E, 0x04, 0, 0, 0, 0, 0, 0x01, 0xFF, 0x02, 0xFF, 0, 0, 0, 0],
-        changeable: &[0x0E, 0x0E, 0x02, 0, 0, 0, 0, 0, 0x0F, 0xFF, 0x0F, 0xFF, 0, 0, 0, 0],
+        code: AUDIO,
+        default: &[AUDIO, 0x0E, 0x04, 0, 0, 0, 0, 0, 0x01, 0xFF, 0x02, 0xFF, 0, 0, 0, 0],
+        changeable: &[AUDIO, 0x0E, SOTC, 0, 0, 0, 0, 0, 0x0F, 0xFF, 0x0F, 0xFF, 0, 0, 0, 0],
     },
     // Power Condition (MMC-6): no timer runs, the drive is always active.
     Page {
@@ -65,6 +67,8 @@ static PAGES: [Page; 7] = [
 
 /// Read/Write Error Recovery mode page, byte 2.
 const TB: u8 = 0x20;
+/// CD Audio Control mode page, byte 2.
+const SOTC: u8 = 0x02;
 /// Control mode page, byte 2.
 const D_SENSE: u8 = 0x04;
 
@@ -75,15 +79,21 @@ const CAPABILITY_BITS: [u8; 32] = {
     page[1] = 30;
     // Reads CD-R, CD-RW, DVD-ROM and DVD-R; writes nothing.
     page[2] = 0x01 | 0x02 | 0x08 | 0x10;
-    // Mode 2 Form 1, Mode 2 Form 2, multi-session.
-    page[4] = 0x10 | 0x20 | 0x40;
+    // Audio play, Mode 2 Form 1, Mode 2 Form 2, multi-session.
+    page[4] = 0x01 | 0x10 | 0x20 | 0x40;
     // READ CD of sound, without loss of place; R to W, de-interleaved and corrected; C2 pointers; ISRC and UPC (the media
     // catalogue number), by READ SUB-CHANNEL.
     page[5] = 0x01 | 0x02 | 0x04 | 0x08 | 0x10 | 0x20 | 0x40;
     // Lock; eject; the loading mechanism is a tray.
     page[6] = 0x01 | 0x08 | 0x20;
+    // Each output has a volume and a mute of its own.
+    page[7] = 0x01 | 0x02;
+    [page[10], page[11]] = VOLUME_LEVELS.to_be_bytes();
     page
 };
+
+/// Volumes that an output can have.
+pub const VOLUME_LEVELS: u16 = 256;
 
 const UNCHANGEABLE_CAPABILITIES: [u8; 32] = {
     let mut page = [0; 32];
@@ -144,9 +154,25 @@ impl ModePages {
         self.has(ERROR_RECOVERY, TB)
     }
 
+    /// The SOTC bit: a play ends with its track.
+    pub fn stops_on_track_crossing(&self) -> bool {
+        self.has(AUDIO, SOTC)
+    }
+
+    /// The outputs for sound.
+    pub fn ports(&self) -> Ports {
+        let page = self.page(AUDIO);
+        Ports([8, 10].map(|at| Port { channels: page[at], volume: page[at + 1] }))
+    }
+
     /// Whether a bit of byte 2 of a page is one.
     fn has(&self, code: u8, bit: u8) -> bool {
-        self.current.iter().zip(&PAGES).any(|(values, page)| page.code == code && values[2] & bit != 0)
+        self.page(code)[2] & bit != 0
+    }
+
+    /// The current values of a page; zeros if there is none.
+    fn page(&self, code: u8) -> [u8; LONGEST] {
+        self.current.iter().zip(&PAGES).find(|(_, page)| page.code == code).map_or([0; LONGEST], |(values, _)| *values)
     }
 
     /// Every page that `wanted` asks for (3Fh: all), one after another; empty when there is none.

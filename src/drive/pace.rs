@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Context, Drive, lock};
-use crate::disc::{Disc, Lba, Msf};
+use crate::disc::{Disc, Lba, Lost, Msf};
 use crate::scsi::{Delay, Task, Wake};
 
 /// What `task` waits for, if it is a command that moves the head and that the drive would carry out now.
@@ -57,12 +57,13 @@ fn blocks(task: &Task<'_>) -> Option<(i64, u32)> {
 }
 
 impl Context<'_> {
-    /// The first of `blocks` blocks from `start` whose EDC is wrong, where the drive minds that.
-    pub(super) fn wrong_edc(&self, disc: &Disc, start: Lba, blocks: u32) -> Option<Lba> {
-        self.drive.behaviours.edc_errors.then(|| disc.first_wrong_edc(start, blocks)).flatten()
+    /// The first of `blocks` blocks from `start` that was lost before it came into the image, where the drive minds that.
+    pub(super) fn lost(&self, disc: &Disc, start: Lba, blocks: u32) -> Option<Lost> {
+        self.drive.behaviours.edc_errors.then(|| disc.first_lost(start, blocks)).flatten()
     }
-    /// Whether a block whose EDC is wrong is transferred all the same (MMC-6, Read/Write Error Recovery mode page: TB).
-    pub(super) fn transfers_wrong_blocks(&self) -> bool {
+
+    /// Whether such a block is transferred all the same (MMC-6, Read/Write Error Recovery mode page: TB).
+    pub(super) fn transfers_lost_blocks(&self) -> bool {
         self.drive.state().transfer_block()
     }
 }

@@ -1,7 +1,5 @@
 //! Reading user data: READ (6), (10), (12), (16), and READ CAPACITY.
 
-use std::io;
-
 use super::commands::{Access, Command};
 use super::{Context, DriveEvent};
 use crate::disc::{BLOCK_SIZE, Disc, Lba, SectorError};
@@ -14,7 +12,7 @@ pub(super) static COMMANDS: &[Command] = &[
         service_action: None,
         name: "READ (6)",
         standard: "SBC-3",
-        access: Access::MEDIUM,
+        access: Access::HEAD,
         usage: &[0x08, 0x1F, 0xFF, 0xFF, 0xFF, 0],
         run: |cx, task| {
             let blocks = match task.u8(4) {
@@ -30,7 +28,7 @@ pub(super) static COMMANDS: &[Command] = &[
         service_action: None,
         name: "READ (10)",
         standard: "MMC-6",
-        access: Access::MEDIUM,
+        access: Access::HEAD,
         usage: &[0x28, 0x18, 0xFF, 0xFF, 0xFF, 0xFF, 0, 0xFF, 0xFF, 0],
         run: |cx, task| read(cx, task, u64::from(task.u32(2)), u32::from(task.u16(7))),
     },
@@ -39,7 +37,7 @@ pub(super) static COMMANDS: &[Command] = &[
         service_action: None,
         name: "READ (12)",
         standard: "MMC-6",
-        access: Access::MEDIUM,
+        access: Access::HEAD,
         usage: &[0xA8, 0x18, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x80, 0],
         run: |cx, task| read(cx, task, u64::from(task.u32(2)), task.u32(6)),
     },
@@ -48,7 +46,7 @@ pub(super) static COMMANDS: &[Command] = &[
         service_action: None,
         name: "READ (16)",
         standard: "SBC-3",
-        access: Access::MEDIUM,
+        access: Access::HEAD,
         usage: &[0x88, 0x18, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0, 0],
         run: |cx, task| read(cx, task, task.u64(2), task.u32(10)),
     },
@@ -92,15 +90,15 @@ pub(super) fn sector_sense(cx: &Context<'_>, error: &SectorError) -> Sense {
         SectorError::OutOfRange(_) => Sense::LBA_OUT_OF_RANGE,
         SectorError::WrongMode(lba) => Sense { information: Some(address(*lba)), ..Sense::ILLEGAL_MODE_FOR_TRACK },
         SectorError::Storage(lba, reason) => {
-            let block = address(*lba);
-            cx.drive.tell(DriveEvent::ReadError { block: block as u32, reason: reason.to_string() });
-            Sense::unrecovered_read(block)
+            cx.drive.tell(DriveEvent::ReadError { block: lba.0, reason: reason.to_string() });
+            Sense::unrecovered_read(address(*lba))
         }
     }
 }
 
+/// An address as INFORMATION has it: in four bytes, below zero in the pre-gap of the first track, as in the CDB of READ CD.
 fn address(lba: Lba) -> u64 {
-    u64::try_from(lba.0).unwrap_or(0)
+    u64::from(lba.0.cast_unsigned())
 }
 
 /// Moves blocks from the disc straight into the initiator's memory. Zero blocks is no error.
@@ -114,23 +112,18 @@ fn read(cx: &Context<'_>, task: &mut Task<'_>, lba: u64, blocks: u32) -> Result<
     if whole < wanted {
         task.data_in.mark_overrun();
     }
-    let wrong = cx.wrong_edc(disc, start, blocks_in(whole));
-    let given = wrong.map_or(blocks_in(whole), |at| at.since(start) + u32::from(cx.transfers_wrong_blocks()));
+    let lost = cx.lost(disc, start, blocks_in(whole));
+    let given = lost.map_or(blocks_in(whole), |lost| lost.lba.since(start) + u32::from(cx.transfers_lost_blocks()));
     let result = disc.read_user_data(start, task.data_in.window(given as usize * BLOCK_SIZE as usize));
     let good = match &result {
         Ok(()) => given,
         Err(SectorError::OutOfRange(at) | SectorError::WrongMode(at) | SectorError::Storage(at, _)) => at.since(start),
     };
     task.data_in.advance(good as usize * BLOCK_SIZE as usize);
-    let result = result.and(wrong.map(wrong_edc).map_or(Ok(()), Err));
-    let reached = wrong.map_or(good, |at| at.since(start).min(good));
+    let result = result.and(lost.map_or(Ok(()), |lost| Err(lost.error())));
+    let reached = lost.map_or(good, |lost| lost.lba.since(start).min(good));
     cx.drive.move_head(start.plus(reached));
     result.map_err(|error| sector_sense(cx, &error))
-}
-
-/// How a sector fails whose EDC is wrong, where that matters.
-pub(super) fn wrong_edc(lba: Lba) -> SectorError {
-    SectorError::Storage(lba, io::Error::new(io::ErrorKind::InvalidData, "its EDC is wrong"))
 }
 
 fn blocks_in(bytes: usize) -> u32 {

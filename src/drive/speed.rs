@@ -145,42 +145,39 @@ fn set_streaming(cx: &Context<'_>, task: &mut Task<'_>) -> Result<(), Sense> {
     Ok(())
 }
 
-/// Type 00h: how fast the disc reads, one descriptor for all of it or one for each part of its curve, no exceptions. Type 03h: write
-/// speeds, none. Types 01h, 02h, 04h and 05h tell of unusable areas, defects and caches of recordable discs.
+/// Type 00h: how fast the disc reads, one descriptor for all of it or one for each part of its curve, no exceptions. Type 03h, write
+/// speeds, goes with the bit WSPD of the Real-Time Streaming feature, which is zero; types 01h, 02h, 04h and 05h tell of unusable
+/// areas, defects and caches of recordable discs.
 fn get_performance(cx: &Context<'_>, task: &mut Task<'_>) -> Result<(), Sense> {
     let disc = cx.need_disc()?;
     let (data_type, start, most) = (task.u8(1) & 0x1F, task.u32(2), usize::from(task.u16(8)));
-    let mut descriptors = Vec::new();
-    let mut flags = 0;
-    match task.u8(10) {
-        0x00 => {
-            let (tolerance, write, except) = (data_type >> 3, data_type & 0x04 != 0, data_type & 0x03);
-            // 10b is the only tolerance: 10% nominal, 20% where there are exceptions.
-            if tolerance != 0b10 {
-                return Err(Sense::invalid_cdb_bit(1, 4));
-            }
-            if write {
-                return Err(Sense::invalid_cdb_bit(1, 2));
-            }
-            if start >= disc.blocks() {
-                return Err(Sense::LBA_OUT_OF_RANGE);
-            }
-            if except & 0b10 != 0 {
-                flags = 0x01;
-            } else {
-                let speed = cx.drive.state().speed();
-                let lines = if cx.drive.behaviours.real_speed {
-                    Track::new(disc, speed).curve(start)
-                } else {
-                    let speed = speed.current(Some(disc.medium));
-                    vec![[start, speed, disc.blocks() - 1, speed]]
-                };
-                descriptors = lines.as_flattened().iter().flat_map(|word| word.to_be_bytes()).collect();
-            }
-        }
-        0x03 => {}
-        _ => return Err(Sense::invalid_cdb_byte(10)),
+    if task.u8(10) != 0x00 {
+        return Err(Sense::invalid_cdb_byte(10));
     }
+    let (tolerance, write, except) = (data_type >> 3, data_type & 0x04 != 0, data_type & 0x03);
+    // 10b is the only tolerance: 10% nominal, 20% where there are exceptions.
+    if tolerance != 0b10 {
+        return Err(Sense::invalid_cdb_bit(1, 4));
+    }
+    if write {
+        return Err(Sense::invalid_cdb_bit(1, 2));
+    }
+    if start >= disc.blocks() {
+        return Err(Sense::LBA_OUT_OF_RANGE);
+    }
+    let (flags, lines) = if except & 0b10 != 0 {
+        (0x01, Vec::new())
+    } else {
+        let speed = cx.drive.state().speed();
+        let lines = if cx.drive.behaviours.real_speed {
+            Track::new(disc, speed).curve(start)
+        } else {
+            let speed = speed.current(Some(disc.medium));
+            vec![[start, speed, disc.blocks() - 1, speed]]
+        };
+        (0x00, lines)
+    };
+    let descriptors: Vec<u8> = lines.as_flattened().iter().flat_map(|word| word.to_be_bytes()).collect();
     let length = (descriptors.len() + 4) as u32;
     let mut data = length.to_be_bytes().to_vec();
     data.extend([flags, 0, 0, 0]);

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use super::mode_page::{Live, ModePages, PageControl};
+use super::playback::Playback;
 use super::speed::Speed;
 use super::{DriveEvent, Medium};
 use crate::scsi::{Nexus, Reset, Sense, SenseKey};
@@ -133,6 +134,7 @@ pub struct State {
     nexuses: BTreeMap<Nexus, NexusState>,
     modes: ModePages,
     speed: Speed,
+    playback: Playback,
     /// Who reserved the drive (RESERVE).
     reservation: Option<Nexus>,
 }
@@ -140,11 +142,13 @@ pub struct State {
 impl State {
     /// A drive without a medium.
     pub fn new(tray: Tray) -> Self {
+        let modes = ModePages::default();
         Self {
             tray,
             medium: None,
             nexuses: BTreeMap::new(),
-            modes: ModePages::default(),
+            playback: Playback::new(modes.ports()),
+            modes,
             speed: Speed::default(),
             reservation: None,
         }
@@ -216,6 +220,7 @@ impl State {
             return;
         }
         self.tray = Tray::Open;
+        self.playback.reset();
         events.push(DriveEvent::TrayMoved { open: true });
         if self.medium.is_some() {
             self.speed = Speed::default();
@@ -331,9 +336,25 @@ impl State {
         let selected = self.modes.selected(list, pages_at, self.live())?;
         if selected != self.modes {
             self.modes = selected;
+            self.playback.set_ports(self.modes.ports());
             self.attend_others(nexus, Sense::MODE_PARAMETERS_CHANGED);
         }
         Ok(())
+    }
+
+    /// The audio play; see [`Playback`].
+    pub fn playback(&self) -> &Playback {
+        &self.playback
+    }
+
+    /// See [`playback`](Self::playback).
+    pub fn playback_mut(&mut self) -> &mut Playback {
+        &mut self.playback
+    }
+
+    /// The SOTC bit of the CD Audio Control mode page.
+    pub fn stops_on_track_crossing(&self) -> bool {
+        self.modes.stops_on_track_crossing()
     }
 
     fn live(&self) -> Live {
@@ -392,11 +413,14 @@ impl State {
             Reset::PowerOn | Reset::LogicalUnit => {
                 self.nexuses.values_mut().for_each(|nexus| *nexus = NexusState::new());
                 self.modes = ModePages::default();
+                self.playback.reset();
+                self.playback.set_ports(self.modes.ports());
                 self.speed = Speed::default();
                 self.reservation = None;
             }
             Reset::NexusLoss(id) => {
                 self.release(id);
+                self.playback.stop_of(id);
                 let persistent = self.nexuses.remove(&id).is_some_and(|nexus| nexus.prevent.persistent);
                 if persistent {
                     self.nexus(id).prevent.persistent = true;

@@ -2,7 +2,7 @@
 //! (MMC-6).
 
 use super::commands::{Access, Command};
-use super::{Context, Tray};
+use super::{AudioStatus, Context, Tray};
 use crate::disc::BLOCK_SIZE;
 use crate::scsi::{Sense, Task};
 
@@ -37,12 +37,29 @@ pub(super) static COMMANDS: &[Command] = &[
     },
 ];
 
-/// An idle mechanism without a changer: one slot, no slot table.
+/// What the mechanism does, the door, and the block under the head (of three bytes, MMC-3); no changer: one slot, no slot
+/// table.
 fn mechanism_status(cx: &Context<'_>, task: &mut Task<'_>) -> Result<(), Sense> {
     let door = u8::from(cx.tray == Tray::Open) << 4;
-    task.reply(&[0, door, 0, 0, 0, 1, 0, 0], usize::from(task.u16(8)));
+    let (state, head) = {
+        let state = cx.drive.state_by_now();
+        let playback = state.playback();
+        let doing = match playback.status() {
+            AudioStatus::Playing if playback.is_scanning() => SCANNING,
+            AudioStatus::Playing | AudioStatus::Paused => PLAYING,
+            AudioStatus::Completed | AudioStatus::Failed | AudioStatus::None => IDLE,
+        };
+        (doing, cx.drive.head())
+    };
+    let [_, a, b, c] = head.0.to_be_bytes();
+    task.reply(&[0, state << 5 | door, a, b, c, 1, 0, 0], usize::from(task.u16(8)));
     Ok(())
 }
+
+/// Mechanism states.
+const IDLE: u8 = 0;
+const PLAYING: u8 = 1;
+const SCANNING: u8 = 2;
 
 /// The current capacity alone: nothing can be formatted. Descriptor type 10b is a formatted medium, 11b no medium.
 fn read_format_capacities(cx: &Context<'_>, task: &mut Task<'_>) -> Result<(), Sense> {

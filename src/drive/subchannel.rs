@@ -2,7 +2,10 @@
 
 use super::Context;
 use super::commands::{Access, Command};
-use crate::disc::{Disc, Lba, MediumType, TrackMode};
+use super::read::sector_sense;
+use crate::disc::sector::{Form, RAW};
+use crate::disc::subchannel::Position;
+use crate::disc::{Disc, Lba, MediumType, SectorError};
 use crate::scsi::{Sense, Task};
 
 /// This topic's rows.
@@ -21,44 +24,42 @@ pub(super) static COMMANDS: &[Command] = &[
         service_action: None,
         name: "READ HEADER",
         standard: "MMC-1",
-        access: Access::MEDIUM,
+        access: Access::HEAD,
         usage: &[0x44, 0x02, 0xFF, 0xFF, 0xFF, 0xFF, 0, 0xFF, 0xFF, 0],
         run: read_header,
     },
 ];
 
-/// Audio status 15h: no current audio status to return.
-const NO_AUDIO: u8 = 0x15;
-
 /// With SubQ zero only the audio status is returned. DVD and BD media have no sub-channels.
 fn read_sub_channel(cx: &Context<'_>, task: &mut Task<'_>) -> Result<(), Sense> {
     let disc = need_cd(cx)?;
     let msf = task.u8(1) & 0x02 != 0;
+    let (status, head) = {
+        let mut state = cx.drive.state_by_now();
+        (state.playback_mut().tell_status() as u8, cx.drive.head())
+    };
     let body = match (task.u8(2) & 0x40 != 0, task.u8(3)) {
         (false, _) => Vec::new(),
-        (true, 0x01) => current_position(disc, cx.drive.head(), msf),
+        (true, 0x01) => current_position(disc, head, msf),
         (true, 0x02) => media_catalogue_number(disc),
         (true, 0x03) => isrc(disc, task.u8(6))?,
         _ => return Err(Sense::invalid_cdb_byte(3)),
     };
     let [high, low] = (body.len() as u16).to_be_bytes();
-    let data = [&[0, NO_AUDIO, high, low][..], &body].concat();
+    let data = [&[0, status, high, low][..], &body].concat();
     task.reply(&data, usize::from(task.u16(7)));
     Ok(())
 }
 
-/// Format 01h: where the head is. In a pre-gap the relative address counts down to the track.
+/// Format 01h: where the head is. In a pre-gap a relative time counts down to the track, a relative address is negative.
 fn current_position(disc: &Disc, head: Lba, msf: bool) -> Vec<u8> {
     let at = head.min(disc.lead_out().minus(1));
-    // Between sessions there is no track: the one before is the last that the head has seen.
-    let track = disc.track_at(at).or_else(|| disc.tracks().rev().find(|track| track.start <= at));
-    let Some(track) = track else { return Vec::new() };
-    let index = u8::from(at >= track.start);
-    let relative = at.since(track.start).max(track.start.since(at));
-    let mut data = vec![0x01, track.control.with_adr(1), track.number, index];
+    let Position { control, track, index, relative } = disc.position(at);
+    let mut data = vec![0x01, control.with_adr(1), track, index];
     data.extend(at.to_field(msf));
-    // A relative MSF begins at 00:00:00, an absolute one 150 frames before block 0.
-    data.extend(Lba::default().plus(relative).minus(if msf { 150 } else { 0 }).to_field(msf));
+    // A relative time begins at 00:00:00, an absolute one 150 frames before block 0.
+    let relative = if msf { Lba(0).plus(relative.unsigned_abs()).minus(150) } else { Lba(relative) };
+    data.extend(relative.to_field(msf));
     data
 }
 
@@ -66,7 +67,7 @@ fn current_position(disc: &Disc, head: Lba, msf: bool) -> Vec<u8> {
 fn media_catalogue_number(disc: &Disc) -> Vec<u8> {
     let mut data = vec![0; 20];
     data[0] = 0x02;
-    if let Some(mcn) = &disc.mcn {
+    if let Some(mcn) = &disc.catalogue_number() {
         data[4] = 0x80;
         data[5..18].copy_from_slice(mcn);
     }
@@ -78,25 +79,27 @@ fn isrc(disc: &Disc, number: u8) -> Result<Vec<u8>, Sense> {
     let track = disc.track(number).ok_or_else(|| Sense::invalid_cdb_byte(6))?;
     let mut data = vec![0; 20];
     data[..3].copy_from_slice(&[0x03, track.control.with_adr(1), number]);
-    if let Some(isrc) = &track.isrc {
+    if let Some(isrc) = &track.recording_code() {
         data[4] = 0x80;
         data[5..17].copy_from_slice(isrc);
     }
     Ok(data)
 }
 
-/// The mode and the address in the header of a data sector; audio has no headers.
+/// The mode in the header of a data sector, which need not be that of its track, and the address; audio has no headers.
 fn read_header(cx: &Context<'_>, task: &mut Task<'_>) -> Result<(), Sense> {
     let disc = need_cd(cx)?;
     let msf = task.u8(1) & 0x02 != 0;
     let lba = Lba(task.u32(2).cast_signed());
-    let track = disc.track_at(lba).filter(|_| lba >= Lba(0)).ok_or(Sense::LBA_OUT_OF_RANGE)?;
-    let mode = match track.mode {
-        TrackMode::Mode1 => 1,
-        TrackMode::Mode2Formless | TrackMode::Mode2Xa => 2,
-        TrackMode::Audio => return Err(Sense::ILLEGAL_MODE_FOR_TRACK),
-    };
-    let mut data = vec![mode, 0, 0, 0];
+    if lba < Lba(0) {
+        return Err(Sense::LBA_OUT_OF_RANGE);
+    }
+    let mut raw = [0; RAW];
+    let form = disc.read_sector(lba, &mut raw).map_err(|error| sector_sense(cx, &error))?;
+    if form == Form::Audio {
+        return Err(sector_sense(cx, &SectorError::WrongMode(lba)));
+    }
+    let mut data = vec![raw[15] & 0x03, 0, 0, 0];
     data.extend(lba.to_field(msf));
     task.reply(&data, usize::from(task.u16(7)));
     Ok(())

@@ -2,7 +2,7 @@
 
 use super::Context;
 use super::commands::{Access, Command};
-use super::read::{check_range, sector_sense, wrong_edc};
+use super::read::{check_range, sector_sense};
 use crate::disc::BLOCK_SIZE;
 use crate::scsi::{Sense, Task};
 
@@ -13,7 +13,7 @@ pub(super) static COMMANDS: &[Command] = &[
         service_action: None,
         name: "SEEK (10)",
         standard: "MMC-6",
-        access: Access::MEDIUM,
+        access: Access::HEAD,
         usage: &[0x2B, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0, 0, 0, 0],
         run: |cx, task| {
             cx.drive.move_head(check_range(cx.need_disc()?, u64::from(task.u32(2)), 1)?);
@@ -25,7 +25,7 @@ pub(super) static COMMANDS: &[Command] = &[
         service_action: None,
         name: "VERIFY (10)",
         standard: "MMC-6",
-        access: Access::MEDIUM,
+        access: Access::HEAD,
         usage: &[0x2F, 0x16, 0xFF, 0xFF, 0xFF, 0xFF, 0, 0xFF, 0xFF, 0],
         run: |cx, task| verify(cx, task, u64::from(task.u32(2)), u32::from(task.u16(7))),
     },
@@ -34,7 +34,7 @@ pub(super) static COMMANDS: &[Command] = &[
         service_action: None,
         name: "VERIFY (12)",
         standard: "SBC-3",
-        access: Access::MEDIUM,
+        access: Access::HEAD,
         usage: &[0xAF, 0x16, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0, 0],
         run: |cx, task| verify(cx, task, u64::from(task.u32(2)), task.u32(6)),
     },
@@ -43,7 +43,7 @@ pub(super) static COMMANDS: &[Command] = &[
         service_action: None,
         name: "VERIFY (16)",
         standard: "SBC-3",
-        access: Access::MEDIUM,
+        access: Access::HEAD,
         usage: &[0x8F, 0x16, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0, 0],
         run: |cx, task| verify(cx, task, task.u64(2), task.u32(10)),
     },
@@ -52,7 +52,7 @@ pub(super) static COMMANDS: &[Command] = &[
         service_action: None,
         name: "PRE-FETCH (10)",
         standard: "SBC-3",
-        access: Access::MEDIUM,
+        access: Access::HEAD,
         usage: &[0x34, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0, 0xFF, 0xFF, 0],
         run: |cx, task| check_range(cx.need_disc()?, u64::from(task.u32(2)), u32::from(task.u16(7))).map(|_| ()),
     },
@@ -61,7 +61,7 @@ pub(super) static COMMANDS: &[Command] = &[
         service_action: None,
         name: "PRE-FETCH (16)",
         standard: "SBC-3",
-        access: Access::MEDIUM,
+        access: Access::HEAD,
         usage: &[0x90, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0, 0],
         run: |cx, task| check_range(cx.need_disc()?, task.u64(2), task.u32(10)).map(|_| ()),
     },
@@ -94,7 +94,7 @@ fn verify(cx: &Context<'_>, task: &mut Task<'_>, lba: u64, blocks: u32) -> Resul
     }
     for index in 0..blocks {
         let at = start.plus(index);
-        let sound = cx.wrong_edc(disc, at, 1).map(wrong_edc).map_or(Ok(()), Err);
+        let sound = cx.lost(disc, at, 1).map_or(Ok(()), |lost| Err(lost.error()));
         sound.and_then(|()| disc.read_block(at, &mut stored)).map_err(|error| sector_sense(cx, &error))?;
         // Data that the initiator did not send cannot be compared; the transport reports the overrun.
         if byte_check == 0b01 && task.data_out.take(&mut given) < LEN {

@@ -73,7 +73,7 @@ fn text(disc: &Disc) -> String {
     line!(text, "Sessions={}", disc.sessions.len());
     line!(text, "DataTracksScrambled=0");
     line!(text, "CDTextLength={}", packs.len() * 16);
-    if let Some(mcn) = &disc.mcn {
+    if let Some(mcn) = &disc.catalogue_number() {
         line!(text, "CATALOG={}", String::from_utf8_lossy(mcn));
     }
     if !packs.is_empty() {
@@ -119,7 +119,7 @@ fn entry_lines(number: usize, entry: &FullTocEntry, text: &mut String) {
 fn track_lines(track: &Track, start: Lba, text: &mut String) {
     line!(text, "[TRACK {}]", track.number);
     line!(text, "MODE={}", mode(track));
-    if let Some(isrc) = &track.isrc {
+    if let Some(isrc) = &track.recording_code() {
         line!(text, "ISRC={}", String::from_utf8_lossy(isrc));
     }
     if track.first().max(start) < track.start {

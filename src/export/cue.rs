@@ -71,7 +71,7 @@ fn blocks(job: &Job<'_>, out: &mut Output, sheet: &mut String) -> Result<(), Exp
 
 fn cd(job: &Job<'_>, out: &mut Output, sheet: &mut String) -> Result<(), ExportError> {
     let disc = job.disc;
-    if let Some(mcn) = &disc.mcn {
+    if let Some(mcn) = &disc.catalogue_number() {
         line!(sheet, "CATALOG {}", String::from_utf8_lossy(mcn));
     }
     if let Some(session) = disc.sessions.first().filter(|session| !session.cd_text.is_empty()) {
@@ -144,7 +144,7 @@ fn track_lines(track: &Track, file_start: Lba, texts: &CdText, sheet: &mut Strin
     if !flags.is_empty() {
         line!(sheet, "    FLAGS{flags}");
     }
-    if let Some(isrc) = &track.isrc {
+    if let Some(isrc) = &track.recording_code() {
         line!(sheet, "    ISRC {}", String::from_utf8_lossy(isrc));
     }
     if track.first().max(file_start) < track.start {

@@ -154,7 +154,7 @@ impl Extras {
             cd_text: disc.sessions.iter().any(|session| !session.cd_text.is_empty()),
             structures: !disc.structures.is_empty(),
             dpm: disc.dpm.is_some(),
-            codes: disc.mcn.is_some() || disc.tracks().any(|track| track.isrc.is_some()),
+            codes: disc.catalogue_number().is_some() || disc.tracks().any(|track| track.recording_code().is_some()),
         }
     }
 

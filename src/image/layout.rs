@@ -9,7 +9,7 @@ use super::{ImageError, ImageErrorKind};
 use crate::disc::sector::{Form, RAW};
 use crate::disc::subchannel::{Q, SUBCHANNEL, StoredSubchannel, SubchannelForm, linear};
 use crate::disc::{
-    Control, Disc, Dpm, Extent, FullTocEntry, Lba, MediumType, Session, StoredStructure, Track, TrackMode,
+    Control, Disc, DiscType, Dpm, Extent, FullTocEntry, Lba, MediumType, Session, StoredStructure, Track, TrackMode,
 };
 use crate::source::{ByteSource, SharedSource};
 
@@ -52,6 +52,8 @@ pub struct SessionPlan {
     pub cd_text: Vec<[u8; 18]>,
     /// Lines of mode 5 of its lead-in.
     pub mode_5: Vec<FullTocEntry>,
+    /// The disc type that its lead-in tells.
+    pub disc_type: Option<DiscType>,
 }
 
 /// A track to be.
@@ -272,7 +274,7 @@ impl SessionPlan {
         }
         let mut mode_5 = self.mode_5;
         mode_5.truncate(MOST_MODE_5);
-        Ok(Session { number, tracks, lead_out, cd_text: self.cd_text, mode_5 })
+        Ok(Session { number, tracks, lead_out, cd_text: self.cd_text, mode_5, stored_type: self.disc_type })
     }
 }
 

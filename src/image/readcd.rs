@@ -66,6 +66,7 @@ impl ImageFormat for Readcd {
             let end = end.ok_or_else(|| ImageError::invalid(format!("session {session} has no lead-out")))?;
             let mut next = of_session(&tracks, end, plan.sessions.is_empty(), &data)?;
             next.mode_5 = own().filter(|entry| entry.is_mode_5()).copied().collect();
+            next.disc_type = own().find_map(FullTocEntry::disc_type);
             plan.sessions.push(next);
         }
         let end = entries

@@ -69,6 +69,8 @@ impl Sense {
     pub const LUN_NOT_SUPPORTED: Self = Self::new(SenseKey::IllegalRequest, 0x25, 0x00);
     /// 05/26/00 INVALID FIELD IN PARAMETER LIST.
     pub const INVALID_FIELD_IN_PARAMETERS: Self = Self::new(SenseKey::IllegalRequest, 0x26, 0x00);
+    /// 05/2C/00 COMMAND SEQUENCE ERROR.
+    pub const COMMAND_SEQUENCE: Self = Self::new(SenseKey::IllegalRequest, 0x2C, 0x00);
     /// 05/30/00 INCOMPATIBLE MEDIUM INSTALLED.
     pub const INCOMPATIBLE_MEDIUM: Self = Self::new(SenseKey::IllegalRequest, 0x30, 0x00);
     /// 05/30/02 CANNOT READ MEDIUM - INCOMPATIBLE FORMAT.

@@ -5,6 +5,7 @@ use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use log::{debug, warn};
 use vhost::vhost_user::VhostUserProtocolFeatures;
@@ -39,6 +40,9 @@ const MOST_WORKERS: usize = 4;
 /// must not keep the front-end from stopping the ring.
 const BATCH: usize = 64;
 
+/// How long a worker polls busy rings before it looks for other events.
+const LONGEST_POLL: Duration = Duration::from_millis(10);
+
 const CONTROL_QUEUE: u64 = 0;
 const EVENT_QUEUE: u64 = 1;
 /// The worker of the control and the event queue.
@@ -50,6 +54,17 @@ pub const DELAY_OVER: u64 = QUEUES as u64 + 2;
 
 type Served = DescriptorChain<GuestMemoryLoadGuard<GuestMemory>>;
 
+/// How a look at a ring ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Look {
+    /// There may be more chains.
+    More,
+    /// It is empty; whether it was not before.
+    Empty { served: bool },
+    /// It is stopped or broken, or its next chain waits for time to pass.
+    Rest,
+}
+
 /// One connection's device.
 pub struct Backend {
     target: Arc<Target>,
@@ -57,6 +72,10 @@ pub struct Backend {
     memory: GuestMemoryAtomic<GuestMemory>,
     events: Arc<EventQueue>,
     features: AtomicU64,
+    /// How long a worker looks at its empty rings again before it waits for a kick.
+    poll: Duration,
+    /// Rings that each worker was kicked for, by index within it.
+    kicked: Vec<AtomicU64>,
     /// A guest that breaks the rules is named once; it could fill the log otherwise.
     complained: AtomicBool,
     /// Rings whose next chain waits, by worker and index within it: the chain's position and what it waits for.
@@ -77,6 +96,7 @@ impl Backend {
         nexus: Nexus,
         memory: GuestMemoryAtomic<GuestMemory>,
         events: Arc<EventQueue>,
+        poll: Duration,
     ) -> io::Result<Self> {
         let waker = |_| EventFd::new(EFD_NONBLOCK | EFD_CLOEXEC).map(Arc::new);
         let wakers = if target.is_slow() { (0..=workers()).map(waker).collect::<io::Result<_>>()? } else { Vec::new() };
@@ -86,6 +106,8 @@ impl Backend {
             memory,
             events,
             features: AtomicU64::new(0),
+            poll,
+            kicked: (0..=workers()).map(|_| AtomicU64::new(0)).collect(),
             complained: AtomicBool::new(false),
             held: Mutex::default(),
             wakers,
@@ -115,26 +137,27 @@ impl Backend {
         hold: impl Fn(u16, &GuestMemory, &Served) -> bool,
         execute: impl Fn(&GuestMemory, Served) -> Outcome,
     ) {
-        while self.serve_batch(vring, &hold, &execute) {
+        while self.look(vring, true, &hold, &execute) == Look::More {
             std::thread::yield_now();
         }
     }
 
-    /// Serves at most [`BATCH`] chains; true when there may be more.
-    fn serve_batch(
+    /// Serves at most [`BATCH`] chains. With `wait` the guest must kick for what it adds to an empty ring.
+    fn look(
         &self,
         vring: &Ring,
+        wait: bool,
         hold: impl Fn(u16, &GuestMemory, &Served) -> bool,
         execute: impl Fn(&GuestMemory, Served) -> Outcome,
-    ) -> bool {
+    ) -> Look {
         let mut state = vring.get_mut();
         // Stopped, disabled or moved meanwhile: whoever starts it again has us look again.
         if !state.is_enabled() || !state.get_queue().ready() {
-            return false;
+            return Look::Rest;
         }
         if state.disable_notification().is_err() {
             self.complain("a ring outside its memory");
-            return false;
+            return Look::Rest;
         }
         let mut served = 0;
         let mut held = false;
@@ -154,7 +177,7 @@ impl Backend {
             }
             if state.add_used(head, outcome.written).is_err() {
                 self.complain("a used ring outside its memory");
-                return false;
+                return Look::Rest;
             }
             served += 1;
         }
@@ -164,16 +187,50 @@ impl Backend {
         }
         if held {
             // What the guest adds meanwhile comes after the chain that waits.
-            return false;
+            return Look::Rest;
         }
         // With an empty ring: true when something came between the last look and this.
-        served == BATCH || state.enable_notification().unwrap_or(false)
+        if served == BATCH || wait && state.enable_notification().unwrap_or(false) {
+            return Look::More;
+        }
+        Look::Empty { served: served > 0 }
     }
 
     /// Serves one request queue.
     fn serve_requests(&self, vring: &Ring, worker: usize, index: usize) {
         let hold = |position, memory: &GuestMemory, chain: &Served| self.holds(worker, index, position, memory, chain);
         self.serve(vring, hold, |memory, chain| request::execute(&self.target, self.nexus, memory, chain));
+    }
+
+    /// Serves the request queues of a worker for as long as they are not all empty for [`poll`](Self::poll); then the guest must
+    /// kick again. A kick costs the guest and this side more than a request.
+    fn poll_requests(&self, vrings: &[Ring], worker: usize, index: usize) {
+        let bit = 1_u64 << index;
+        let kicked = self.kicked.get(worker).map_or(bit, |kicked| kicked.fetch_or(bit, Ordering::Relaxed) | bit);
+        let rings = || vrings.iter().enumerate().filter(|(index, _)| kicked >> index & 1 != 0);
+        let execute = |memory: &GuestMemory, chain| request::execute(&self.target, self.nexus, memory, chain);
+        let start = Instant::now();
+        let mut last = start;
+        loop {
+            let mut served = false;
+            for (index, vring) in rings() {
+                let hold =
+                    |position, memory: &GuestMemory, chain: &Served| self.holds(worker, index, position, memory, chain);
+                served |= matches!(self.look(vring, false, hold, execute), Look::More | Look::Empty { served: true });
+            }
+            let now = Instant::now();
+            if served {
+                last = now;
+            } else if now - last >= self.poll {
+                break;
+            }
+            // Whatever else the worker waits for has its turn.
+            if now - start >= LONGEST_POLL {
+                break;
+            }
+            std::hint::spin_loop();
+        }
+        rings().for_each(|(index, vring)| self.serve_requests(vring, worker, index));
     }
 
     /// Whether the chain at `position` of a ring must wait. Its unit is asked when the chain is seen first.
@@ -357,6 +414,9 @@ impl VhostUserBackend for Backend {
                         self.serve_requests(vring, worker, index);
                     }
                 }
+            }
+            _ if !self.poll.is_zero() && usize::from(index) < vrings.len() => {
+                self.poll_requests(vrings, worker, usize::from(index));
             }
             _ => {
                 if let Some(vring) = vrings.get(usize::from(index)) {

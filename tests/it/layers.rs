@@ -9,7 +9,7 @@ const LAYERS: &[&[&str]] = &[
     &["vhost_user", "control"],
     &["virtio"],
     &["drive"],
-    &["scsi"],
+    &["scsi", "sound"],
     &["export"],
     &["image"],
     &["container"],

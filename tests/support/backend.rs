@@ -4,6 +4,7 @@ use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use spindle::drive::Drive;
 use spindle::vhost_user::{Endpoint, Server, Stop};
@@ -21,9 +22,14 @@ pub struct Backend {
 impl Backend {
     /// Serves `drives` as LUN 0, 1, and so on.
     pub fn serve(drives: &[Arc<Drive>]) -> Self {
+        Self::polling(drives, Duration::ZERO)
+    }
+
+    /// The same by workers that look at empty rings for so long.
+    pub fn polling(drives: &[Arc<Drive>], poll: Duration) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let listener = UnixListener::bind(folder.path().join("socket")).unwrap();
-        let server = Server::new(drives).unwrap();
+        let server = Server::new(drives).unwrap().polling(poll);
         let stop = server.stop_handle();
         let thread = std::thread::spawn(move || server.run(Endpoint::Listening(listener), false));
         Self { stop, thread: Some(thread), folder }

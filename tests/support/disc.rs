@@ -129,7 +129,7 @@ pub fn cd(seed: u32, sessions: &[&[(TrackMode, u32)]]) -> Disc {
             }
         });
         let tracks = tracks.collect();
-        Session { number: session, tracks, lead_out: at, cd_text: Vec::new(), mode_5: Vec::new() }
+        Session { number: session, tracks, lead_out: at, cd_text: Vec::new(), mode_5: Vec::new(), stored_type: None }
     });
     let sessions = sessions.collect();
     Disc { medium: MediumType::CdRom, sessions, mcn: Some(*b"0123456789012"), structures: Vec::new(), dpm: None }

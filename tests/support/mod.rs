@@ -13,5 +13,6 @@ pub mod initiator;
 pub mod inputs;
 pub mod message;
 pub mod python;
+pub mod sink;
 pub mod vm;
 pub mod volume;

@@ -9,6 +9,7 @@ use super::drive::DriveSpec;
 use crate::cli::error::{CliError, Exit};
 use crate::cli::open::How;
 use crate::drive::Behaviours;
+use crate::sound;
 
 /// A virtual optical drive for QEMU: a vhost-user-scsi back-end.
 ///
@@ -38,7 +39,7 @@ pub struct Args {
     #[arg(long, value_name = "PATH")]
     pub control: Option<PathBuf>,
 
-    /// Add a drive: name=cd1[,image=PATH][,vendor=…][,product=…][,revision=…][,serial=…][,tray=open][,behaviour=…]
+    /// Add a drive: name=cd1[,image=PATH][,vendor=…][,product=…][,revision=…][,serial=…][,tray=open][,behaviour=…][,audio=…]
     ///
     /// Repeat it for more; each is a logical unit of one target, the first LUN 0. A comma in a value is written twice.
     /// Without any there is one drive, cd0.
@@ -51,12 +52,26 @@ pub struct Args {
     #[arg(long, value_name = "NAMES", default_value_t)]
     behaviour: Behaviours,
 
+    /// Where to play sound when a guest plays an audio CD: none, wav:FILE, host or host:DEVICE
+    ///
+    /// A WAVE file is made, or goes on where it ended. host is the default device of ALSA or PipeWire. For every drive whose
+    /// --drive does not name its own.
+    #[arg(long, value_name = "WHERE", default_value_t)]
+    audio: sound::Choice,
+
     #[command(flatten)]
     pub how: How,
 
     /// Memory for decoded blocks of compressed images, such as 64M or 1G; all drives share it
     #[arg(long, value_name = "SIZE", default_value = "64M", value_parser = size)]
     pub cache_size: usize,
+
+    /// Look at an empty ring for so many microseconds before waiting for the guest; alone 50
+    ///
+    /// Requests come back sooner, and a processor is busy as long as the guest reads and so long after.
+    #[arg(long, value_name = "MICROSECONDS", num_args = 0..=1, default_value_t = 0, default_missing_value = "50",
+          require_equals = true, value_parser = clap::value_parser!(u32).range(0..=10_000))]
+    pub poll: u32,
 
     /// End when the first front-end leaves, instead of waiting for the next
     #[arg(long)]
@@ -88,6 +103,7 @@ impl Args {
         }
         for drive in &mut drives {
             drive.behaviours.get_or_insert(self.behaviour);
+            drive.audio.get_or_insert_with(|| self.audio.clone());
         }
         Ok(drives)
     }

@@ -11,6 +11,7 @@ use crate::cli::error::{CliError, Exit};
 use crate::cli::open::locator;
 use crate::drive::{Behaviours, Drive, Identity, Medium, Tray};
 use crate::image::{OpenOptions, open_path};
+use crate::sound;
 
 /// What one `--drive` says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +27,8 @@ pub struct DriveSpec {
     tray_open: bool,
     /// `None` when it does not say.
     pub behaviours: Option<Behaviours>,
+    /// The same.
+    pub audio: Option<sound::Choice>,
 }
 
 impl DriveSpec {
@@ -40,6 +43,7 @@ impl DriveSpec {
             serial: None,
             tray_open: false,
             behaviours: None,
+            audio: None,
         }
     }
 
@@ -87,8 +91,9 @@ impl FromStr for DriveSpec {
                     }
                 }
                 "behaviour" => spec.behaviours = Some(value.parse()?),
+                "audio" => spec.audio = Some(value.parse()?),
                 _ => {
-                    let known = "name, image, vendor, product, revision, serial, tray, behaviour";
+                    let known = "name, image, vendor, product, revision, serial, tray, behaviour, audio";
                     return Err(format!("unknown key \"{key}\": {known}"));
                 }
             }
@@ -157,7 +162,13 @@ pub fn make(specs: &[DriveSpec], options: &OpenOptions<'_>) -> Result<Vec<Arc<Dr
 
 fn make_one(spec: &DriveSpec, options: &OpenOptions<'_>) -> Result<Arc<Drive>, CliError> {
     let tray = if spec.tray_open { Tray::Open } else { Tray::Closed };
-    let drive = Drive::new(spec.identity(), tray).behaving(spec.behaviours.unwrap_or_default());
+    let mut drive = Drive::new(spec.identity(), tray).behaving(spec.behaviours.unwrap_or_default());
+    if let Some(audio) = &spec.audio {
+        let refused = |error| CliError::new(Exit::Failure, format!("drive {}: audio {audio}: {error}", spec.name));
+        if let Some(sink) = audio.open().map_err(refused)? {
+            drive = drive.heard_by(sink);
+        }
+    }
     if let Some(image) = &spec.image {
         let opened = open_path(image, options)?;
         for warning in &opened.warnings {
@@ -187,7 +198,9 @@ mod tests {
         let whole: DriveSpec = "name=cd2,product=X,revision=1.02,behaviour=seek-delay+edc-errors".parse().unwrap();
         assert_eq!((whole.identity().product, whole.identity().revision), ("X".to_owned(), "1.02".to_owned()));
         assert_eq!(whole.behaviours, Some("edc-errors+seek-delay".parse().unwrap()));
-        assert_eq!(spec.behaviours, None);
+        assert_eq!((spec.behaviours, spec.audio), (None, None));
+        let heard: DriveSpec = "name=cd3,audio=wav:/a,,b.wav".parse().unwrap();
+        assert_eq!(heard.audio, Some(sound::Choice::Wave("/a,b.wav".into())));
         assert!("name=a,tray=open".parse::<DriveSpec>().unwrap().tray_open);
     }
 
@@ -203,6 +216,7 @@ mod tests {
             ("name=a,serial=\u{e9}", "printable"),
             ("name=a,revision=12345", "1 to 4"),
             ("name=a,behaviour=fast", "real-speed, seek-delay, edc-errors"),
+            ("name=a,audio=speaker", "wav:FILE"),
             ("name", "not key=value"),
             ("name=a,tray=open,image=x", "cannot hold"),
         ] {

@@ -11,6 +11,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Sender};
+use std::time::Duration;
 use std::{io, thread};
 
 use clap::Parser;
@@ -84,7 +85,8 @@ fn run(args: &Args) -> Result<(), CliError> {
         }
         None => None,
     };
-    let server = Arc::new(Server::new(&drives)?);
+    let poll = Duration::from_micros(args.poll.into());
+    let server = Arc::new(Server::new(&drives)?.polling(poll));
     let stop = server.stop_handle();
     let once = args.once;
     let serving = {

@@ -70,6 +70,7 @@ fn describe(lun: u32, drive: &Drive) -> Value {
         "serial": identity.serial,
         "tray": if snapshot.tray == Tray::Open { "open" } else { "closed" },
         "behaviour": drive.behaviours().to_string(),
+        "audio": snapshot.audio.name(),
         "locked-by": snapshot.locked_by.iter().map(|nexus| nexus.0).collect::<Vec<_>>(),
     });
     if let Some(medium) = &snapshot.medium {

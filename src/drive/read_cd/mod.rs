@@ -2,14 +2,14 @@
 
 mod selection;
 
-use self::selection::{Selection, Sub};
+use self::selection::{C2, Selection, Sub};
 use super::Context;
 use super::commands::{Access, Command};
-use super::read::{sector_sense, wrong_edc};
+use super::read::sector_sense;
 use super::subchannel::need_cd;
 use crate::disc::sector::RAW;
 use crate::disc::subchannel::interleaved;
-use crate::disc::{Disc, Lba, Msf, SectorError};
+use crate::disc::{Disc, Lba, Lost, Msf, SectorError};
 use crate::scsi::{Sense, Task};
 
 /// This topic's rows.
@@ -19,7 +19,7 @@ pub(super) static COMMANDS: &[Command] = &[
         service_action: None,
         name: "READ CD",
         standard: "MMC-6",
-        access: Access::MEDIUM,
+        access: Access::HEAD,
         usage: &[0xBE, 0x1C, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFE, 0x07, 0],
         run: |cx, task| read_cd(cx, task, Lba(task.u32(2).cast_signed()), task.u24(6)),
     },
@@ -28,7 +28,7 @@ pub(super) static COMMANDS: &[Command] = &[
         service_action: None,
         name: "READ CD MSF",
         standard: "MMC-6",
-        access: Access::MEDIUM,
+        access: Access::HEAD,
         usage: &[0xB9, 0x1C, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFE, 0x07, 0],
         run: |cx, task| {
             let (start, end) = (time(task, 3)?, time(task, 6)?);
@@ -59,13 +59,14 @@ fn read_cd(cx: &Context<'_>, task: &mut Task<'_>, start: Lba, blocks: u32) -> Re
     }
     let is_data = disc.track_at(start).map(|track| track.mode.is_data());
     let mut at = if selection.is_nothing() { end } else { start };
-    let sound = cx.wrong_edc(disc, at, end.since(at)).unwrap_or(end);
+    let lost = cx.lost(disc, at, end.since(at));
+    let upto = lost.map_or(end, |lost| lost.lba);
     while at < end {
         let track = disc.track_at(at);
-        let result = match track {
-            Some(track) if is_data != Some(track.mode.is_data()) => Err(illegal_mode(cx, at)),
-            _ if at == sound => wrong(cx, task, disc, &selection, at),
-            _ => transfer(cx, task, disc, &selection, at, sound),
+        let result = match (track, lost) {
+            (Some(track), _) if is_data != Some(track.mode.is_data()) => Err(illegal_mode(cx, at)),
+            (_, Some(lost)) if lost.lba == at => give_lost(cx, task, disc, &selection, lost),
+            _ => transfer(cx, task, disc, &selection, at, upto),
         };
         match result {
             Ok(next) => at = next,
@@ -82,13 +83,30 @@ fn read_cd(cx: &Context<'_>, task: &mut Task<'_>, start: Lba, blocks: u32) -> Re
     Ok(())
 }
 
-/// Fails for a sector whose EDC is wrong, and gives it before that if the initiator wants it.
-fn wrong(cx: &Context<'_>, task: &mut Task<'_>, disc: &Disc, selection: &Selection, at: Lba) -> Result<Lba, Sense> {
-    if cx.transfers_wrong_blocks() {
-        one(cx, task, disc, selection, at)?;
+/// Fails for a sector that was lost, and gives it before that if the initiator wants it. C2 could correct none of it.
+fn give_lost(
+    cx: &Context<'_>,
+    task: &mut Task<'_>,
+    disc: &Disc,
+    selection: &Selection,
+    lost: Lost,
+) -> Result<Lba, Sense> {
+    if cx.transfers_lost_blocks() {
+        one(cx, task, disc, selection, lost.lba, &UNCORRECTED)?;
     }
-    Err(sector_sense(cx, &wrong_edc(at)))
+    Err(sector_sense(cx, &lost.error()))
 }
+
+/// Error flags: the block error byte, its pad, and a C2 pointer for each byte of the sector.
+type Flags = [u8; 2 + C2];
+/// What a sector has that was read: no error that C2 did not correct.
+const CORRECT: Flags = [0; 2 + C2];
+/// What one has of which every byte is in doubt.
+const UNCORRECTED: Flags = {
+    let mut flags = [0xFF; 2 + C2];
+    flags[1] = 0;
+    flags
+};
 
 fn illegal_mode(cx: &Context<'_>, at: Lba) -> Sense {
     sector_sense(cx, &SectorError::WrongMode(at))
@@ -116,10 +134,17 @@ fn transfer(
             return Ok(at.plus(count));
         }
     }
-    one(cx, task, disc, selection, at).map(|()| at.plus(1))
+    one(cx, task, disc, selection, at, &CORRECT).map(|()| at.plus(1))
 }
 
-fn one(cx: &Context<'_>, task: &mut Task<'_>, disc: &Disc, selection: &Selection, at: Lba) -> Result<(), Sense> {
+fn one(
+    cx: &Context<'_>,
+    task: &mut Task<'_>,
+    disc: &Disc,
+    selection: &Selection,
+    at: Lba,
+    flags: &Flags,
+) -> Result<(), Sense> {
     let failed = |error: SectorError| sector_sense(cx, &error);
     let mut raw = [0; RAW];
     let form = disc.read_sector(at, &mut raw).map_err(failed)?;
@@ -133,8 +158,7 @@ fn one(cx: &Context<'_>, task: &mut Task<'_>, disc: &Disc, selection: &Selection
         Sub::Packs => Some(disc.read_packs(at).map_err(failed)?),
     };
     task.data_in.put(&raw[main]);
-    // A sector that was read has no error that C2 did not correct.
-    task.data_in.put(&[0; 2 + RAW / 8][..selection.errors]);
+    task.data_in.put(&flags[flags.len() - selection.errors..]);
     match (selection.sub, sub) {
         (Sub::Raw, Some(linear)) => task.data_in.put(&interleaved(&linear)),
         (Sub::Q, Some(linear)) => task.data_in.put(&formatted_q(&linear)),

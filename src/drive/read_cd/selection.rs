@@ -46,8 +46,8 @@ const DEFINED: [u8; 19] = [
     EVERYTHING,
 ];
 
-/// A bit for each byte of a sector.
-const C2: usize = RAW / 8;
+/// Bytes of C2 pointers: a bit for each byte of a sector.
+pub const C2: usize = RAW / 8;
 
 impl Selection {
     /// From bytes 1, 9 and 10.

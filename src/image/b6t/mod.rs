@@ -136,7 +136,9 @@ fn session(cursor: &mut Cursor<'_>, blocks: &[DataBlock], cx: &OpenContext<'_>) 
             cursor.skip(8);
         }
         if kind == 0 {
-            plan.mode_5.extend(Some(lead_in_line(&entry)).filter(FullTocEntry::is_mode_5));
+            let line = lead_in_line(&entry);
+            plan.disc_type = plan.disc_type.or(line.disc_type());
+            plan.mode_5.extend(Some(line).filter(FullTocEntry::is_mode_5));
             continue;
         }
         let track = track(&entry, next, blocks).map_err(|error| error.at(at))?;

@@ -66,7 +66,8 @@ pub fn plan(ini: &Ini, cx: &OpenContext<'_>) -> Result<DiscPlan, ImageError> {
         }
         let mode_5 = of_session().map(|entry| entry.line).filter(FullTocEntry::is_mode_5).collect();
         let start_of_pregap = (!is_first).then(|| start.minus(PREGAP));
-        let mut plan = SessionPlan { start: start_of_pregap, mode_5, ..SessionPlan::default() };
+        let disc_type = of_session().find_map(|entry| entry.line.disc_type());
+        let mut plan = SessionPlan { start: start_of_pregap, mode_5, disc_type, ..SessionPlan::default() };
         // What lies before the first track's index 1 in the image is its hidden part.
         let mut at = start;
         for (position, track) in tracks.iter().enumerate() {

@@ -6,7 +6,7 @@ use super::super::{ImageError, ImageErrorKind, OpenContext};
 use super::segments::{Segment, segments};
 use super::sheet::{Sheet, Track};
 use crate::disc::cdtext::{CdText, ENGLISH, encode, packs_of_file};
-use crate::disc::{Lba, MediumType, TrackMode};
+use crate::disc::{DiscType, Lba, MediumType, TrackMode};
 
 /// Where the high-density area of a GD-ROM begins.
 const HIGH_DENSITY: Lba = Lba(45_000);
@@ -31,7 +31,8 @@ pub fn plan(sheet: &Sheet, cx: &OpenContext<'_>) -> Result<DiscPlan, ImageError>
         if is_first {
             let start = before.map(|_| session_start(track, plan.pregap, end, sessions.len()));
             end = start.unwrap_or(end);
-            sessions.push(SessionPlan { start, ..SessionPlan::default() });
+            let disc_type = sheet.is_cd_i.then_some(DiscType::Interactive);
+            sessions.push(SessionPlan { start, disc_type, ..SessionPlan::default() });
         }
         end = end.plus(u32::try_from(plan.blocks()).unwrap_or(u32::MAX));
         if let Some(session) = sessions.last_mut() {

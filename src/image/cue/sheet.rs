@@ -20,6 +20,8 @@ pub struct Sheet {
     pub tracks: Vec<Track>,
     /// `REM ORIGINAL MEDIA-TYPE` says DVD.
     pub is_dvd: bool,
+    /// The mode of a track says CD-i.
+    pub is_cd_i: bool,
 }
 
 /// A `FILE` command.
@@ -181,6 +183,7 @@ impl Parser {
             number(digits).and_then(|number| u8::try_from(number).ok()).filter(|number| (1..=99).contains(number));
         let number = number.ok_or("track numbers are 1 to 99")?;
         let mode = shape(word).ok_or_else(|| format!("{} is no track mode", readable(word)))?;
+        self.sheet.is_cd_i |= word.to_ascii_uppercase().starts_with(b"CDI/");
         if self.sheet.files.is_empty() {
             return Err("TRACK before FILE".to_owned());
         }

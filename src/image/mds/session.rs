@@ -45,6 +45,7 @@ pub fn read(
         if line.is_mode_5() {
             plan.mode_5.push(line);
         }
+        plan.disc_type = plan.disc_type.or(line.disc_type());
         // The lines of the lead-in have no track.
         if line.is_mode_5() || !(1..=99).contains(&line.point) {
             continue;

@@ -7,12 +7,13 @@ use super::super::sheet::Shape;
 use super::super::text::{catalogue_number, isrc, number, readable, time};
 use super::lexer::{Lexer, Token};
 use crate::disc::cdtext::{CdText, ENGLISH, Kind};
-use crate::disc::{Control, TrackMode};
+use crate::disc::{Control, DiscType, TrackMode};
 
 /// A TOC file.
 #[derive(Debug, Default)]
 pub struct Toc {
     pub mcn: Option<[u8; 13]>,
+    pub disc_type: Option<DiscType>,
     pub tracks: Vec<Track>,
     /// Texts by language number.
     pub texts: BTreeMap<u8, CdText>,
@@ -132,7 +133,9 @@ impl Parser<'_> {
 
     fn command(&mut self, word: &[u8]) -> Parsed<()> {
         match word {
-            b"CD_DA" | b"CD_ROM" | b"CD_ROM_XA" | b"CD_I" => {}
+            b"CD_DA" | b"CD_ROM" => self.toc.disc_type = Some(DiscType::DaOrRom),
+            b"CD_ROM_XA" => self.toc.disc_type = Some(DiscType::Xa),
+            b"CD_I" => self.toc.disc_type = Some(DiscType::Interactive),
             b"CATALOG" => {
                 let digits = self.quoted("CATALOG")?;
                 self.toc.mcn = Some(catalogue_number(&digits).ok_or("CATALOG takes 13 digits")?);

@@ -22,7 +22,7 @@ const SAMPLES: u64 = 588;
 /// When a file is missing, or the text contradicts itself or the files.
 pub fn plan(toc: &Toc, cx: &OpenContext<'_>) -> Result<DiscPlan, ImageError> {
     let mut files = Files { open: BTreeMap::new(), cx };
-    let mut session = SessionPlan::default();
+    let mut session = SessionPlan { disc_type: toc.disc_type, ..SessionPlan::default() };
     for (number, track) in (1..).zip(&toc.tracks) {
         let plan = track_plan(number, track, &mut files).map_err(|error| match error.kind() {
             ImageErrorKind::Invalid => ImageError::invalid(format!("track {number}: {error}")),

@@ -5,3 +5,4 @@ mod lifecycle;
 mod refusal;
 mod resources;
 mod sockets;
+mod sound;

@@ -37,7 +37,13 @@ fn the_number_of_threads_does_not_follow_the_rings() {
 
 #[test]
 fn an_idle_daemon_is_never_woken() {
-    let daemon = Daemon::start(&[]);
+    // One that polls too: it rests when the guest does.
+    for arguments in [&[][..], &["--poll"]] {
+        is_never_woken(&Daemon::start(arguments));
+    }
+}
+
+fn is_never_woken(daemon: &Daemon) {
     let mut guest = daemon.guest(Options { request_queues: 8, ..Options::default() });
     guest.command(REQUESTS, &Command::new(&[0; 6], 0));
     // What the last request set in motion comes to rest; then nothing moves for a while.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use spindle::disc::sector::RAW;
-use spindle::disc::{Disc, Dpm, Lba, TrackMode};
+use spindle::disc::{Disc, Dpm, Lba, MediumType, TrackMode};
 use spindle::drive::{Drive, Identity, Medium, Tray};
 use spindle::source::MemorySource;
 
@@ -329,6 +329,16 @@ fn a_wrong_edc_is_an_error_when_that_is_asked_for() {
     let answer = guest.run(&[0xBE, 0, 0, 0, 0, 3, 0, 0, 10, 0x10, 0, 0], 10 * 2048);
     assert_eq!((answer.kaq(), answer.sense[6], answer.data.len()), ((3, 0x11, 0), 7, 5 * 2048));
     assert_eq!(answer.data[4 * 2048..], damaged_block);
+    // Its C2 pointers, and the block error byte with its pad before them, tell which sector it is.
+    for (errors, flags) in [(2, vec![0xFF; 294]), (4, [vec![0xFF, 0], vec![0xFF; 294]].concat())] {
+        let answer = guest.run(&[0xBE, 0, 0, 0, 0, 6, 0, 0, 2, 0x10 | errors, 0, 0], 5000);
+        assert_eq!(answer.kaq(), (3, 0x11, 0));
+        let sectors: Vec<_> = answer.data.chunks(2048 + flags.len()).collect();
+        assert_eq!(sectors.len(), 2);
+        assert_eq!((&sectors[0][..2048], &sectors[1][..2048]), (&block(1, 6)[..], &damaged_block[..]));
+        assert!(sectors[0][2048..].iter().all(|&byte| byte == 0), "sector 6 has no error");
+        assert_eq!(sectors[1][2048..], flags);
+    }
     guest.send(&[0x55, 0x10, 0, 0, 0, 0, 0, 0, 20, 0], 0, &transfer_block(false)).good();
     assert_eq!(guest.run(&read_10(3, 10), 10 * 2048).data.len(), 4 * 2048);
 
@@ -346,4 +356,52 @@ fn transfer_block(wanted: bool) -> [u8; 20] {
     list[8..10].copy_from_slice(&[0x01, 0x0A]);
     list[10] = if wanted { 0x20 } else { 0 };
     list
+}
+
+/// A block that dvdisaster could not read: `dvdisaster -i image --debug --erase 7` writes the same but for what lies between.
+fn dead_block() -> [u8; 2048] {
+    let (mark, end) = (b"dvdisaster dead sector marker\n", b"dvdisaster dead sector end marker\n\0\0");
+    let mut block = [0; 2048];
+    block[..mark.len()].copy_from_slice(mark);
+    block[2048 - end.len()..].copy_from_slice(end);
+    block
+}
+
+#[test]
+fn a_block_that_the_image_marks_as_unreadable_is_an_error_when_that_is_asked_for() {
+    let blocks: Vec<u8> = (0..20).flat_map(|lba| if lba == 7 { dead_block() } else { block(1, lba) }).collect();
+    let disc = |medium: MediumType| {
+        let mut disc = cd(1, &[&[(TrackMode::Mode1, 20)]]);
+        disc.medium = medium;
+        disc.sessions[0].tracks[0].extents[0].source = Arc::new(MemorySource::new(blocks.clone()));
+        of(disc)
+    };
+    let clock = ManualClock::new();
+    for medium in [MediumType::CdRom, MediumType::DvdRom, MediumType::BdRom] {
+        let guest = Initiator::of(drive("edc-errors", &clock, disc(medium)));
+        guest.settle();
+        let answer = guest.run(&read_10(3, 10), 10 * 2048);
+        assert_eq!((answer.kaq(), answer.sense[6], &answer.data[..]), ((3, 0x11, 0), 7, &blocks[3 * 2048..7 * 2048]));
+        assert_eq!(guest.run(&read_10(8, 12), 12 * 2048).good(), blocks[8 * 2048..]);
+        assert_eq!(guest.run(&[0x2F, 0, 0, 0, 0, 0, 0, 0, 20, 0], 0).kaq(), (3, 0x11, 0));
+    }
+    // Whole sectors with the mark in them: its EDC is right.
+    let mut whole = cd(1, &[&[(TrackMode::Mode1, 20)]]);
+    let sectors: Vec<u8> = (0..20)
+        .flat_map(|lba| {
+            let mut raw = [0; RAW];
+            disc(MediumType::CdRom).disc.read_sector(Lba(lba), &mut raw).unwrap();
+            raw
+        })
+        .collect();
+    let extent = &mut whole.sessions[0].tracks[0].extents[0];
+    (extent.source, extent.stride, extent.stored) = (Arc::new(MemorySource::new(sectors)), RAW as u32, 0..RAW);
+    let guest = Initiator::of(drive("edc-errors", &clock, of(whole)));
+    guest.settle();
+    let answer = guest.run(&[0xBE, 0, 0, 0, 0, 6, 0, 0, 2, 0xF8, 0, 0], 2 * RAW);
+    assert_eq!((answer.kaq(), answer.sense[6], answer.data.len()), ((3, 0x11, 0), 7, RAW));
+
+    let guest = Initiator::of(drive("none", &clock, disc(MediumType::CdRom)));
+    guest.settle();
+    assert_eq!(guest.run(&read_10(7, 1), 2048).good(), dead_block());
 }

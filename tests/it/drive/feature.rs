@@ -1,6 +1,8 @@
 //! GET CONFIGURATION.
 
-use crate::support::disc::patterned;
+use spindle::disc::TrackMode;
+
+use crate::support::disc::{cd, of, patterned};
 use crate::support::initiator::{Answer, Initiator};
 
 fn configuration(guest: &Initiator, rt: u8, start: u16) -> Answer {
@@ -24,20 +26,22 @@ fn parse(data: &[u8]) -> (u16, Vec<(u16, u8, Vec<u8>)>) {
     (u16::from_be_bytes([data[6], data[7]]), features)
 }
 
-const ALL: [u16; 13] = [0x00, 0x01, 0x02, 0x03, 0x10, 0x1D, 0x1E, 0x1F, 0x40, 0x100, 0x105, 0x107, 0x108];
+const ALL: [u16; 14] = [0x00, 0x01, 0x02, 0x03, 0x10, 0x1D, 0x1E, 0x1F, 0x40, 0x100, 0x103, 0x105, 0x107, 0x108];
 const PERSISTENT: [u16; 7] = [0x00, 0x01, 0x02, 0x03, 0x100, 0x105, 0x108];
 
 #[test]
 fn the_features_that_are_current_follow_the_medium() {
-    let cases: [(Option<u32>, u16, &[u16]); 4] = [
+    let mixed = of(cd(1, &[&[(TrackMode::Mode1, 1000), (TrackMode::Audio, 1000)]]));
+    let cases: [(_, u16, &[u16]); 5] = [
         (None, 0x0000, &[]),
-        (Some(5000), 0x0008, &[0x10, 0x1D, 0x1E, 0x107]),
-        (Some(1_000_000), 0x0010, &[0x10, 0x1F, 0x107]),
-        (Some(12_000_000), 0x0040, &[0x10, 0x40, 0x107]),
+        (Some(patterned(1, 5000)), 0x0008, &[0x10, 0x1D, 0x1E, 0x107]),
+        (Some(mixed), 0x0008, &[0x10, 0x1D, 0x1E, 0x103, 0x107]),
+        (Some(patterned(1, 1_000_000)), 0x0010, &[0x10, 0x1F, 0x107]),
+        (Some(patterned(1, 12_000_000)), 0x0040, &[0x10, 0x40, 0x107]),
     ];
-    for (blocks, profile, by_medium) in cases {
-        let guest = match blocks {
-            Some(blocks) => Initiator::with(patterned(1, blocks)).1,
+    for (medium, profile, by_medium) in cases {
+        let guest = match medium {
+            Some(medium) => Initiator::with(medium).1,
             None => Initiator::fresh().1,
         };
         let all = parse(&configuration(&guest, 0, 0).good());
@@ -57,7 +61,7 @@ fn the_features_that_are_current_follow_the_medium() {
 fn what_the_features_say() {
     let (_drive, guest) = Initiator::with(patterned(1, 1_000_000));
     let (_, features) = parse(&configuration(&guest, 0, 0).good());
-    let expected: [(u16, u8, &[u8]); 13] = [
+    let expected: [(u16, u8, &[u8]); 14] = [
         (0x000, 0x03, &[0, 0x40, 0, 0, 0, 0x10, 1, 0, 0, 0x08, 0, 0]),
         // Core version 2: SCSI family, INQ2, DBE.
         (0x001, 0x0B, &[0, 0, 0, 1, 0x03, 0, 0, 0]),
@@ -72,6 +76,8 @@ fn what_the_features_say() {
         (0x01F, 0x05, &[0, 0, 0, 0]),
         (0x040, 0x00, &[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x0A, 0, 0, 0, 0, 0, 0]),
         (0x100, 0x03, &[]),
+        // SCAN, mutes, volumes, of 256 levels.
+        (0x103, 0x00, &[7, 0, 1, 0]),
         (0x105, 0x07, &[0, 0, 0, 0]),
         // RBCB, SCS.
         (0x107, 0x11, &[0x18, 0, 0, 0]),

@@ -1,6 +1,7 @@
 //! Every command at its edges, by MMC topic.
 
 mod absent;
+mod audio;
 mod basic;
 mod behaviour;
 mod disc_info;

@@ -229,7 +229,8 @@ fn the_pages_say_what_the_standards_and_linux_expect() {
     assert_eq!(pages(&guest, 0x0A)[2], 0x02);
     assert_eq!(pages(&guest, 0x1D)[6..10], [0, 30, 0, 30]);
     let capabilities = pages(&guest, 0x2A);
-    assert_eq!(capabilities[2..6], [0x1B, 0, 0x70, 0x7F]);
+    assert_eq!(capabilities[2..6], [0x1B, 0, 0x71, 0x7F]);
+    assert_eq!((capabilities[7], &capabilities[10..12]), (0x03, &[1, 0][..]), "volumes and mutes of 256 levels");
     assert_eq!(capabilities[8..10], 9_173_u16.to_be_bytes());
     assert_eq!(capabilities[30..32], [0, 0], "no write speed descriptors");
 }

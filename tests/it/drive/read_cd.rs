@@ -185,6 +185,8 @@ fn gaps_before_and_after_the_tracks() {
     assert_eq!(read(&guest, 0, -150, 150, 0xF8, 0, 150 * 2352).good(), vec![0; 150 * 2352]);
     let before: Vec<u8> = [vec![0; 2 * 2352], sector(&disc, 0).to_vec()].concat();
     assert_eq!(read(&guest, 1, -2, 3, 0x10, 0, 3 * 2352).good(), before);
+    let wrong = read(&guest, 2, -2, 3, 0x10, 0, 3 * 2352);
+    assert_eq!((wrong.kaq(), &wrong.sense[..7]), ((5, 0x64, 0), &[0xF0, 0, 5, 0xFF, 0xFF, 0xFF, 0xFE][..]));
     let end = disc.tracks.last().unwrap().end();
     for (lba, blocks) in [(-151, 1), (end, 1), (end - 1, 2), (i32::MAX, 1), (i32::MIN, 1), (0, 0xFF_FFFF)] {
         let answer = read(&guest, 0, lba, blocks, 0xF8, 0, 2352);

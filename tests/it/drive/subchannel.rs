@@ -1,6 +1,12 @@
 //! READ SUB-CHANNEL and READ HEADER.
 
+use std::sync::Arc;
+
 use spindle::disc::TrackMode::{Audio, Mode1, Mode2Xa};
+use spindle::disc::sector::{RAW, SYNC};
+use spindle::disc::subchannel::{Q, StoredSubchannel, SubchannelForm, crc};
+use spindle::disc::{Control, Lba, Msf};
+use spindle::source::MemorySource;
 
 use crate::support::disc::{self, patterned};
 use crate::support::initiator::{Answer, Initiator};
@@ -43,10 +49,12 @@ fn the_position_is_where_the_last_read_ended() {
 fn a_seek_moves_the_position_into_gaps_too() {
     let guest = mixed();
     seek(&guest, 12_500);
-    // Index 0 of track 3, 100 blocks before it.
-    assert_eq!(sub_channel(&guest, false, 1, 0).good()[4..], [1, 0x14, 3, 0, 0, 0, 0x30, 0xD4, 0, 0, 0, 100]);
+    // Index 0 of track 3, 100 blocks before it: a negative address, a time that runs down (SCSI-2, 14.2.10).
+    assert_eq!(sub_channel(&guest, false, 1, 0).good()[4..], [1, 0x14, 3, 0, 0, 0, 0x30, 0xD4, 0xFF, 0xFF, 0xFF, 0x9C]);
+    assert_eq!(sub_channel(&guest, true, 1, 0).good()[4..], [1, 0x14, 3, 0, 0, 2, 48, 50, 0, 0, 1, 25]);
     seek(&guest, 5000);
-    assert_eq!(sub_channel(&guest, false, 1, 0).good()[4..], [1, 0x10, 2, 1, 0, 0, 0x13, 0x88, 0, 0, 0x0F, 0xA0]);
+    // The lead-out of session 1, which begins at 1200.
+    assert_eq!(sub_channel(&guest, false, 1, 0).good()[4..], [1, 0x10, 0xAA, 1, 0, 0, 0x13, 0x88, 0, 0, 0x0E, 0xD8]);
     // The end of the disc: the last block.
     guest.run(&[0x28, 0, 0, 0, 0x33, 0x2B, 0, 0, 1, 0], 2048).good();
     assert_eq!(sub_channel(&guest, false, 1, 0).good()[8..12], [0, 0, 0x33, 0x2B]);
@@ -84,6 +92,51 @@ fn catalogue_number_and_isrc() {
     );
 }
 
+/// An audio track whose image stores the sub-channel and no code beside it: sector 30 has the catalogue number, 120 the ISRC, and
+/// damaged ones come before both.
+fn coded() -> spindle::disc::Disc {
+    let mut channels = Vec::new();
+    for lba in 0..300_u32 {
+        let mut q = match lba {
+            10 | 30 => [0x02, 0x40, 0x12, 0x34, 0x56, 0x78, 0x90, 0x10, 0, lba as u8, 0, 0],
+            20 | 120 => [0x03, 0x51, 0x54, 0x52, 0x4C, 0x24, 0x00, 0x01, 0x70, lba as u8, 0, 0],
+            _ => Q::position(Control::AUDIO, 1, 1, Msf::default(), Lba(lba as i32)).0,
+        };
+        let crc = crc(&q[..10]).to_be_bytes();
+        q[10..].copy_from_slice(&crc);
+        q[2] ^= if lba == 10 || lba == 20 { 0x05 } else { 0 };
+        channels.extend([&[0; 12], &q[..], &[0; 72]].concat());
+    }
+    let mut disc = disc::cd(1, &[&[(Audio, 300)]]);
+    disc.mcn = None;
+    let track = &mut disc.sessions[0].tracks[0];
+    track.isrc = None;
+    track.extents[0].subchannel = Some(StoredSubchannel {
+        source: Arc::new(MemorySource::new(channels)),
+        offset: 0,
+        stride: 96,
+        form: SubchannelForm::Linear,
+    });
+    disc
+}
+
+#[test]
+fn codes_that_the_stored_sub_channel_alone_has_are_found_there() {
+    let disc = coded();
+    assert_eq!((disc.catalogue_number(), disc.tracks().next().unwrap().recording_code()), (Some(*MCN), Some(*ISRC)));
+    let guest = Initiator::with(disc::of(disc)).1;
+    assert_eq!(sub_channel(&guest, false, 2, 0).good()[8..], [&[0x80][..], MCN, &[0, 0]].concat());
+    assert_eq!(sub_channel(&guest, false, 3, 1).good()[8..], [&[0x80][..], ISRC, &[0, 0, 0]].concat());
+    // What the descriptor says goes first.
+    let mut told = coded();
+    told.mcn = Some(*b"0123456789012");
+    let guest = Initiator::with(disc::of(told)).1;
+    assert_eq!(sub_channel(&guest, false, 2, 0).good()[9..22], *b"0123456789012");
+}
+
+const MCN: &[u8; 13] = b"4012345678901";
+const ISRC: &[u8; 12] = b"DEABC2400017";
+
 #[test]
 fn without_subq_there_is_only_the_audio_status() {
     assert_eq!(mixed().run(&[0x42, 0, 0, 1, 0, 0, 0, 0, 255, 0], 255).good(), [0, 0x15, 0, 0]);
@@ -107,9 +160,25 @@ fn the_header_of_a_sector_has_mode_and_address() {
     assert_eq!(header(&guest, false, 999).good(), [1, 0, 0, 0, 0, 0, 0x03, 0xE7]);
     assert_eq!(header(&guest, true, 16).good(), [1, 0, 0, 0, 0, 0, 2, 16]);
     assert_eq!(header(&guest, false, 12_600).good(), [2, 0, 0, 0, 0, 0, 0x31, 0x38]);
-    assert_eq!(header(&guest, false, 1000).kaq(), (5, 0x64, 0));
+    let sound = header(&guest, false, 1000);
+    assert_eq!((sound.kaq(), &sound.sense[3..7]), ((5, 0x64, 0), &[0, 0, 3, 0xE8][..]));
     // Between sessions, past the end, before block 0.
     for lba in [1200, 12_449, 13_100, u32::MAX] {
         assert_eq!(header(&guest, false, lba).kaq(), (5, 0x21, 0), "block {lba}");
     }
+}
+
+#[test]
+fn the_header_is_that_of_the_sector_and_not_of_its_track() {
+    let mut disc = disc::cd(1, &[&[(Mode1, 3)]]);
+    let mut bytes = vec![0; 3 * RAW];
+    for (sector, mode) in bytes.chunks_exact_mut(RAW).zip([1, 0, 1]) {
+        sector[..12].copy_from_slice(&SYNC);
+        sector[15] = mode;
+    }
+    let extent = &mut disc.sessions[0].tracks[0].extents[0];
+    (extent.source, extent.stride, extent.stored) = (Arc::new(MemorySource::new(bytes)), RAW as u32, 0..RAW);
+    let guest = Initiator::with(disc::of(disc)).1;
+    let modes = [0, 1, 2].map(|lba| header(&guest, false, lba).good()[0]);
+    assert_eq!(modes, [1, 0, 1]);
 }

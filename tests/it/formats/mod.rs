@@ -13,6 +13,7 @@ mod cif;
 mod cso;
 mod cue;
 mod described;
+mod disc_type;
 mod ecm;
 mod iso;
 mod isz;

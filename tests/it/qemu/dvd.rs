@@ -81,6 +81,19 @@ fn media_of_one_and_more_layers_are_what_their_size_says() {
         insert(&daemon, &mut vm, path.to_str().unwrap());
         let info = vm.ok("dvd+rw-mediainfo /dev/sr0 2>&1");
         says(&info, &["[SPINDLE ][Virtual Optical ]", &format!("Mounted Media:         {medium}")]);
+        // So it begins what it does not like.
+        assert!(!info.contains(":-("), "{info}");
+        let kind = if medium.ends_with("DVD-ROM") { "DVD" } else { "BD" };
+        let properties = [
+            "ID_CDROM_MEDIA=1".to_owned(),
+            format!("ID_CDROM_MEDIA_{kind}=1"),
+            "ID_CDROM_MEDIA_SESSION_COUNT=1".to_owned(),
+            "ID_CDROM_MEDIA_STATE=complete".to_owned(),
+            "ID_CDROM_MEDIA_TRACK_COUNT=1".to_owned(),
+            "ID_CDROM_MEDIA_TRACK_COUNT_DATA=1".to_owned(),
+        ];
+        says_lines(&vm.ok("/lib/udev/cdrom_id /dev/sr0 | sort"), "ID_CDROM_MEDIA", &properties);
+        says_lines(&vm.ok("udevadm info --query=property /dev/sr0 | sort"), "ID_CDROM_MEDIA", &properties);
         if medium.ends_with("DVD-ROM") {
             // Layers of one DVD have the same length; the program shows where the first ends.
             let layers = if blocks < 2_300_000 { 1 } else { 2 };

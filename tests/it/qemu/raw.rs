@@ -1,10 +1,13 @@
 //! Programs that read whole sectors: what an image stores comes out as it is, and what it does not store as it would be.
 
 use std::fs;
+use std::ops::Range;
 
+use spindle::disc::subchannel::Q;
+use spindle::disc::{Control, Lba};
 use tempfile::TempDir;
 
-use super::said::{insert, sha256_of};
+use super::said::{insert, says, says_lines, sha256_of};
 use crate::support::images::described::readcd;
 use crate::support::images::described::source_disc::{Mode, SourceDisc, interleaved};
 use crate::support::images::discs::forms::Stored;
@@ -42,6 +45,7 @@ fn sectors_that_are_made_equal_those_that_are_stored() {
     insert(&daemon, &mut vm, &mixed::cue(&disc, folder));
     let whole = sectors(&mut vm, &disc);
     assert_eq!(whole, stored(&disc));
+    any_type(&mut vm, &disc, 20..28);
     insert(&daemon, &mut vm, &mixed::iso(&disc, folder));
     let alone = SourceDisc { tracks: disc.tracks[..1].to_vec(), ..disc };
     assert_eq!(sectors(&mut vm, &alone), whole[..1]);
@@ -67,7 +71,17 @@ fn cd_read(vm: &mut Vm, disc: &SourceDisc) {
         let data: Vec<_> =
             disc.sectors(track.start..track.end()).iter().flat_map(|s| s[from..from + len].to_vec()).collect();
         assert_eq!(vm.ok("sha256sum </tmp/read").split(' ').next(), Some(sha256_of(&data).as_str()), "{read}");
+        any_type(vm, disc, track.start..track.start + 8);
     }
+}
+
+/// Sectors of any type: the program asks for all but the sync pattern, and fills up what it writes to 2,352 bytes.
+fn any_type(vm: &mut Vm, disc: &SourceDisc, sectors: Range<i32>) {
+    let Range { start, end } = sectors;
+    let one = "cd-read -m any -s $lba -e $lba -C /dev/sr0 -o /tmp/any >/tmp/said 2>&1 && head -c 2340 /tmp/any";
+    let sum = vm.ok(&format!("for lba in $(seq {start} {}); do {one}; done | sha256sum", end - 1));
+    let data: Vec<u8> = disc.sectors(sectors).iter().flat_map(|sector| sector[12..].to_vec()).collect();
+    assert_eq!(sum.split(' ').next(), Some(sha256_of(&data).as_str()), "{start} to {end}");
 }
 
 #[test]
@@ -84,6 +98,43 @@ fn copies_of_a_disc_with_its_sub_channels_are_the_disc() {
         clone(&mut vm, name, &files);
         cdrdao(&mut vm, name, &disc);
     }
+}
+
+#[test]
+fn codes_that_the_sub_channel_alone_tells_reach_the_programs() {
+    let folder = TempDir::with_prefix("spindle-").unwrap();
+    let disc = audio::disc();
+    let mut files = readcd::files(&disc, false);
+    let mcn = disc.mcn.unwrap();
+    // readcd stores no other codes than those of the sub-channel: a sector of each track has the ISRC, one of the first the number.
+    for track in &disc.tracks {
+        let (control, start) = (Control(track.control()), track.start);
+        let mut put = |lba: i32, q: Q| {
+            let mut channels = track.subchannel(lba);
+            channels[12..24].copy_from_slice(&q.0);
+            let at = lba as usize * (2352 + 96) + 2352;
+            files[1].1[at..at + 96].copy_from_slice(&interleaved(&channels));
+        };
+        put(start + 60, Q::isrc(control, &track.isrc.unwrap(), Lba(start + 60)));
+        if track.number == 1 {
+            put(start + 90, Q::mcn(control, &mcn, Lba(start + 90)));
+        }
+    }
+    let daemon = Daemon::start(&[]);
+    let mut vm = Vm::with_programs(&daemon);
+    insert(&daemon, &mut vm, &put(folder.path(), "disc", &files));
+    let info = vm.ok("cd-info --no-cddb --no-analyze /dev/sr0");
+    says(&info, &["Disc mode is listed as: CD-DA", "Media Catalog Number (MCN): 4012345678901\n"]);
+    let isrcs = disc.tracks.iter().map(|track| {
+        let isrc = String::from_utf8_lossy(&track.isrc.unwrap()).into_owned();
+        format!("TRACK {:>2} ISRC: {isrc}", track.number)
+    });
+    says_lines(&info, "TRACK", &isrcs.collect::<Vec<_>>());
+    says(&vm.ok("mmc-tool --mcn /dev/sr0"), &["4012345678901"]);
+    // cdrdao looks into the sub-channel by itself.
+    let toc = vm
+        .ok("cd /tmp && rm -f disc.toc && cdrdao read-toc --device /dev/sr0 disc.toc >/tmp/said 2>&1 && cat disc.toc");
+    says(&toc, &["CATALOG \"4012345678901\"", "ISRC \"DESPN2600001\"", "ISRC \"DESPN2600004\""]);
 }
 
 /// What readom writes is what such an image is made of.

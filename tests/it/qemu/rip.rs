@@ -53,9 +53,12 @@ fn rips(vm: &mut Vm, disc: &SourceDisc) {
         ] {
             assert_eq!(ripped(vm, &program), samples, "{program}");
         }
-        let read = format!("cd-read -m audio -s {} -e {} -C /dev/sr0 -o /tmp/read", sectors.start, sectors.end - 1);
-        vm.ok(&read);
-        assert_eq!(ripped(vm, "cat /tmp/read"), samples, "{read}");
+        for mode in ["audio", "red", "any"] {
+            let read =
+                format!("cd-read -m {mode} -s {} -e {} -C /dev/sr0 -o /tmp/read", sectors.start, sectors.end - 1);
+            vm.ok(&read);
+            assert_eq!(ripped(vm, "cat /tmp/read"), samples, "{read}");
+        }
     }
 }
 

@@ -7,12 +7,16 @@ use crate::support::host::sha256;
 use crate::support::images::described::source_disc::{Mode, SourceDisc};
 use crate::support::images::described::source_sector::msf;
 use crate::support::images::described::{ccd, nrg};
-use crate::support::images::discs::{extra, mixed, put, sessions, text, xa};
+use crate::support::images::discs::{bridges, extra, mixed, put, sessions, text, xa};
 use crate::support::vm::{Daemon, Vm};
 
-/// Mounts with these options and compares the only file.
+/// Mounts ISO 9660 with these options and compares the only file.
 fn has(vm: &mut Vm, options: &str, file: &str, content: &[u8]) {
-    vm.ok(&format!("mount -t iso9660 -o ro{options} /dev/sr0 /mnt"));
+    mounted(vm, "iso9660", options, file, content);
+}
+
+fn mounted(vm: &mut Vm, kind: &str, options: &str, file: &str, content: &[u8]) {
+    vm.ok(&format!("mount -t {kind} -o ro{options} /dev/sr0 /mnt"));
     assert_eq!(vm.ok("ls /mnt"), format!("{file}\n"), "{options}");
     assert_eq!(vm.ok(&format!("cat /mnt/{file}")).as_bytes(), content, "{options}");
     vm.ok("umount /mnt");
@@ -34,6 +38,20 @@ fn every_session_mounts_and_the_last_is_the_one_that_linux_takes() {
     for track in &disc.tracks {
         let listing = vm.ok(&format!("isoinfo -J -f -T {} -i /dev/sr0", track.start));
         assert_eq!(listing, format!("/{}\n", sessions::file(track.session)));
+    }
+
+    // Hybrid discs: each file system in each session.
+    let disc = bridges::disc();
+    insert(&daemon, &mut vm, &put(folder, "bridges", &nrg::files(&disc, nrg::Options::default())));
+    for (options, number) in [("", 2), (",session=0", 1), (",session=1", 2)] {
+        has(&mut vm, options, &bridges::file(number), &bridges::content(number));
+    }
+    // Of UDF the option is the address where the session begins.
+    for (options, number) in
+        [(String::new(), 2), (",session=0".to_owned(), 1), (format!(",session={}", disc.tracks[1].start), 2)]
+    {
+        let options = format!(",iocharset=utf8{options}");
+        mounted(&mut vm, "udf", &options, &bridges::file(number), &bridges::content(number));
     }
 
     insert(&daemon, &mut vm, &put(folder, "extra", &ccd::files(&extra::disc(), ccd::Options::default())));

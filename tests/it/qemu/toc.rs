@@ -16,10 +16,13 @@ fn the_programs_that_list_a_cd_agree_with_it() {
     let mut vm = Vm::with_programs(&daemon);
 
     let disc = audio::disc();
-    for image in [audio::cue(&disc, folder), audio::toc(&disc, folder)] {
+    for (image, languages) in [(audio::cue(&disc, folder), 1), (audio::toc(&disc, folder), 2)] {
         insert(&daemon, &mut vm, &image);
         lists(&mut vm, &disc, "audio disc");
         names(&mut vm, &disc);
+        if languages == 2 {
+            both_languages(&mut vm);
+        }
         daemon.spindle_ok(&["eject", "--timeout", "60"]);
     }
     let disc = mixed::disc();
@@ -209,4 +212,22 @@ fn names(vm: &mut Vm, disc: &SourceDisc) {
         let dashed = format!("{}-{}-{}-{}", &isrc[..2], &isrc[2..5], &isrc[5..7], &isrc[7..]);
         says(&icedax, &[&format!("T: {number:>2} ISRC: {dashed}\n")]);
     }
+}
+
+/// CD-TEXT of two blocks, as libcdio and cdrdao decode it: titles in English and German. libcdio has no tables of character sets in
+/// the guest, and shows the languages alone.
+fn both_languages(vm: &mut Vm) {
+    says(&vm.ok("cd-info --no-cddb /dev/sr0"), &["Language 0 'English':\n", "Language 1 'German':\n"]);
+    let toc = vm
+        .ok("cd /tmp && rm -f disc.toc && cdrdao read-toc --device /dev/sr0 disc.toc >/tmp/said 2>&1 && cat disc.toc");
+    says(&toc, &["LANGUAGE_MAP {\n", "0: 9\n", "1: 8\n"]);
+    let titles = audio::TEXTS.iter().zip(audio::GERMAN).flat_map(|((english, _), german)| {
+        [
+            "LANGUAGE 0 {\n".to_owned(),
+            format!("TITLE \"{english}\""),
+            "LANGUAGE 1 {\n".to_owned(),
+            format!("TITLE \"{german}\""),
+        ]
+    });
+    says(&toc, &titles.collect::<Vec<_>>().iter().map(String::as_str).collect::<Vec<_>>());
 }

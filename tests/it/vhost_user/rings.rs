@@ -1,10 +1,14 @@
 //! Starting, enabling and stopping rings.
 
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+use spindle::drive::{Drive, Identity, Tray};
 use vhost::vhost_user::VhostUserFrontend;
 
 use super::served;
+use crate::support::backend::Backend;
 use crate::support::disc::block;
 use crate::support::guest::{Command, EVENT_IDX, Guest, INDIRECT, Options, REQUESTS};
 
@@ -108,6 +112,42 @@ fn a_stopped_ring_has_nothing_under_way_and_loses_nothing() {
                 assert_eq!(guest.reply(*pending, written).data, block(1, lba));
             }
         }
+    }
+}
+
+/// A worker that polls finds what nobody kicked for, on every ring that it was once kicked for, and rests afterwards.
+#[test]
+fn a_polling_worker_needs_no_kick_while_it_is_busy() {
+    for features in [0, EVENT_IDX | INDIRECT] {
+        let drive = Arc::new(Drive::new(Identity::named("cd0"), Tray::Closed));
+        let backend = Backend::polling(&[drive], Duration::from_millis(8));
+        // The first and the last ring of one worker, whatever the number of workers.
+        let mut guest = backend.guest(Options { features, request_queues: 13, ..Options::default() });
+        let queues = [REQUESTS, REQUESTS + 12];
+        let unkicked = |guest: &mut Guest| {
+            let pending = queues.map(|queue| guest.begin(queue, &Command::new(&INQUIRY, 36)));
+            for pending in pending {
+                assert_eq!(guest.finish(pending).data.len(), 36);
+            }
+            let quiet = queues.map(|queue| guest.begin_quietly(queue, &Command::new(&INQUIRY, 36)));
+            let deadline = Instant::now() + Duration::from_millis(50);
+            let mut left = queues.to_vec();
+            while !left.is_empty() && Instant::now() < deadline {
+                left.retain(|&queue| guest.poll(queue).is_none());
+            }
+            // This machine had other things to do for so long that the worker rests.
+            for (queue, pending) in queues.into_iter().zip(quiet).filter(|(queue, _)| left.contains(queue)) {
+                guest.kick(queue);
+                guest.finish(pending);
+            }
+            guest.free_all();
+            left.is_empty()
+        };
+        assert!((0..500).any(|_| unkicked(&mut guest)), "features {features:x}");
+        // After a while it needs a kick again, and sees it.
+        std::thread::sleep(Duration::from_millis(30));
+        assert_eq!(guest.command(REQUESTS, &Command::new(&INQUIRY, 36)).data.len(), 36);
+        assert_eq!(guest.stop_ring(REQUESTS + 12) % 2, 0);
     }
 }
 

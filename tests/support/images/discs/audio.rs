@@ -17,6 +17,10 @@ pub const TEXTS: [(&str, &str); 5] = [
     ("Indices", "Three of Them, with a Name That Takes More Than One Pack"),
 ];
 
+/// The titles in another language, which the TOC has besides.
+pub const GERMAN: [&str; 5] =
+    ["Echte Programme", "Versteckt und gefunden", "Zwei Sekunden vorher", "Nichts da", "Indizes"];
+
 pub fn disc() -> SourceDisc {
     let audio = Mode::Audio;
     let mut disc = plain(&[(1, audio, 375, 450), (1, audio, 150, 600), (1, audio, 120, 300), (1, audio, 0, 450)]);
@@ -75,9 +79,14 @@ pub fn toc(disc: &SourceDisc, folder: &Path) -> String {
     let mut file = Vec::new();
     let texts = |toc: &mut String, number: usize, map: &str| {
         let (title, performer) = TEXTS[number];
-        writeln!(toc, "CD_TEXT {{ {map} LANGUAGE 0 {{ TITLE \"{title}\" PERFORMER \"{performer}\" }} }}").unwrap();
+        let german = GERMAN[number];
+        writeln!(
+            toc,
+            "CD_TEXT {{ {map} LANGUAGE 0 {{ TITLE \"{title}\" PERFORMER \"{performer}\" }} LANGUAGE 1 {{ TITLE \"{german}\" }} }}"
+        )
+        .unwrap();
     };
-    texts(&mut toc, 0, "LANGUAGE_MAP { 0 : EN }");
+    texts(&mut toc, 0, "LANGUAGE_MAP { 0 : EN 1 : 8 }");
     for track in &disc.tracks {
         let [copy, emphasis] = [(2, "COPY"), (1, "PRE_EMPHASIS")]
             .map(|(bit, word)| if track.flags & bit == 0 { format!("NO {word}") } else { word.to_owned() });

@@ -2,6 +2,7 @@
 //! nowhere, file systems whose files count, texts, codes and indices.
 
 pub mod audio;
+pub mod bridges;
 pub mod dvd;
 pub mod extra;
 pub mod film;
@@ -52,16 +53,20 @@ fn plain(tracks: &[(u8, Mode, u32, u32)]) -> SourceDisc {
     disc
 }
 
-/// A file system with the file `name`, laid out for a track that starts at `start`: whole blocks of user data.
+/// An ISO 9660 file system with the file `name`, laid out for a track that starts at `start`: whole blocks of user data.
 fn file_system(start: i32, label: &str, name: &str, bytes: &[u8]) -> Vec<u8> {
+    volume(&["-J"], start, label, name, bytes)
+}
+
+/// The same with what `kinds` ask genisoimage for.
+fn volume(kinds: &[&str], start: i32, label: &str, name: &str, bytes: &[u8]) -> Vec<u8> {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     fs::create_dir(folder.path().join("files")).unwrap();
     fs::write(folder.path().join("files").join(name), bytes).unwrap();
     let begin = format!("0,{start}");
-    let from_zero = ["-quiet", "-J", "-V", label, "-o"].map(str::to_owned).to_vec();
     let mut arguments = if start == 0 { Vec::new() } else { vec!["-C".to_owned(), begin] };
-    arguments.extend(from_zero);
+    arguments.extend(kinds.iter().chain(&["-quiet", "-V", label, "-o"]).map(|&argument| argument.to_owned()));
     arguments.extend([path("volume"), path("files")]);
     run("genisoimage", &arguments.iter().map(String::as_str).collect::<Vec<_>>());
     fs::read(folder.path().join("volume")).unwrap()
