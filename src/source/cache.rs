@@ -1,13 +1,16 @@
 //! The cache of decoded blocks that all compressed images share, and the threads that decode ahead.
+//!
+//! What is there is found on the shelves, without the lock of what is being decoded. Only who finds nothing takes that one.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashSet, VecDeque};
 use std::fmt;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use super::blocks::{Block, Blocks};
+use super::blocks::{Block, Blocks, each_block, located};
+use super::shelf::{Content, Key, Piece, Shelves, Taken};
 
 /// Bytes that the cache holds unless told otherwise.
 pub const DEFAULT_CACHE: usize = 64 << 20;
@@ -15,13 +18,18 @@ pub const DEFAULT_CACHE: usize = 64 << 20;
 const MOST_WORKERS: usize = 4;
 /// How far ahead blocks are decoded, in bytes, where the cache is large enough.
 const AHEAD: usize = 4 << 20;
+/// Bytes of a group, at most: so long that finding it costs little beside copying it, so short that who waits for one of its blocks
+/// does not wait long for the others.
+const GROUP: usize = 64 << 10;
+/// How many pieces that have been used are spared at most before one must go.
+const MOST_SPARED: usize = 64;
 
-/// Decoded blocks, up to a number of bytes; the least recently used ones give way.
+/// Decoded blocks, up to a number of bytes; those that have not been used for long give way.
 ///
 /// No block is decoded twice at the same time: who comes second waits. A block that failed is not remembered: the next
 /// reader tries again. Threads start with the first read-ahead, sleep when there is nothing to do, and end with the cache.
 ///
-/// What is kept and what is decoded ahead is never more than the capacity; beside it are the blocks that readers have in their
+/// What is kept and what is decoded ahead is never more than the capacity; beside it are the pieces that readers have in their
 /// hands at that moment, one each.
 pub struct BlockCache {
     shared: Arc<Shared>,
@@ -30,40 +38,69 @@ pub struct BlockCache {
 
 struct Shared {
     capacity: usize,
+    shelves: Shelves,
     state: Mutex<State>,
-    /// A block has been decoded, or failed.
+    /// A piece has been decoded, or failed.
     decoded: Condvar,
     /// There is a job, or the cache is gone.
     work: Condvar,
 }
 
-type Key = (u64, u64);
-/// Decoded bytes. A vector, so that they need not be copied once they are there.
-type Bytes = Arc<Vec<u8>>;
+/// What is decoded and kept as one: a block, or a group of blocks of one length.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Unit {
+    pub key: Key,
+    /// Offset of its first decoded byte.
+    pub start: u64,
+    pub len: usize,
+    pub kind: Kind,
+}
 
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Kind {
+    /// The block of this number, and the group that it is in, if its source has groups.
+    Block { index: u64, group: Option<Key> },
+    /// A group of blocks from this one on.
+    Group { first: u64, count: u64 },
+}
+
+impl Unit {
+    /// The block that it is.
+    pub fn block(&self, index: u64) -> Block {
+        Block { index, start: self.start, len: self.len as u32 }
+    }
+
+    /// All units that have blocks of this one, besides itself.
+    fn relatives(&self) -> impl Iterator<Item = Key> {
+        let source = self.key.source;
+        let (group, blocks) = match self.kind {
+            Kind::Block { group, .. } => (group, 0..0),
+            Kind::Group { first, count } => (None, first..first + count),
+        };
+        group.into_iter().chain(blocks.map(move |index| Key::block(source, index)))
+    }
+}
+
+struct Job {
+    unit: Unit,
+    blocks: Arc<dyn Blocks>,
+}
+
+/// What is being decoded, and in which order pieces came.
 #[derive(Default)]
 struct State {
-    slots: HashMap<Key, Slot>,
-    /// Keys in the order of their use, with the tick of that use; outdated entries are skipped.
-    used: VecDeque<(Key, u64)>,
-    tick: u64,
-    /// Bytes of the blocks that are ready.
+    /// Somebody decodes it, or will.
+    pending: HashSet<Key>,
+    /// The keys of what is on the shelves, the next that may have to go first.
+    order: VecDeque<Key>,
+    /// What the pieces on the shelves cost.
     bytes: usize,
-    /// Bytes of the blocks that are, or will be, decoded ahead: room that is kept free for them.
+    /// Bytes of the pieces that are, or will be, decoded ahead: room that is kept free for them.
     promised: usize,
-    jobs: VecDeque<(Key, Arc<dyn Blocks>, Block)>,
+    jobs: VecDeque<Job>,
     /// Threads that have been started.
     running: usize,
     closed: bool,
-}
-
-enum Slot {
-    /// Somebody decodes it.
-    Pending,
-    Ready {
-        bytes: Bytes,
-        used: u64,
-    },
 }
 
 impl BlockCache {
@@ -77,65 +114,81 @@ impl BlockCache {
     /// A cache whose read-ahead uses `workers` threads; with none there is no read-ahead.
     #[must_use]
     pub fn with_workers(capacity: usize, workers: usize) -> Arc<Self> {
-        let shared = Shared { capacity, state: Mutex::default(), decoded: Condvar::new(), work: Condvar::new() };
+        let shared = Shared {
+            capacity,
+            shelves: Shelves::new(),
+            state: Mutex::default(),
+            decoded: Condvar::new(),
+            work: Condvar::new(),
+        };
         Arc::new(Self { shared: Arc::new(shared), workers })
     }
 
-    /// The decoded bytes of `block` of the source `id`.
+    /// How many blocks of `len` bytes make a group; 1 where groups are of no use.
+    pub(super) fn group(&self, len: u32) -> u64 {
+        (GROUP.min(self.shared.capacity / 16) / (len as usize).max(1)).max(1) as u64
+    }
+
+    /// The piece, if it is there.
+    pub(super) fn ready(&self, key: Key) -> Option<Arc<Piece>> {
+        self.shared.shelves.find(key)
+    }
+
+    /// Whether the piece is there.
+    pub(super) fn knows(&self, key: Key) -> bool {
+        self.shared.shelves.has(key)
+    }
+
+    /// A piece with the bytes of `unit`: itself, or the group that it is in.
     ///
     /// # Errors
     /// What decoding reports; a decoder that panics is `InvalidData`.
-    pub(super) fn get(&self, id: u64, blocks: &Arc<dyn Blocks>, block: &Block) -> io::Result<Bytes> {
-        let key = (id, block.index);
+    pub(super) fn get(&self, blocks: &Arc<dyn Blocks>, unit: &Unit) -> io::Result<Arc<Piece>> {
+        let Shared { shelves, decoded, .. } = &*self.shared;
         let mut state = self.shared.lock();
         loop {
-            match state.find(key) {
-                Some(Some(bytes)) => return Ok(bytes),
-                Some(None) => {
-                    // A job that no thread has taken yet is quicker done here.
-                    if let Some(at) = state.jobs.iter().position(|job| job.0 == key) {
-                        let job = state.jobs.remove(at);
-                        state.promised -= job.map_or(0, |job| job.2.len as usize);
-                        break;
-                    }
-                    state = self.shared.decoded.wait(state).unwrap_or_else(PoisonError::into_inner);
-                }
-                None => {
-                    state.slots.insert(key, Slot::Pending);
-                    break;
-                }
+            let group = if let Kind::Block { group, .. } = unit.kind { group } else { None };
+            if let Some(piece) = shelves.find(unit.key).or_else(|| shelves.find(group?)) {
+                return Ok(piece);
             }
+            let busy = state.pending.contains(&unit.key) || unit.relatives().any(|key| state.pending.contains(&key));
+            if !busy {
+                state.pending.insert(unit.key);
+                break;
+            }
+            // A job that no thread has taken yet is quicker done here.
+            let ours = |job: &Job| job.unit.key == unit.key || Some(job.unit.key) == group;
+            if let Some(at) = state.jobs.iter().position(ours)
+                && let Some(job) = state.jobs.remove(at)
+            {
+                state.promised -= job.unit.len;
+                drop(state);
+                return self.shared.decode(&**blocks, &job.unit, 0);
+            }
+            state = decoded.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         drop(state);
-        self.shared.decode(key, &**blocks, block, 0)
+        self.shared.decode(&**blocks, unit, 0)
     }
 
-    /// The decoded bytes of block `index` of the source `id`, if they are there.
-    pub(super) fn ready(&self, id: u64, index: u64) -> Option<Bytes> {
-        self.shared.lock().find((id, index)).flatten()
-    }
-
-    /// Whether the block is there, or on its way.
-    pub(super) fn knows(&self, id: u64, index: u64) -> bool {
-        self.shared.lock().slots.contains_key(&(id, index))
-    }
-
-    /// Has `block` decoded by another thread, unless it is there or on its way. False when there is no room for it now.
-    pub(super) fn prefetch(&self, id: u64, blocks: &Arc<dyn Blocks>, block: Block) -> bool {
-        let key = (id, block.index);
-        let len = block.len as usize;
-        let mut state = self.shared.lock();
-        // Half of the room is left to what has been read already.
-        if state.slots.contains_key(&key) {
+    /// Has `unit` decoded by another thread, unless it is there or on its way. False when there is no room for it now.
+    pub(super) fn prefetch(&self, blocks: &Arc<dyn Blocks>, unit: Unit) -> bool {
+        if self.shared.shelves.has(unit.key) {
             return true;
         }
-        if self.workers == 0 || state.promised + len > self.shared.capacity / 2 {
+        let mut state = self.shared.lock();
+        let known = self.shared.shelves.has(unit.key) || state.pending.contains(&unit.key);
+        if known || unit.relatives().any(|key| state.pending.contains(&key)) {
+            return true;
+        }
+        // Half of the room is left to what has been read already.
+        if self.workers == 0 || state.promised + unit.len > self.shared.capacity / 2 {
             return false;
         }
-        state.slots.insert(key, Slot::Pending);
-        state.promised += len;
-        state.make_room(0, self.shared.capacity);
-        state.jobs.push_back((key, Arc::clone(blocks), block));
+        state.pending.insert(unit.key);
+        state.promised += unit.len;
+        self.shared.make_room(&mut state, 0);
+        state.jobs.push_back(Job { unit, blocks: Arc::clone(blocks) });
         if state.running < self.workers {
             state.running += 1;
             let shared = Arc::clone(&self.shared);
@@ -144,8 +197,8 @@ impl BlockCache {
                 // Without a thread the readers decode for themselves.
                 state.running -= 1;
                 state.jobs.pop_back();
-                state.promised -= len;
-                state.slots.remove(&key);
+                state.promised -= unit.len;
+                state.pending.remove(&unit.key);
                 return false;
             }
         } else {
@@ -154,30 +207,33 @@ impl BlockCache {
         true
     }
 
-    /// How many blocks of `len` bytes to decode ahead.
-    pub(super) fn ahead(&self, len: u32) -> usize {
+    /// How many units of `len` bytes to decode ahead.
+    pub(super) fn ahead(&self, len: usize) -> usize {
         if self.workers == 0 {
             return 0;
         }
         let bytes = AHEAD.min(self.shared.capacity / 4);
-        let len = (len as usize).max(1);
+        let len = len.max(1);
         if len > self.shared.capacity / 4 { 0 } else { (bytes / len).clamp(1, 256) }
     }
 
     /// Drops what is kept of the source `id`.
     pub(super) fn forget(&self, id: u64) {
-        let mut state = self.shared.lock();
-        let waiting = state.jobs.iter().filter(|job| job.0.0 == id).map(|job| job.2.len as usize);
+        let Shared { shelves, .. } = &*self.shared;
+        let mut guard = self.shared.lock();
+        let state = &mut *guard;
+        let waiting = state.jobs.iter().filter(|job| job.unit.key.source == id).map(|job| job.unit.len);
         state.promised -= waiting.sum::<usize>();
-        state.jobs.retain(|job| job.0.0 != id);
+        state.jobs.retain(|job| job.unit.key.source != id);
+        state.pending.retain(|key| key.source != id);
         let mut freed = 0;
-        state.slots.retain(|key, slot| {
-            if let Slot::Ready { bytes, .. } = slot
-                && key.0 == id
+        state.order.retain(|key| {
+            if key.source == id
+                && let Taken::Piece(piece) = shelves.take(*key, false)
             {
-                freed += bytes.len();
+                freed += piece.cost();
             }
-            key.0 != id
+            key.source != id
         });
         state.bytes -= freed;
     }
@@ -201,25 +257,77 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Decodes a block whose slot is pending, keeps it, and wakes who waits. `promised` bytes are kept free for it.
-    fn decode(&self, key: Key, blocks: &dyn Blocks, block: &Block, promised: usize) -> io::Result<Bytes> {
-        let mut bytes = vec![0; block.len as usize];
+    /// Decodes a unit that is pending, keeps it, and wakes who waits. `promised` bytes are kept free for it.
+    fn decode(&self, blocks: &dyn Blocks, unit: &Unit, promised: usize) -> io::Result<Arc<Piece>> {
         // Decoders of other crates meet hostile bytes here: one that panics must not leave waiting readers behind.
-        let result = catch_unwind(AssertUnwindSafe(|| blocks.decode(block, &mut bytes)))
+        let result = catch_unwind(AssertUnwindSafe(|| self.content(blocks, unit)))
             .unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::InvalidData, "the decoder gave up")));
-        let result = result.map(|()| Arc::new(bytes));
+        let result = result.map(|content| Arc::new(Piece { start: unit.start, len: unit.len, content }));
         let mut state = self.lock();
         // Its source can be gone by now.
-        let wanted = state.slots.remove(&key).is_some();
+        let wanted = state.pending.remove(&unit.key);
         state.promised -= promised;
-        if let Ok(bytes) = &result
+        if let Ok(piece) = &result
             && wanted
+            && state.promised + piece.cost() <= self.capacity
         {
-            state.keep(key, Arc::clone(bytes), self.capacity);
+            self.make_room(&mut state, piece.cost());
+            state.bytes += piece.cost();
+            state.order.push_back(unit.key);
+            if let Some(other) = self.shelves.put(unit.key, Arc::clone(piece)) {
+                state.bytes -= other.cost();
+            }
         }
         drop(state);
         self.decoded.notify_all();
         result
+    }
+
+    fn content(&self, blocks: &dyn Blocks, unit: &Unit) -> io::Result<Content> {
+        let first = match unit.kind {
+            Kind::Block { index, .. } => unit.block(index),
+            Kind::Group { .. } => located(blocks, unit.start)?,
+        };
+        if let Kind::Group { .. } = unit.kind
+            && let Some((source, at)) = blocks.stored_run(&first, unit.len)
+        {
+            return Ok(Content::Stored(source, at));
+        }
+        let mut bytes = vec![0; unit.len];
+        match unit.kind {
+            Kind::Block { .. } => blocks.decode(&first, &mut bytes)?,
+            // What has been decoded by itself need not be decoded again.
+            Kind::Group { .. } if unit.relatives().any(|key| self.shelves.has(key)) => {
+                each_block(blocks, unit.start, &mut bytes, |block, out| {
+                    let piece = self.shelves.find(Key::block(unit.key.source, block.index));
+                    match piece.as_deref() {
+                        Some(Piece { content: Content::Decoded(bytes), .. }) if bytes.len() == out.len() => {
+                            out.copy_from_slice(bytes);
+                            Ok(())
+                        }
+                        _ => blocks.decode(&block, out),
+                    }
+                })?;
+            }
+            Kind::Group { .. } => blocks.decode_run(&first, &mut bytes)?,
+        }
+        Ok(Content::Decoded(bytes))
+    }
+
+    /// Drops pieces until `len` more bytes fit, or none is left: the oldest that has not been used since it came or was last spared.
+    fn make_room(&self, state: &mut State, len: usize) {
+        let mut spared = 0;
+        while state.bytes + state.promised + len > self.capacity {
+            let Some(key) = state.order.pop_front() else { break };
+            match self.shelves.take(key, spared < MOST_SPARED) {
+                Taken::Missing => {}
+                Taken::Spared => {
+                    spared += 1;
+                    state.order.push_back(key);
+                }
+                Taken::Piece(piece) => state.bytes -= piece.cost(),
+            }
+        }
     }
 
     /// A thread's life: jobs until the cache is gone.
@@ -229,70 +337,15 @@ impl Shared {
             if state.closed {
                 return;
             }
-            if let Some((key, blocks, block)) = state.jobs.pop_front() {
+            if let Some(Job { unit, blocks }) = state.jobs.pop_front() {
                 drop(state);
-                // Nobody waits for a block read ahead: its reader will meet the error itself.
-                let _ = self.decode(key, &*blocks, &block, block.len as usize);
+                // Nobody waits for a piece read ahead: its reader will meet the error itself.
+                let _ = self.decode(&*blocks, &unit, unit.len);
                 drop(blocks);
                 state = self.lock();
             } else {
                 state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
             }
-        }
-    }
-}
-
-impl State {
-    /// Nothing for a block that nobody knows; `Some(None)` for one that is on its way.
-    fn find(&mut self, key: Key) -> Option<Option<Bytes>> {
-        self.tick += 1;
-        let tick = self.tick;
-        match self.slots.get_mut(&key)? {
-            Slot::Pending => Some(None),
-            Slot::Ready { bytes, used } => {
-                let bytes = Arc::clone(bytes);
-                *used = tick;
-                self.note_use(key, tick);
-                Some(Some(bytes))
-            }
-        }
-    }
-
-    fn keep(&mut self, key: Key, bytes: Bytes, capacity: usize) {
-        if self.promised + bytes.len() > capacity {
-            return;
-        }
-        self.make_room(bytes.len(), capacity);
-        self.tick += 1;
-        let used = self.tick;
-        self.bytes += bytes.len();
-        self.slots.insert(key, Slot::Ready { bytes, used });
-        self.note_use(key, used);
-    }
-
-    /// Drops the blocks that have not been used for longest until `len` more bytes fit, or none is left.
-    fn make_room(&mut self, len: usize, capacity: usize) {
-        while self.bytes + self.promised + len > capacity {
-            let Some((oldest, tick)) = self.used.pop_front() else { break };
-            if self.is_latest_use(oldest, tick)
-                && let Some(Slot::Ready { bytes, .. }) = self.slots.remove(&oldest)
-            {
-                self.bytes -= bytes.len();
-            }
-        }
-    }
-
-    fn is_latest_use(&self, key: Key, tick: u64) -> bool {
-        matches!(self.slots.get(&key), Some(Slot::Ready { used, .. }) if *used == tick)
-    }
-
-    fn note_use(&mut self, key: Key, tick: u64) {
-        self.used.push_back((key, tick));
-        // Outdated entries are most of the queue by then: each is dropped once, so the cost per use is constant.
-        if self.used.len() > 64 + 4 * self.slots.len() {
-            let mut used = std::mem::take(&mut self.used);
-            used.retain(|&(key, tick)| self.is_latest_use(key, tick));
-            self.used = used;
         }
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Not responsible for what the bytes mean. A source is shared by all request threads at once.
 
+mod block_source;
 pub mod blocks;
 pub mod cache;
 mod concat;
@@ -9,6 +10,7 @@ mod file;
 mod memory;
 mod padded;
 mod scatter;
+mod shelf;
 pub mod siblings;
 mod slice;
 mod swapped;
@@ -17,7 +19,8 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
-pub use self::blocks::{Block, BlockSource, Blocks};
+pub use self::block_source::BlockSource;
+pub use self::blocks::{Block, Blocks, each_block};
 pub use self::cache::BlockCache;
 pub use self::concat::ConcatSource;
 pub use self::file::FileSource;

@@ -52,10 +52,13 @@ impl<'a> Output<'a> {
         let from = self.done.checked_sub(distance).filter(|_| distance > 0);
         let from = from.ok_or_else(|| damaged("a packed block refers to bytes before its start"))?;
         let count = count.min(self.bytes.len() - self.done);
-        for at in 0..count {
-            self.bytes[self.done + at] = self.bytes[from + at];
+        // What has been copied is repeated, too: each round can copy twice as much as the one before.
+        let end = self.done + count;
+        while self.done < end {
+            let step = (self.done - from).min(end - self.done);
+            self.bytes.copy_within(from..from + step, self.done);
+            self.done += step;
         }
-        self.done += count;
         Ok(())
     }
 }

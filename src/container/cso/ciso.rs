@@ -3,11 +3,12 @@
 //! Not read: the file of the same signature that holds a GameCube or Wii disc without its empty blocks (14.4).
 
 use std::io;
+use std::ops::Range;
 
 use super::{Content, ImageError, Index, OpenContext, Packed, Packing, Place};
 use super::{between, blocks, content, damaged, header, pair, u32_at};
 use crate::container::{Container, FormatInfo, Probe, Score};
-use crate::source::SharedSource;
+use crate::source::{ByteSource, SharedSource};
 
 /// CSO.
 pub struct Cso;
@@ -93,7 +94,7 @@ fn open(source: SharedSource, header: &[u8], method: Method, cx: &OpenContext<'_
 }
 
 impl Index for Table {
-    fn place(&self, source: &SharedSource, number: u64, len: u32) -> io::Result<Place> {
+    fn place(&self, source: &dyn ByteSource, number: u64, len: u32) -> io::Result<Place> {
         const FLAG: u32 = 1 << 31;
         let (this, next) = pair(source, TABLE, number)?;
         let offset = u64::from(this & !FLAG) << self.shift;
@@ -108,6 +109,12 @@ impl Index for Table {
             return Err(damaged("a stored block is too short"));
         }
         Ok(Place { offset, len: bytes, packing })
+    }
+
+    /// Of each the start of the next, too.
+    fn entries(&self, first: u64, count: u64) -> Option<Range<u64>> {
+        let start = TABLE + first * 4;
+        Some(start..start + (count + 1) * 4)
     }
 }
 

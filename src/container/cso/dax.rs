@@ -5,7 +5,7 @@ use std::io;
 use super::{Content, ImageError, Index, OpenContext, Packed, Packing, Place};
 use super::{blocks, content, damaged, header, u32_at};
 use crate::container::{Container, FormatInfo, Probe, Score};
-use crate::source::SharedSource;
+use crate::source::{ByteSource, SharedSource};
 
 /// DAX.
 pub struct Dax;
@@ -44,7 +44,7 @@ struct Table {
 }
 
 impl Index for Table {
-    fn place(&self, source: &SharedSource, number: u64, _len: u32) -> io::Result<Place> {
+    fn place(&self, source: &dyn ByteSource, number: u64, _len: u32) -> io::Result<Place> {
         let (mut offset, mut size) = ([0; 4], [0; 2]);
         source.read_exact_at(&mut offset, HEADER as u64 + number * 4)?;
         source.read_exact_at(&mut size, HEADER as u64 + self.count * 4 + number * 2)?;

@@ -3,11 +3,12 @@
 //! Not used: the MD5 at offset 16, as no description says what it is of.
 
 use std::io;
+use std::ops::Range;
 
 use super::{Content, ImageError, Index, OpenContext, Packed, Packing, Place};
 use super::{between, blocks, content, header, pair, u32_at};
 use crate::container::{Container, FormatInfo, Probe, Score};
-use crate::source::SharedSource;
+use crate::source::{ByteSource, SharedSource};
 
 /// JSO.
 pub struct Jso;
@@ -48,11 +49,17 @@ struct Table {
 }
 
 impl Index for Table {
-    fn place(&self, source: &SharedSource, number: u64, len: u32) -> io::Result<Place> {
+    fn place(&self, source: &dyn ByteSource, number: u64, len: u32) -> io::Result<Place> {
         let (this, next) = pair(source, HEADER as u64, number)?;
         let bytes = between(u64::from(this), u64::from(next))?;
         // No flag tells: what is as long as its content is not packed.
         let stored = bytes == u64::from(self.block) || bytes == u64::from(len);
         Ok(Place { offset: u64::from(this), len: bytes, packing: if stored { Packing::Stored } else { self.packing } })
+    }
+
+    /// Of each the start of the next, too.
+    fn entries(&self, first: u64, count: u64) -> Option<Range<u64>> {
+        let start = HEADER as u64 + first * 4;
+        Some(start..start + (count + 1) * 4)
     }
 }

@@ -12,6 +12,7 @@ mod lzo;
 
 use std::fmt;
 use std::io;
+use std::ops::Range;
 use std::sync::Arc;
 
 pub use self::ciso::{Cso, Zso};
@@ -19,7 +20,7 @@ pub use self::dax::Dax;
 pub use self::jso::Jso;
 use super::inflate::inflate;
 use super::{Content, ImageError, ImageErrorKind, OpenContext, damaged};
-use crate::source::{Block, BlockSource, Blocks, SharedSource};
+use crate::source::{Block, BlockSource, Blocks, ByteSource, SharedSource, each_block};
 
 /// Block sizes that are read (formats.md, C).
 const SMALLEST: u32 = 512;
@@ -50,8 +51,14 @@ struct Place {
 
 /// The table of a file.
 trait Index: Send + Sync + fmt::Debug {
-    /// Where block `number` lies, whose decoded length is `len`.
-    fn place(&self, source: &SharedSource, number: u64, len: u32) -> io::Result<Place>;
+    /// Where block `number` lies, whose decoded length is `len`. Reads its entry from `table`, which is the file or the part of it
+    /// with the [`entries`](Self::entries).
+    fn place(&self, table: &dyn ByteSource, number: u64, len: u32) -> io::Result<Place>;
+
+    /// Where the entries of `count` blocks from `first` on are, if they are in one place.
+    fn entries(&self, _first: u64, _count: u64) -> Option<Range<u64>> {
+        None
+    }
 }
 
 /// The blocks of a file with table `index`.
@@ -65,7 +72,24 @@ struct Packed<I> {
 
 impl<I: Index> Packed<I> {
     fn place(&self, block: &Block) -> io::Result<Place> {
-        self.index.place(&self.source, block.index, block.len)
+        self.index.place(&*self.source, block.index, block.len)
+    }
+
+    /// Where the blocks from `first` on lie that are `len` bytes together, by one read of the table.
+    fn places(&self, first: &Block, len: usize) -> io::Result<Vec<Place>> {
+        let count = (len as u64).div_ceil(u64::from(self.block));
+        let part = self.index.entries(first.index, count).map(|at| Part::read(&*self.source, at)).transpose()?;
+        let table: &dyn ByteSource = part.as_ref().map_or(&*self.source, |part| part);
+        let blocks = (0..count).map(|number| {
+            let left = len as u64 - number * u64::from(self.block);
+            self.index.place(table, first.index + number, left.min(u64::from(self.block)) as u32)
+        });
+        blocks.collect()
+    }
+
+    /// Padding can make a packed block longer than its content, by any amount: this much is never needed.
+    fn most(&self) -> u64 {
+        u64::from(self.block) + u64::from(self.block / 8) + 1024
     }
 }
 
@@ -80,31 +104,99 @@ impl<I: Index> Blocks for Packed<I> {
         Ok(Block { index, start, len: (self.total - start).min(u64::from(self.block)) as u32 })
     }
 
+    fn even(&self) -> Option<u32> {
+        Some(self.block)
+    }
+
     fn decode(&self, block: &Block, out: &mut [u8]) -> io::Result<()> {
         let place = self.place(block)?;
         if place.packing == Packing::Stored {
             return self.source.read_exact_at(out, place.offset);
         }
-        // Padding can make a packed block longer than its content, by any amount: that much is never needed.
-        let most = u64::from(self.block) + u64::from(self.block / 8) + 1024;
         let there = self.source.len().saturating_sub(place.offset);
-        let mut packed = vec![0; place.len.min(most).min(there) as usize];
+        let mut packed = vec![0; place.len.min(self.most()).min(there) as usize];
         self.source.read_exact_at(&mut packed, place.offset)?;
-        let result = match place.packing {
-            Packing::Stored => Ok(()),
-            Packing::Deflate => inflate(&packed, false, out).map(drop),
-            Packing::Zlib => inflate(&packed, true, out).map(drop),
-            Packing::AnyDeflate => inflate(&packed, true, out).or_else(|_| inflate(&packed, false, out)).map(drop),
-            Packing::Lz4 => lz4::decode(&packed, out),
-            Packing::Lzo => lzo::decode(&packed, out),
-        };
+        let result = unpack(place.packing, &packed, out);
         // A block that the end of the file cuts off may still be whole: its padding can be what is missing.
         result.map_err(|error| if place.len > there { io::ErrorKind::UnexpectedEof.into() } else { error })
+    }
+
+    /// With one read for the table and one for what is packed, where the blocks lie one after another as all writers lay them.
+    fn decode_run(&self, first: &Block, out: &mut [u8]) -> io::Result<()> {
+        let places = self.places(first, out.len())?;
+        let start = places.first().map_or(0, |place| place.offset);
+        let end = places.last().map_or(0, |place| place.offset.saturating_add(place.len));
+        let ascend = places.is_sorted_by(|this, next| this.offset.saturating_add(this.len) <= next.offset);
+        let most = self.most() * places.len() as u64;
+        if !ascend || end > self.source.len() || end - start > most {
+            return each_block(self, first.start, out, |block, out| self.decode(&block, out));
+        }
+        let mut packed = vec![0; (end - start) as usize];
+        self.source.read_exact_at(&mut packed, start)?;
+        for (place, out) in places.iter().zip(out.chunks_mut(self.block as usize)) {
+            let packed = &packed[(place.offset - start) as usize..][..place.len.min(self.most()) as usize];
+            unpack(place.packing, packed, out)?;
+        }
+        Ok(())
     }
 
     fn stored(&self, block: &Block) -> Option<(SharedSource, u64)> {
         let place = self.place(block).ok()?;
         (place.packing == Packing::Stored).then(|| (Arc::clone(&self.source), place.offset))
+    }
+
+    fn stored_run(&self, first: &Block, len: usize) -> Option<(SharedSource, u64)> {
+        let places = self.places(first, len).ok()?;
+        let start = places.first()?.offset;
+        let follow = (0_u64..)
+            .step_by(self.block as usize)
+            .zip(&places)
+            .all(|(done, place)| place.packing == Packing::Stored && start.checked_add(done) == Some(place.offset));
+        follow.then(|| (Arc::clone(&self.source), start))
+    }
+}
+
+/// Fills `out` with the content of a block.
+fn unpack(packing: Packing, packed: &[u8], out: &mut [u8]) -> io::Result<()> {
+    match packing {
+        Packing::Stored => {
+            let stored = packed.get(..out.len()).ok_or_else(|| damaged("a stored block is too short"))?;
+            out.copy_from_slice(stored);
+            Ok(())
+        }
+        Packing::Deflate => inflate(packed, false, out).map(drop),
+        Packing::Zlib => inflate(packed, true, out).map(drop),
+        Packing::AnyDeflate => inflate(packed, true, out).or_else(|_| inflate(packed, false, out)).map(drop),
+        Packing::Lz4 => lz4::decode(packed, out),
+        Packing::Lzo => lzo::decode(packed, out),
+    }
+}
+
+/// A part of a file that has been read, at its place.
+#[derive(Debug)]
+struct Part {
+    start: u64,
+    bytes: Vec<u8>,
+}
+
+impl Part {
+    fn read(source: &dyn ByteSource, at: Range<u64>) -> io::Result<Self> {
+        let mut bytes = vec![0; (at.end - at.start) as usize];
+        source.read_exact_at(&mut bytes, at.start)?;
+        Ok(Self { start: at.start, bytes })
+    }
+}
+
+impl ByteSource for Part {
+    fn len(&self) -> u64 {
+        self.start + self.bytes.len() as u64
+    }
+
+    fn read_exact_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()> {
+        let at = offset.checked_sub(self.start).and_then(|at| usize::try_from(at).ok());
+        let bytes = at.and_then(|at| self.bytes.get(at..)?.get(..buf.len())).ok_or(io::ErrorKind::UnexpectedEof)?;
+        buf.copy_from_slice(bytes);
+        Ok(())
     }
 }
 
@@ -129,7 +221,7 @@ fn blocks(source: &SharedSource, total: u64, block: u32, table: u64, entry: u64)
 /// The decoded bytes.
 fn content<I: Index + 'static>(packed: Packed<I>, count: u64, cx: &OpenContext<'_>) -> Result<Content, ImageError> {
     let rest = packed.total - (count - 1) * u64::from(packed.block);
-    if let Ok(last) = packed.index.place(&packed.source, count - 1, rest as u32)
+    if let Ok(last) = packed.index.place(&*packed.source, count - 1, rest as u32)
         && last.offset.saturating_add(if last.packing == Packing::Stored { rest } else { last.len })
             > packed.source.len()
     {
@@ -139,7 +231,7 @@ fn content<I: Index + 'static>(packed: Packed<I>, count: u64, cx: &OpenContext<'
 }
 
 /// Two table entries of four bytes, the one of block `number` and the next.
-fn pair(source: &SharedSource, table: u64, number: u64) -> io::Result<(u32, u32)> {
+fn pair(source: &dyn ByteSource, table: u64, number: u64) -> io::Result<(u32, u32)> {
     let mut bytes = [0; 8];
     source.read_exact_at(&mut bytes, table + number * 4)?;
     let [a, b, c, d, rest @ ..] = bytes;

@@ -180,6 +180,10 @@ impl Blocks for Chunks {
         Ok(Block { index, start, len: (self.total - start).min(self.chunk) as u32 })
     }
 
+    fn even(&self) -> Option<u32> {
+        u32::try_from(self.chunk).ok()
+    }
+
     fn decode(&self, block: &Block, out: &mut [u8]) -> io::Result<()> {
         let Place { offset, len, packing } = self.table.place(block.index)?;
         let mut bytes = packed_chunk(&self.data, offset, len, self.chunk)?;

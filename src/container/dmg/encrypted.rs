@@ -165,6 +165,10 @@ impl Blocks for Encrypted {
         Ok(Block { index, start, len: (self.len - start).min(u64::from(self.block)) as u32 })
     }
 
+    fn even(&self) -> Option<u32> {
+        Some(self.block)
+    }
+
     fn decode(&self, block: &Block, out: &mut [u8]) -> io::Result<()> {
         let mut bytes = vec![0; self.block as usize];
         self.source.read_exact_at(&mut bytes, self.at + block.start)?;

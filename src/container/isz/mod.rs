@@ -284,6 +284,10 @@ impl Blocks for Chunks {
         Ok(Block { index, start, len: self.table.decoded(index) })
     }
 
+    fn even(&self) -> Option<u32> {
+        Some(self.table.chunk)
+    }
+
     fn decode(&self, block: &Block, out: &mut [u8]) -> io::Result<()> {
         let Place { offset, len, kind } = self.table.place(block.index)?;
         if kind == Kind::Zeros {

@@ -164,6 +164,10 @@ impl Blocks for Hunks {
         Ok(Block { index, start: index * u64::from(self.hunk_bytes), len: self.hunk_bytes })
     }
 
+    fn even(&self) -> Option<u32> {
+        Some(self.hunk_bytes)
+    }
+
     fn decode(&self, block: &Block, out: &mut [u8]) -> io::Result<()> {
         let Hunk { kind, check } = self.resolve(block.index)?;
         self.unpack(kind, out)?;
@@ -177,8 +181,9 @@ impl Blocks for Hunks {
 
     fn stored(&self, block: &Block) -> Option<(SharedSource, u64)> {
         // Elsewhere a CRC is to be held against what is stored.
-        match (&self.map, self.resolve(block.index).ok()?.kind) {
-            (Map::Plain(_), Kind::Stored(offset)) => Some((SharedSource::clone(&self.source), offset)),
+        let Map::Plain(_) = self.map else { return None };
+        match self.resolve(block.index).ok()?.kind {
+            Kind::Stored(offset) => Some((SharedSource::clone(&self.source), offset)),
             _ => None,
         }
     }

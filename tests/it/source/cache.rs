@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
-use spindle::source::{Block, BlockCache, BlockSource, Blocks, ByteSource, MemorySource, Scatter, SharedSource};
+use spindle::source::{
+    Block, BlockCache, BlockSource, Blocks, ByteSource, MemorySource, Scatter, SharedSource, Spaced,
+};
 use spindle::sys::memory::anonymous;
 use vm_memory::{GuestAddress, GuestMemoryBackend};
 
@@ -18,6 +20,8 @@ struct Counted {
     bytes: Vec<u8>,
     /// Where each block ends, and whether it is stored.
     ends: Vec<(u64, bool)>,
+    even: Option<u32>,
+    storage: SharedSource,
     asked: AtomicUsize,
     decoding: Vec<AtomicBool>,
     decoded: Vec<AtomicUsize>,
@@ -48,8 +52,11 @@ impl Counted {
             (end, stored)
         });
         let ends: Vec<_> = ends.collect();
+        let bytes: Vec<_> = (0..end).map(|at| (at.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56) as u8).collect();
         Self {
-            bytes: (0..end).map(|at| (at.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56) as u8).collect(),
+            storage: Arc::new(MemorySource::new(bytes.clone())),
+            bytes,
+            even: None,
             asked: AtomicUsize::new(0),
             decoding: ends.iter().map(|_| AtomicBool::new(false)).collect(),
             decoded: ends.iter().map(|_| AtomicUsize::new(0)).collect(),
@@ -60,6 +67,11 @@ impl Counted {
             panics: AtomicUsize::new(0),
             news: Default::default(),
         }
+    }
+
+    /// Says that all blocks are as long as the first one.
+    fn even(self) -> Self {
+        Self { even: self.ends.first().map(|(end, _)| *end as u32), ..self }
     }
 
     fn decoded(&self, index: usize) -> usize {
@@ -88,6 +100,10 @@ impl Blocks for Counted {
         Ok(Block { index: index as u64, start, len: (self.ends[index].0 - start) as u32 })
     }
 
+    fn even(&self) -> Option<u32> {
+        self.even
+    }
+
     fn decode(&self, block: &Block, out: &mut [u8]) -> io::Result<()> {
         let index = block.index as usize;
         if self.decoding[index].swap(true, Ordering::SeqCst) {
@@ -111,8 +127,7 @@ impl Blocks for Counted {
     }
 
     fn stored(&self, block: &Block) -> Option<(SharedSource, u64)> {
-        let stored: SharedSource = Arc::new(MemorySource::new(self.bytes.clone()));
-        self.ends[block.index as usize].1.then_some((stored, block.start))
+        self.ends[block.index as usize].1.then(|| (Arc::clone(&self.storage), block.start))
     }
 }
 
@@ -198,6 +213,66 @@ fn what_was_read_last_stays_and_what_was_read_first_goes() {
     assert_eq!([0, 1, 2, 3].map(|index| blocks.decoded(index)), [1, 2, 1, 1]);
 }
 
+/// Of 1,000 bytes each, the last of 100: with this cache 65 make a group.
+fn short_blocks() -> (Arc<Counted>, BlockSource) {
+    let lengths: Vec<_> = (0..200).map(|index| (if index < 199 { 1000 } else { 100 }, false)).collect();
+    let blocks = Arc::new(Counted::new(&lengths).even());
+    let source = source(&blocks, &BlockCache::with_workers(2 << 20, 0));
+    (blocks, source)
+}
+
+#[test]
+fn short_blocks_are_decoded_by_themselves_or_in_groups_but_never_again() {
+    let (blocks, source) = short_blocks();
+    let read = |at: usize, len: usize| {
+        let mut buf = vec![0; len];
+        source.read_exact_at(&mut buf, at as u64).unwrap();
+        assert!(buf == blocks.bytes[at..at + len], "{len} bytes at {at}");
+    };
+    let decoded = || (0..200).map(|index| blocks.decoded(index)).collect::<Vec<_>>();
+    let those = |which: &[std::ops::Range<usize>]| {
+        (0..200).map(|index| usize::from(which.iter().any(|range| range.contains(&index)))).collect::<Vec<_>>()
+    };
+    for at in [70_500, 10_000, 150_999] {
+        read(at, 2);
+    }
+    assert_eq!(decoded(), those(&[10..11, 70..71, 150..152]));
+    // The second group, and one block of the third.
+    read(65_000, 65_001);
+    assert_eq!(decoded(), those(&[10..11, 65..131, 150..152]));
+    // The last group is shorter, and ends with a shorter block.
+    read(195_000, 4_100);
+    read(0, 199_100);
+    assert_eq!(decoded(), vec![1; 200]);
+    for at in (0..199_000).step_by(777) {
+        read(at, 100);
+    }
+    assert_eq!(decoded(), vec![1; 200]);
+}
+
+#[test]
+fn a_damaged_block_does_not_keep_its_group_back() {
+    let (blocks, source) = short_blocks();
+    blocks.failures.store(1, Ordering::SeqCst);
+    let mut buf = vec![0; 65_000];
+    source.read_exact_at(&mut buf, 0).unwrap();
+    assert!(buf == blocks.bytes[..65_000]);
+    assert_eq!(blocks.decoded(0), 2);
+    assert!((1..65).all(|index| blocks.decoded(index) == 1));
+}
+
+#[test]
+fn stored_blocks_are_read_in_one_run_and_not_kept() {
+    let blocks = Arc::new(Counted::new(&[(1000, true); 200]).even());
+    let source = source(&blocks, &BlockCache::with_workers(2 << 20, 2));
+    for _ in 0..3 {
+        let mut buf = vec![0; 200_000];
+        source.read_exact_at(&mut buf, 0).unwrap();
+        assert!(buf == blocks.bytes);
+    }
+    assert!((0..200).all(|index| blocks.decoded(index) == 0));
+}
+
 /// How an image is read.
 #[derive(Debug, Clone)]
 struct Reading {
@@ -208,6 +283,7 @@ struct Reading {
     /// For each thread, where it reads and how much, both of 65,536 parts of all.
     threads: Vec<Vec<(u16, u16)>>,
     in_order: bool,
+    even: bool,
 }
 
 fn reading() -> impl Strategy<Value = Reading> {
@@ -215,12 +291,19 @@ fn reading() -> impl Strategy<Value = Reading> {
     let read = (any::<u16>(), prop_oneof![3 => 0..2000_u16, 1 => any::<u16>()]);
     let threads = prop::collection::vec(prop::collection::vec(read, 1..12), 1..=8);
     let room = prop_oneof![Just(0_usize), 0..10_000_usize, Just(1 << 20)];
-    (prop::collection::vec(block, 1..40), room, 0..=8_usize, threads, any::<bool>())
-        .prop_map(|(blocks, room, workers, threads, in_order)| Reading { blocks, room, workers, threads, in_order })
+    (prop::collection::vec(block, 1..40), room, 0..=8_usize, threads, any::<bool>(), any::<bool>()).prop_map(
+        |(mut blocks, room, workers, threads, in_order, even)| {
+            // All as long as the first, and short: groups of several.
+            let len = blocks[0].0.min(700);
+            blocks.iter_mut().filter(|_| even).for_each(|block| block.0 = len);
+            Reading { blocks, room, workers, threads, in_order, even }
+        },
+    )
 }
 
 fn read_all(reading: &Reading) {
-    let blocks = Arc::new(Counted::new(&reading.blocks));
+    let blocks = Counted::new(&reading.blocks);
+    let blocks = Arc::new(if reading.even { blocks.even() } else { blocks });
     let longest = reading.blocks.iter().map(|block| block.0).max().unwrap() as usize;
     let source = source(&blocks, &BlockCache::with_workers(longest + reading.room, reading.workers));
     let len = blocks.bytes.len();
@@ -235,8 +318,11 @@ fn read_all(reading: &Reading) {
                     let count = part(count).min(len - at);
                     end = (at + count) % len;
                     let mut buf = vec![0; count];
-                    if number % 2 == 0 || count == 0 {
+                    if number % 3 == 0 || count == 0 {
                         source.read_exact_at(&mut buf, at as u64).unwrap();
+                    } else if number % 3 == 1 && count > 7 {
+                        spaced(source, &bytes[at..at + count], at as u64);
+                        continue;
                     } else {
                         let memory = anonymous(1 << 20).unwrap();
                         let piece = [memory.get_slice(GuestAddress(0), count).unwrap()];
@@ -250,6 +336,17 @@ fn read_all(reading: &Reading) {
         }
     });
     assert!(!blocks.twice.load(Ordering::SeqCst));
+}
+
+/// Blocks of 5 bytes, 2 between them.
+fn spaced(source: &BlockSource, bytes: &[u8], at: u64) {
+    let wanted: Vec<_> = bytes.chunks(7).flat_map(|chunk| chunk.iter().take(5)).copied().collect();
+    let memory = anonymous(1 << 20).unwrap();
+    let pieces = [memory.get_slice(GuestAddress(0), wanted.len()).unwrap()];
+    source.read_blocks_at(Scatter::new(&pieces), Spaced { block: 5, gap: 2 }, at).unwrap();
+    let mut found = vec![0; wanted.len()];
+    assert_eq!(Scatter::new(&pieces).copy_to(&mut found), wanted.len());
+    assert!(found == wanted, "blocks of 5 in {} bytes at {at}", bytes.len());
 }
 
 #[test]
