@@ -15,6 +15,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 TARGET = ROOT / "target"
 SPINDLE = TARGET / "release/spindle"
 SPINDLED = TARGET / "release/spindled"
+DECODE = TARGET / "release/examples/decode"
 PEER = TARGET / "peer/bin/vhost-device-scsi"
 BLOCK = 2048
 
@@ -32,7 +33,7 @@ def build(jobs):
     made = run("cargo", "bench", "-j", jobs, "--no-run", "--bench", "drive", "--message-format=json", cwd=ROOT)
     messages = [json.loads(line) for line in made.splitlines() if line.startswith("{")]
     driver = [one["executable"] for one in messages if one.get("target", {}).get("name") == "drive" and one.get("executable")]
-    run("cargo", "build", "-j", jobs, "--release", cwd=ROOT)
+    run("cargo", "build", "-j", jobs, "--release", "--bins", "--example", "decode", cwd=ROOT)
     if not PEER.exists():
         # Not in this folder: the peer is no part of the package.
         where = ["--root", TARGET / "peer", "--target-dir", TARGET / "peer-build"]
@@ -72,6 +73,11 @@ class Machine:
         if done.returncode:
             sys.exit(f"{' '.join(command)}: status {done.returncode}\n{done.stderr.decode()}{done.stdout.decode()}")
         return json.loads(done.stdout)
+
+    def decode(self, image):
+        """Decodes an image from memory in one thread; megabytes per second of a processor."""
+        done = subprocess.run([DECODE, image], capture_output=True, check=True, preexec_fn=self.prepare(self.pinned[1]))
+        return json.loads(done.stdout)["mb_per_cpu_s"]
 
 
 # Where a command names the socket.

@@ -1,0 +1,103 @@
+//! What one thread decodes of an image that lies in memory: the rate that `tests/benches/drives` holds the drive's against. And
+//! images that `spindle convert` does not write, by the builders of the tests.
+//!
+//! Nothing is read from a file and nobody decodes ahead. Each block is decoded once, in order; what is counted beside its decoding is
+//! copying its bytes once.
+
+use std::error::Error;
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use clap::{Parser, ValueEnum};
+use spindle::disc::Lba;
+use spindle::image::{OpenOptions, open_source};
+use spindle::source::{BlockCache, MemorySource};
+
+use self::process::Process;
+
+#[expect(dead_code, reason = "the load asks for more")]
+#[path = "../drive/process.rs"]
+mod process;
+
+#[expect(dead_code, reason = "the tests use the rest")]
+#[path = "../../support/images/described/daa.rs"]
+mod daa;
+#[expect(dead_code, reason = "the tests use the rest")]
+#[path = "../../support/images/described/isz.rs"]
+mod isz;
+#[path = "../../support/images/described/pack.rs"]
+mod pack;
+#[expect(dead_code, reason = "the tests use the rest")]
+#[path = "../../support/images/described/put.rs"]
+mod put;
+
+/// Anything that ends the run.
+type Failure = Box<dyn Error>;
+
+/// What to make of a plain image.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Format {
+    /// Chunks of 64 KiB, packed by turns with zlib and bzip2.
+    Isz,
+    /// Chunks of 64 KiB, packed with deflate.
+    Daa,
+}
+
+/// Decodes an image in one thread and tells how fast, in JSON.
+#[derive(Debug, Parser)]
+struct Options {
+    image: PathBuf,
+    /// Makes another image of a plain one instead.
+    #[arg(long, value_enum, requires = "to")]
+    make: Option<Format>,
+    /// Its name.
+    #[arg(long, value_name = "FILE")]
+    to: Option<PathBuf>,
+}
+
+/// Bytes kept: enough for groups of the usual size.
+const CACHE: usize = 4 << 20;
+/// Blocks of 2,048 bytes that are read at once.
+const CHUNK: u32 = 256;
+
+fn main() -> Result<(), Failure> {
+    let options = Options::parse();
+    let bytes = fs::read(&options.image).map_err(|error| format!("{}: {error}", options.image.display()))?;
+    match (options.make, options.to) {
+        (Some(format), Some(to)) => Ok(fs::write(to, made(format, &bytes))?),
+        _ => decode(bytes),
+    }
+}
+
+fn made(format: Format, bytes: &[u8]) -> Vec<u8> {
+    const CHUNK: usize = 64 << 10;
+    let mut files = match format {
+        Format::Isz => {
+            let cipher = isz::Cipher::None;
+            let options =
+                isz::Options { header: 64, chunk: CHUNK, pointer: Some(3), cipher, split: None, footer: false };
+            isz::files(bytes, options)
+        }
+        Format::Daa => daa::files(bytes, daa::Options { chunk: CHUNK, ..daa::Options::default() }),
+    };
+    files.swap_remove(0).1
+}
+
+fn decode(bytes: Vec<u8>) -> Result<(), Failure> {
+    let cache = BlockCache::with_workers(CACHE, 0);
+    let opened = open_source(Arc::new(MemorySource::new(bytes)), &OpenOptions { cache, ..OpenOptions::default() })?;
+    let blocks = opened.disc.blocks();
+    let mut buf = vec![0; (CHUNK * 2048) as usize];
+    let (start, before) = (Instant::now(), Process::this().cpu_seconds()?);
+    for first in (0..blocks).step_by(CHUNK as usize) {
+        let count = CHUNK.min(blocks - first);
+        opened.disc.read_blocks(Lba(first as i32), &mut buf[..(count * 2048) as usize])?;
+    }
+    let cpu = Process::this().cpu_seconds()? - before;
+    let megabytes = f64::from(blocks) * 2048.0 / 1e6;
+    let seconds = start.elapsed().as_secs_f64();
+    println!("{}", serde_json::json!({ "mb_per_s": megabytes / seconds, "mb_per_cpu_s": megabytes / cpu }));
+    Ok(())
+}
