@@ -362,9 +362,10 @@ impl Drive {
         self.wake_player();
     }
 
-    /// Has the player look at what plays. It starts when there is something to hear.
+    /// Has the player look at what plays. It starts when there is something to hear, and no sooner.
     fn wake_player(&self) {
-        if let Some(sink) = lock(&self.sink).take() {
+        let sink = if self.state().playback().is_under_way() { lock(&self.sink).take() } else { None };
+        if let Some(sink) = sink {
             match Player::start(Arc::clone(&self.core), Arc::clone(&self.clock), sink) {
                 Ok(player) => drop(self.player.set(player)),
                 Err(error) => ::log::warn!("drive {}: no sound: {error}", self.identity.name),

@@ -4,6 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
@@ -25,7 +26,7 @@ const AHEAD: usize = 4 << 20;
 /// hands at that moment, one each.
 pub struct BlockCache {
     shared: Arc<Shared>,
-    workers: usize,
+    workers: AtomicUsize,
 }
 
 struct Shared {
@@ -70,15 +71,33 @@ impl BlockCache {
     /// A cache of `capacity` bytes. 0 keeps nothing: every read decodes.
     #[must_use]
     pub fn new(capacity: usize) -> Arc<Self> {
-        let processors = thread::available_parallelism().map_or(1, usize::from);
-        Self::with_workers(capacity, processors.min(MOST_WORKERS))
+        Self::with_workers(capacity, Self::usual_workers())
     }
 
     /// A cache whose read-ahead uses `workers` threads; with none there is no read-ahead.
     #[must_use]
     pub fn with_workers(capacity: usize, workers: usize) -> Arc<Self> {
         let shared = Shared { capacity, state: Mutex::default(), decoded: Condvar::new(), work: Condvar::new() };
-        Arc::new(Self { shared: Arc::new(shared), workers })
+        Arc::new(Self { shared: Arc::new(shared), workers: AtomicUsize::new(workers) })
+    }
+
+    /// A cache that starts no thread, so reads nothing ahead, until it is [released](Self::release).
+    #[must_use]
+    pub fn held_back(capacity: usize) -> Arc<Self> {
+        Self::with_workers(capacity, 0)
+    }
+
+    /// From now on it reads ahead as [`new`](Self::new) does.
+    pub fn release(&self) {
+        self.workers.store(Self::usual_workers(), Ordering::Relaxed);
+    }
+
+    fn usual_workers() -> usize {
+        thread::available_parallelism().map_or(1, usize::from).min(MOST_WORKERS)
+    }
+
+    fn workers(&self) -> usize {
+        self.workers.load(Ordering::Relaxed)
     }
 
     /// The decoded bytes of `block` of the source `id`.
@@ -119,14 +138,14 @@ impl BlockCache {
         if state.slots.contains_key(&key) {
             return true;
         }
-        if self.workers == 0 || state.promised + len > self.shared.capacity / 2 {
+        if self.workers() == 0 || state.promised + len > self.shared.capacity / 2 {
             return false;
         }
         state.slots.insert(key, Slot::Pending);
         state.promised += len;
         state.make_room(0, self.shared.capacity);
         state.jobs.push_back((key, Arc::clone(blocks), block));
-        if state.running < self.workers {
+        if state.running < self.workers() {
             state.running += 1;
             let shared = Arc::clone(&self.shared);
             let spawned = thread::Builder::new().name("decode".to_owned()).spawn(move || shared.work());
@@ -146,7 +165,7 @@ impl BlockCache {
 
     /// How many blocks of `len` bytes to decode ahead.
     pub(super) fn ahead(&self, len: u32) -> usize {
-        if self.workers == 0 {
+        if self.workers() == 0 {
             return 0;
         }
         let bytes = AHEAD.min(self.shared.capacity / 4);

@@ -40,7 +40,8 @@ impl Control {
                 quits.fetch_add(1, Ordering::SeqCst);
             }
         };
-        let policy = Policy { cache: BlockCache::new(1 << 20), allow_outside: false };
+        let cache = BlockCache::new(1 << 20);
+        let policy = Policy { cache, allow_outside: false, spool: std::env::temp_dir(), sandboxed: false };
         let server = Some(Server::start(listener, drives.clone(), policy, Box::new(quit)).unwrap());
         Self { server, quits, drives, folder }
     }

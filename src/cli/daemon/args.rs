@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Parser;
 use log::LevelFilter;
 
+use super::confine::Sandbox;
 use super::drive::DriveSpec;
 use crate::cli::error::{CliError, Exit};
 use crate::cli::open::How;
@@ -72,6 +73,14 @@ pub struct Args {
     #[arg(long, value_name = "MICROSECONDS", num_args = 0..=1, default_value_t = 0, default_missing_value = "50",
           require_equals = true, value_parser = clap::value_parser!(u32).range(0..=10_000))]
     pub poll: u32,
+
+    /// Let control clients name images in this folder by path, again for each; others they pass as open files
+    #[arg(long = "media-root", value_name = "FOLDER")]
+    pub media_roots: Vec<PathBuf>,
+
+    /// Whether to give up capabilities, files and system calls that are not needed
+    #[arg(long, value_name = "WHETHER", value_enum, default_value_t = Sandbox::On)]
+    pub sandbox: Sandbox,
 
     /// End when the first front-end leaves, instead of waiting for the next
     #[arg(long)]

@@ -4,6 +4,7 @@
 //! knows the rest is right.
 
 mod args;
+mod confine;
 mod drive;
 
 use std::fs::DirBuilder;
@@ -20,12 +21,14 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use self::args::Args;
+use self::confine::Sandbox;
 use super::error::{CliError, Exit, report};
 use crate::control;
 use crate::image::OpenOptions;
+use crate::sound;
 use crate::source::BlockCache;
 use crate::sys::socket::{BoundSocket, Inherited, inherited};
-use crate::vhost_user::{Endpoint, Server};
+use crate::vhost_user::{Endpoint, Relay, Server};
 
 /// Runs the daemon with the arguments of the process.
 #[must_use]
@@ -62,23 +65,39 @@ fn run(args: &Args) -> Result<(), CliError> {
     // First of all: once this process opens descriptors of its own, a number that was not inherited may be one of them.
     let inherited = args.fd.map(inherit).transpose()?;
     args::start_log(args.log_level);
-    let cache = BlockCache::new(args.cache_size);
+    // No thread starts before the sandbox is closed: one that did would be outside.
+    let cache = BlockCache::held_back(args.cache_size);
     let passwords = args.how.passwords()?;
-    let spool = std::env::temp_dir();
+    let spool = confine::spool_folder(args.sandbox);
+    let spool =
+        spool.map_err(|error| CliError::new(Exit::Failure, format!("the folder for temporary files {error}")))?;
     let options = OpenOptions { cache: Arc::clone(&cache), passwords: &passwords, ..args.how.options(&spool) };
-    let drives = drive::make(&args.drives()?, &options)?;
-    let (end, ended) = mpsc::channel();
-    end_on_signals(end.clone())?;
+    let specs = args.drives()?;
+    let drives = drive::make(&specs, &options)?;
+    let signals = Signals::new([SIGTERM, SIGINT])?;
 
-    let (endpoint, _socket) = match inherited {
+    let (endpoint, socket) = match inherited {
         Some(endpoint) => (endpoint, None),
         None => listen(args).map(|(endpoint, socket)| (endpoint, Some(socket)))?,
     };
     let control_socket = control_socket(args)?;
+    if args.sandbox == Sandbox::On {
+        let sockets: Vec<_> = socket.iter().chain(&control_socket).map(BoundSocket::path).collect();
+        let host_sound = specs.iter().any(|spec| matches!(spec.audio, Some(sound::Choice::Host(_))));
+        confine::confine(&args.media_roots, Some(&spool), &sockets, host_sound)?;
+    }
+    cache.release();
+    let (end, ended) = mpsc::channel();
+    end_on_signals(signals, end.clone())?;
     let _control = match &control_socket {
         Some(socket) => {
             let end = end.clone();
-            let policy = control::Policy { cache, allow_outside: args.how.allow_outside };
+            let policy = control::Policy {
+                cache,
+                allow_outside: args.how.allow_outside,
+                spool,
+                sandboxed: args.sandbox == Sandbox::On,
+            };
             // Nobody listens any more only when the process is ending anyway.
             let quit = move || drop(end.send(End::Asked));
             Some(control::Server::start(socket.listener()?, drives.clone(), policy, Box::new(quit))?)
@@ -113,7 +132,7 @@ fn run(args: &Args) -> Result<(), CliError> {
 fn inherit(fd: i32) -> Result<Endpoint, CliError> {
     match inherited(fd) {
         Ok(Inherited::Listening(listener)) => Ok(Endpoint::Listening(listener)),
-        Ok(Inherited::Connected(stream)) => Ok(Endpoint::Connected(stream)),
+        Ok(Inherited::Connected(stream)) => Ok(Endpoint::Connected(Relay::new(stream)?)),
         Err(error) => Err(CliError::new(Exit::Failure, format!("--fd {fd}: {error}"))),
     }
 }
@@ -147,8 +166,7 @@ fn control_socket(args: &Args) -> Result<Option<BoundSocket>, CliError> {
 }
 
 /// SIGTERM and SIGINT end the daemon as `quit` does.
-fn end_on_signals(end: Sender<End>) -> io::Result<()> {
-    let mut signals = Signals::new([SIGTERM, SIGINT])?;
+fn end_on_signals(mut signals: Signals, end: Sender<End>) -> io::Result<()> {
     thread::Builder::new().name("signals".to_owned()).spawn(move || {
         if let Some(signal) = signals.forever().next() {
             info!("ending on signal {signal}");

@@ -19,7 +19,8 @@ pub fn run(input: &[u8]) {
     let path = std::env::temp_dir().join(name);
     let listener = UnixListener::bind(&path).expect("a socket in the folder for temporary files");
     let drive = Arc::new(Drive::new(Identity::named("cd0"), Tray::Closed));
-    let policy = Policy { cache: BlockCache::with_workers(1 << 20, 0), allow_outside: false };
+    let cache = BlockCache::with_workers(1 << 20, 0);
+    let policy = Policy { cache, allow_outside: false, spool: std::env::temp_dir(), sandboxed: false };
     let server = Server::start(listener, vec![drive], policy, Box::new(|| ())).expect("a thread");
 
     let mut client = UnixStream::connect(&path).expect("the server listens");
