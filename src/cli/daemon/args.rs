@@ -23,7 +23,7 @@ pub struct Args {
     image: Option<PathBuf>,
 
     /// Listen for QEMU on a new Unix socket at this path
-    #[arg(long, value_name = "PATH", conflicts_with = "fd", required_unless_present = "fd")]
+    #[arg(long, value_name = "PATH", conflicts_with = "fd")]
     pub socket_path: Option<PathBuf>,
 
     /// Serve QEMU on an inherited Unix socket: a listening or a connected one
@@ -40,9 +40,10 @@ pub struct Args {
     #[arg(long, value_name = "PATH")]
     pub control: Option<PathBuf>,
 
-    /// Add a drive: name=cd1[,image=PATH][,vendor=…][,product=…][,revision=…][,serial=…][,tray=open][,behaviour=…][,audio=…]
+    /// Add a drive: name=cd1[,image=PATH][,vendor=…][,product=…][,revision=…][,serial=…][,tray=open][,behaviour=…][,audio=…][,socket=PATH]
     ///
-    /// Repeat it for more; each is a logical unit of one target, the first LUN 0. A comma in a value is written twice.
+    /// Repeat it for more. Those without a socket are logical units of one target, the first LUN 0; those with the same socket of
+    /// their own are a target for another machine. A comma in a value is written twice.
     /// Without any there is one drive, cd0.
     #[arg(long = "drive", value_name = "SPEC")]
     drives: Vec<DriveSpec>,

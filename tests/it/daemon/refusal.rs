@@ -75,6 +75,10 @@ fn every_refusal_is_one_line_and_a_status() {
         (1, &["--fd", "999"], "--fd 999"),
         (2, &["--fd", "-1"], "-1"),
         (2, &many, "at most 256"),
+        (2, &["--drive", "name=a"], "--socket-path"),
+        (2, &["--socket-path", &socket, "--drive", &format!("name=a,socket={}", at("own"))], "socket= of its own"),
+        (2, &["--socket-path", &socket, "--drive", "name=a,socket="], "socket is empty"),
+        (1, &["--drive", &format!("name=a,socket={}", at("used"))], "in use"),
     ] {
         let output = run(&folder, arguments);
         let stderr = String::from_utf8(output.stderr).unwrap();
