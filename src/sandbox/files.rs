@@ -46,6 +46,7 @@ fn allow(rules: RulesetCreated, folder: &Path, access: BitFlags<AccessFs>) -> io
     rules.add_rule(PathBeneath::new(folder, access)).map_err(refused)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it is given to map_err")]
 fn refused(error: RulesetError) -> io::Error {
     io::Error::other(error.to_string())
 }
