@@ -11,11 +11,27 @@ pub fn edc(bytes: &[u8]) -> u32 {
 /// The EDC of all bytes up to the end of `bytes`, where `before` is that of those before them.
 #[must_use]
 pub fn edc_continued(before: u32, bytes: &[u8]) -> u32 {
-    bytes.iter().fold(before, |crc, &byte| crc >> 8 ^ EDC_TABLE[usize::from(crc as u8 ^ byte)])
+    // Eight bytes in one step: what each of them does to the sum does not depend on the others.
+    let mut crc = before;
+    let mut eights = bytes.chunks_exact(8);
+    for eight in &mut eights {
+        let [a, b, c, d] = crc.to_le_bytes();
+        let of = |ahead: usize, byte: u8| EDC_TABLES[ahead][usize::from(byte)];
+        crc = of(7, a ^ eight[0])
+            ^ of(6, b ^ eight[1])
+            ^ of(5, c ^ eight[2])
+            ^ of(4, d ^ eight[3])
+            ^ of(3, eight[4])
+            ^ of(2, eight[5])
+            ^ of(1, eight[6])
+            ^ of(0, eight[7]);
+    }
+    eights.remainder().iter().fold(crc, |crc, &byte| crc >> 8 ^ EDC_TABLES[0][usize::from(crc as u8 ^ byte)])
 }
 
-static EDC_TABLE: [u32; 256] = {
-    let mut table = [0; 256];
+/// What a byte does to the sum, after so many more bytes.
+static EDC_TABLES: [[u32; 256]; 8] = {
+    let mut tables = [[0; 256]; 8];
     let mut index = 0;
     while index < 256 {
         let mut crc = index as u32;
@@ -24,33 +40,63 @@ static EDC_TABLE: [u32; 256] = {
             crc = crc >> 1 ^ if crc & 1 != 0 { 0xD801_8001 } else { 0 };
             bit += 1;
         }
-        table[index] = crc;
+        tables[0][index] = crc;
         index += 1;
     }
-    table
+    let mut ahead = 1;
+    while ahead < 8 {
+        let mut index = 0;
+        while index < 256 {
+            let crc: u32 = tables[ahead - 1][index];
+            tables[ahead][index] = crc >> 8 ^ tables[0][(crc & 0xFF) as usize];
+            index += 1;
+        }
+        ahead += 1;
+    }
+    tables
 };
 
-/// First byte of the area that P and Q parity cover, relative to which their vectors count.
+/// What P and Q parity cover, from the header on: rows of P are 86 bytes, and the P parity is the end of what Q covers.
 const COVERED: usize = 12;
-/// P parity: 86 columns, two bytes each, interleaved in two halves.
-const P: Parity = Parity { at: 2076, vectors: 86, length: 24 };
-/// Q parity: 52 diagonals. They cover the P parity too.
-const Q: Parity = Parity { at: 2248, vectors: 52, length: 43 };
-/// Q diagonals wrap within what they cover.
-const Q_COVERED: usize = 2236;
-
-/// Where one of the two codes lies in a sector.
-struct Parity {
-    at: usize,
-    vectors: usize,
-    length: usize,
-}
+const P_ROW: usize = 86;
+const P_ROWS: usize = 24;
+const P_AT: usize = COVERED + P_ROW * P_ROWS;
+const Q_AT: usize = P_AT + 2 * P_ROW;
+/// Q runs over pairs of bytes, in 26 rows of 43: element n of a diagonal is in column n, one row further down each time.
+const Q_ROWS: usize = 26;
+const Q_COLUMNS: usize = 43;
+const Q_ROW: usize = 2 * Q_COLUMNS;
 
 /// Writes P and Q parity of a sector whose bytes before them are in place. For Mode 2 Form 1 the header counts as zero, so that a
 /// sector can be moved to another address (CD-ROM XA): `header` is then false.
 pub fn write_ecc(raw: &mut [u8; RAW], header: bool) {
-    P.write(raw, header, |vector, element| vector + 86 * element);
-    Q.write(raw, header, |vector, element| ((vector >> 1) * 86 + (vector & 1) + 88 * element) % Q_COVERED);
+    let kept = [raw[COVERED], raw[COVERED + 1], raw[COVERED + 2], raw[COVERED + 3]];
+    if !header {
+        raw[COVERED..COVERED + 4].fill(0);
+    }
+    let mut p = Parity::<P_ROW>::new();
+    for row in raw[COVERED..P_AT].as_chunks().0 {
+        p.add(row);
+    }
+    p.write(&mut raw[P_AT..Q_AT]);
+    let mut q = Parity::<{ 2 * Q_ROWS }>::new();
+    for column in &columns(&raw[COVERED..Q_AT]) {
+        q.add(column);
+    }
+    q.write(&mut raw[Q_AT..]);
+    raw[COVERED..COVERED + 4].copy_from_slice(&kept);
+}
+
+/// The columns of Q's pairs, each from the row on where the first diagonal meets it: element by element all diagonals.
+fn columns(covered: &[u8]) -> [[u8; 2 * Q_ROWS]; Q_COLUMNS] {
+    let mut columns = [[0; 2 * Q_ROWS]; Q_COLUMNS];
+    for (row, pairs) in covered.chunks_exact(Q_ROW).enumerate() {
+        for (at, (column, pair)) in columns.iter_mut().zip(pairs.as_chunks::<2>().0).enumerate() {
+            let diagonal = (row + 2 * Q_ROWS - at) % Q_ROWS;
+            column[2 * diagonal..2 * diagonal + 2].copy_from_slice(pair);
+        }
+    }
+    columns
 }
 
 /// True when the P and Q parity of a sector are what its other bytes ask for.
@@ -58,23 +104,35 @@ pub fn write_ecc(raw: &mut [u8; RAW], header: bool) {
 pub fn ecc_is_right(raw: &[u8; RAW], header: bool) -> bool {
     let mut made = *raw;
     write_ecc(&mut made, header);
-    made[P.at..] == raw[P.at..]
+    made[P_AT..] == raw[P_AT..]
 }
 
-impl Parity {
-    fn write(&self, raw: &mut [u8; RAW], header: bool, place: impl Fn(usize, usize) -> usize) {
-        for vector in 0..self.vectors {
-            let (mut a, mut b) = (0, 0);
-            for element in 0..self.length {
-                let at = place(vector, element);
-                let byte = if header || at >= 4 { raw[COVERED + at] } else { 0 };
-                a = DOUBLE[usize::from(a ^ byte)];
-                b ^= byte;
-            }
-            // The two parity bytes make both syndromes zero: p0 + p1 = b, and p0 * 2 + p1 = a * 2 over GF(2^8).
-            let first = THIRD[usize::from(DOUBLE[usize::from(a)] ^ b)];
-            raw[self.at + vector] = first;
-            raw[self.at + self.vectors + vector] = first ^ b;
+/// The parity of `N` vectors, whose elements are added side by side.
+struct Parity<const N: usize> {
+    a: [u8; N],
+    b: [u8; N],
+}
+
+impl<const N: usize> Parity<N> {
+    fn new() -> Self {
+        Self { a: [0; N], b: [0; N] }
+    }
+
+    /// The next element of each vector.
+    fn add(&mut self, elements: &[u8; N]) {
+        for ((a, b), byte) in self.a.iter_mut().zip(&mut self.b).zip(elements) {
+            *a = double(*a ^ byte);
+            *b ^= byte;
+        }
+    }
+
+    /// Writes both parity bytes of each vector: the first ones, then the second ones.
+    fn write(&self, parity: &mut [u8]) {
+        let (first, second) = parity.split_at_mut(N);
+        for (at, (&a, &b)) in self.a.iter().zip(&self.b).enumerate() {
+            // They make both syndromes zero: p0 + p1 = b, and p0 * 2 + p1 = a * 2 over GF(2^8).
+            first[at] = THIRD[usize::from(double(a) ^ b)];
+            second[at] = first[at] ^ b;
         }
     }
 }
@@ -83,16 +141,6 @@ impl Parity {
 const fn double(byte: u8) -> u8 {
     byte << 1 ^ if byte & 0x80 != 0 { 0x1D } else { 0 }
 }
-
-static DOUBLE: [u8; 256] = {
-    let mut table = [0; 256];
-    let mut index = 0;
-    while index < 256 {
-        table[index] = double(index as u8);
-        index += 1;
-    }
-    table
-};
 
 /// x / 3: the inverse of x -> x + x * 2.
 static THIRD: [u8; 256] = {

@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use super::sector::{self, Form, RAW};
 use super::{BLOCK_SIZE, Disc, Extent, Lba, Track, TrackMode};
-use crate::source::{ByteSource, Scatter};
+use crate::source::{ByteSource, Scatter, Spaced};
 
 const BLOCK: usize = BLOCK_SIZE as usize;
 
@@ -36,7 +36,7 @@ impl Disc {
         self.read_blocks_with(lba, out.len(), |window, from| {
             let out = out.slice(window.start, window.len());
             match from {
-                Some((source, at)) => source.read_scatter_at(out, at),
+                Some(place) => place.source.read_blocks_at(out, place.blocks, place.at),
                 None => {
                     out.fill_zero();
                     Ok(())
@@ -51,7 +51,13 @@ impl Disc {
     /// As [`read_user_data`](Self::read_user_data).
     pub fn read_blocks(&self, lba: Lba, buf: &mut [u8]) -> Result<(), SectorError> {
         self.read_blocks_with(lba, buf.len(), |window, from| match from {
-            Some((source, at)) => source.read_exact_at(&mut buf[window], at),
+            Some(Place { source, mut at, blocks }) => {
+                for block in buf[window].chunks_mut(blocks.block) {
+                    source.read_exact_at(block, at)?;
+                    at = at.saturating_add((blocks.block + blocks.gap) as u64);
+                }
+                Ok(())
+            }
             None => {
                 buf[window].fill(0);
                 Ok(())
@@ -73,7 +79,7 @@ impl Disc {
         &self,
         lba: Lba,
         len: usize,
-        mut read: impl FnMut(Range<usize>, Option<(&dyn ByteSource, u64)>) -> io::Result<()>,
+        mut read: impl FnMut(Range<usize>, Option<Place<'_>>) -> io::Result<()>,
     ) -> Result<(), SectorError> {
         let mut lba = lba;
         let mut done = 0;
@@ -164,6 +170,14 @@ impl Disc {
     }
 }
 
+/// Where blocks lie.
+struct Place<'a> {
+    source: &'a dyn ByteSource,
+    /// The first byte of the first.
+    at: u64,
+    blocks: Spaced,
+}
+
 /// Where a sector lies.
 enum Found<'a> {
     Stored(&'a Extent),
@@ -243,10 +257,18 @@ impl Extent {
         mode: TrackMode,
         lba: Lba,
         window: Range<usize>,
-        read: &mut impl FnMut(Range<usize>, Option<(&dyn ByteSource, u64)>) -> io::Result<()>,
+        read: &mut impl FnMut(Range<usize>, Option<Place<'_>>) -> io::Result<()>,
     ) -> Result<(), SectorError> {
-        if self.stride == BLOCK_SIZE && self.block_in_sector(mode) == Some(0) {
-            match read(window.clone(), Some((&*self.source, self.sector_at(lba)))) {
+        // Where no sector need be looked at first, all of them are read at once.
+        if let Some(user) = self.block_in_sector(mode)
+            && !self.has_subheader(mode)
+            && let Some(gap) = (self.stride as usize).checked_sub(BLOCK)
+        {
+            // Without gaps it is one block, of any length.
+            let block = if gap == 0 { window.len() } else { BLOCK };
+            let at = self.sector_at(lba).saturating_add(user as u64);
+            let place = Place { source: &*self.source, at, blocks: Spaced { block, gap } };
+            match read(window.clone(), Some(place)) {
                 Ok(()) => return Ok(()),
                 // One sector of many may be at fault: find it block by block.
                 Err(_) if window.len() > BLOCK => {}
@@ -258,7 +280,9 @@ impl Extent {
             let start = window.start + index as usize * BLOCK;
             let block = start..(start + BLOCK).min(window.end);
             let at = self.block_at(mode, lba)?;
-            read(block, Some((&*self.source, at))).map_err(|error| SectorError::Storage(lba, error))?;
+            let blocks = Spaced { block: BLOCK, gap: 0 };
+            read(block, Some(Place { source: &*self.source, at, blocks }))
+                .map_err(|error| SectorError::Storage(lba, error))?;
         }
         Ok(())
     }

@@ -87,13 +87,19 @@ impl BlockSource {
             let block = self.locate(at)?;
             let skip = (at - block.start) as usize;
             let step = (block.len as usize - skip).min(count - done);
-            match self.blocks.stored(&block) {
+            // Whether it is stored stands in the index, which is a file: what has been decoded is found without.
+            let ready = self.cache.ready(self.id, block.index);
+            let stored = if ready.is_some() { None } else { self.blocks.stored(&block) };
+            match stored {
                 Some((source, start)) => {
                     let start = start.checked_add(skip as u64).ok_or(io::ErrorKind::UnexpectedEof)?;
                     each(Piece::Stored(&source, start), done, step)?;
                 }
                 None => {
-                    let bytes = self.cache.get(self.id, &self.blocks, &block)?;
+                    let bytes = match ready {
+                        Some(bytes) => bytes,
+                        None => self.cache.get(self.id, &self.blocks, &block)?,
+                    };
                     self.read_ahead(&block);
                     let piece = bytes.get(skip..skip + step).ok_or_else(contradiction)?;
                     each(Piece::Decoded(piece), done, step)?;
@@ -135,7 +141,10 @@ impl BlockSource {
         }
         while at < until {
             let Ok(next) = self.locate(at) else { break };
-            if self.blocks.stored(&next).is_none() && !self.cache.prefetch(self.id, &self.blocks, next) {
+            if !self.cache.knows(self.id, next.index)
+                && self.blocks.stored(&next).is_none()
+                && !self.cache.prefetch(self.id, &self.blocks, next)
+            {
                 break;
             }
             at = next.start + u64::from(next.len);

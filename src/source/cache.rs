@@ -129,6 +129,16 @@ impl BlockCache {
         self.shared.decode(key, &**blocks, block, 0)
     }
 
+    /// The decoded bytes of block `index` of the source `id`, if they are there.
+    pub(super) fn ready(&self, id: u64, index: u64) -> Option<Bytes> {
+        self.shared.lock().find((id, index)).flatten()
+    }
+
+    /// Whether the block is there, or on its way.
+    pub(super) fn knows(&self, id: u64, index: u64) -> bool {
+        self.shared.lock().slots.contains_key(&(id, index))
+    }
+
     /// Has `block` decoded by another thread, unless it is there or on its way. False when there is no room for it now.
     pub(super) fn prefetch(&self, id: u64, blocks: &Arc<dyn Blocks>, block: Block) -> bool {
         let key = (id, block.index);

@@ -65,6 +65,40 @@ pub trait ByteSource: Send + Sync + fmt::Debug {
         }
         Ok(())
     }
+
+    /// Fills guest memory with blocks that do not lie one after another, the first from `offset`. The default reads one by one;
+    /// a source for which each read is dear overrides it.
+    ///
+    /// # Errors
+    /// As [`read_exact_at`](Self::read_exact_at).
+    fn read_blocks_at(&self, out: Scatter<'_>, blocks: Spaced, offset: u64) -> io::Result<()> {
+        read_one_by_one(self, out, blocks, offset)
+    }
+}
+
+/// Blocks with gaps between them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Spaced {
+    /// Bytes of a block; at least 1.
+    pub block: usize,
+    /// Bytes from the end of one to the start of the next.
+    pub gap: usize,
+}
+
+fn read_one_by_one(
+    source: &(impl ByteSource + ?Sized),
+    out: Scatter<'_>,
+    blocks: Spaced,
+    mut offset: u64,
+) -> io::Result<()> {
+    if blocks.gap == 0 {
+        return source.read_scatter_at(out, offset);
+    }
+    for done in (0..out.len()).step_by(blocks.block) {
+        source.read_scatter_at(out.slice(done, blocks.block), offset)?;
+        offset = advance(advance(offset, blocks.block)?, blocks.gap)?;
+    }
+    Ok(())
 }
 
 /// A source that several owners hold.

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::{ByteSource, Scatter, SharedSource, check_range};
+use super::{ByteSource, Scatter, SharedSource, Spaced, check_range};
 
 /// `len` bytes of another source from `start`.
 #[derive(Debug, Clone)]
@@ -38,5 +38,11 @@ impl ByteSource for SliceSource {
     fn read_scatter_at(&self, out: Scatter<'_>, offset: u64) -> io::Result<()> {
         check_range(offset, out.len(), self.len)?;
         self.inner.read_scatter_at(out, self.start + offset)
+    }
+
+    fn read_blocks_at(&self, out: Scatter<'_>, blocks: Spaced, offset: u64) -> io::Result<()> {
+        let gaps = blocks.gap.saturating_mul(out.len().saturating_sub(1) / blocks.block.max(1));
+        check_range(offset, out.len().saturating_add(gaps), self.len)?;
+        self.inner.read_blocks_at(out, blocks, self.start + offset)
     }
 }

@@ -2,14 +2,59 @@
 
 use std::fs::File;
 use std::io;
+use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
+use smallvec::SmallVec;
 use vm_memory::bitmap::Bitmap;
 
 use crate::sys::memory::GuestSlice;
 
-/// How many pieces one system call takes; Linux allows 1024 (`UIO_MAXIOV`), a stack array wants fewer.
+/// How many pieces one system call takes; Linux allows 1024 (`UIO_MAXIOV`), the stack wants fewer.
 const MAX_PIECES: usize = 64;
+/// The same for blocks with gaps between them, each of which is a piece too.
+const MAX_STRIDED: usize = 128;
+/// The longest gap that is read and thrown away.
+pub const MAX_GAP: usize = 1024;
+
+type Guard = vm_memory::volatile_memory::PtrGuardMut;
+
+/// The pieces of one system call. Guest memory stays mapped for as long as this lives.
+struct Batch<const MOST: usize> {
+    guards: SmallVec<[Guard; MOST]>,
+    iovecs: SmallVec<[libc::iovec; MOST]>,
+    wanted: usize,
+}
+
+impl<const MOST: usize> Batch<MOST> {
+    fn new() -> Self {
+        Self { guards: SmallVec::new(), iovecs: SmallVec::new(), wanted: 0 }
+    }
+
+    fn has_room_for(&self, more: usize) -> bool {
+        self.iovecs.len() + more <= MOST
+    }
+
+    /// The dirty bits are set before the kernel writes: a page marked and not written is only sent twice.
+    fn push(&mut self, piece: &GuestSlice<'_>) {
+        piece.bitmap().mark_dirty(0, piece.len());
+        let guard = piece.ptr_guard_mut();
+        self.push_raw(guard.as_ptr(), piece.len());
+        self.guards.push(guard);
+    }
+
+    /// `at` must be memory that the kernel may write for as long as the batch lives.
+    fn push_raw(&mut self, at: *mut u8, len: usize) {
+        self.iovecs.push(libc::iovec { iov_base: at.cast(), iov_len: len });
+        self.wanted += len;
+    }
+
+    /// Fills all of it from `offset`; returns how many bytes that were.
+    fn read(mut self, file: &File, offset: u64) -> io::Result<usize> {
+        fill(file, &mut self.iovecs, offset, self.wanted)?;
+        Ok(self.wanted)
+    }
+}
 
 /// Fills `pieces` in order from `file` at `offset`; the kernel copies each byte once, into the guest.
 ///
@@ -21,26 +66,57 @@ pub fn read_exact_into<'a>(
     mut offset: u64,
 ) -> io::Result<()> {
     loop {
-        let mut guards: [Option<vm_memory::volatile_memory::PtrGuardMut>; MAX_PIECES] = [const { None }; MAX_PIECES];
-        let mut iovecs = [libc::iovec { iov_base: std::ptr::null_mut(), iov_len: 0 }; MAX_PIECES];
-        let mut count = 0;
-        let mut wanted = 0;
-        // The dirty bits are set before the kernel writes: a page marked and not written is only sent twice.
-        for (guard, iovec) in guards.iter_mut().zip(iovecs.iter_mut()) {
-            let Some(piece) = pieces.next() else { break };
-            piece.bitmap().mark_dirty(0, piece.len());
-            let held = guard.insert(piece.ptr_guard_mut());
-            iovec.iov_base = held.as_ptr().cast();
-            iovec.iov_len = piece.len();
-            wanted += piece.len();
-            count += 1;
+        let mut batch = Batch::<MAX_PIECES>::new();
+        while batch.has_room_for(1)
+            && let Some(piece) = pieces.next()
+        {
+            batch.push(&piece);
         }
-        if count == 0 {
+        if batch.iovecs.is_empty() {
             return Ok(());
         }
-        fill(file, &mut iovecs[..count], offset, wanted)?;
-        offset += wanted as u64;
+        offset += batch.read(file, offset)? as u64;
     }
+}
+
+/// Fills `pieces` in order with blocks of `block` bytes that lie `gap` bytes apart, the first at `offset`. The gaps are read too
+/// and thrown away: one system call for many blocks costs less than one for each.
+///
+/// # Errors
+/// As [`read_exact_into`]; `InvalidInput` for blocks of nothing, or a gap of more than [`MAX_GAP`] bytes.
+pub fn read_blocks_into<'a>(
+    file: &File,
+    mut pieces: impl Iterator<Item = GuestSlice<'a>>,
+    (block, gap): (usize, usize),
+    mut offset: u64,
+) -> io::Result<()> {
+    if block == 0 || gap > MAX_GAP {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    let mut waste = [MaybeUninit::<u8>::uninit(); MAX_GAP];
+    let mut left_of_block = block;
+    let mut rest = pieces.next();
+    while rest.is_some() {
+        let mut batch = Batch::<MAX_STRIDED>::new();
+        while batch.has_room_for(2)
+            && let Some(piece) = rest
+        {
+            let step = piece.len().min(left_of_block);
+            let (now, later) = piece.split_at(step).map_err(io::Error::other)?;
+            batch.push(&now);
+            left_of_block -= step;
+            rest = if later.is_empty() { pieces.next() } else { Some(later) };
+            if left_of_block == 0 {
+                left_of_block = block;
+                // Behind the last block there need be nothing.
+                if rest.is_some() {
+                    batch.push_raw(waste.as_mut_ptr().cast(), gap);
+                }
+            }
+        }
+        offset += batch.read(file, offset)? as u64;
+    }
+    Ok(())
 }
 
 /// Repeats `preadv` until all of `wanted` bytes are there: a signal or a page not yet read may cut one call short.
@@ -49,8 +125,9 @@ fn fill(file: &File, iovecs: &mut [libc::iovec], mut offset: u64, mut wanted: us
     while wanted > 0 {
         let position = libc::off_t::try_from(offset).map_err(|_| io::ErrorKind::InvalidInput)?;
         let left = &iovecs[first..];
-        // SAFETY: every iovec in `left` describes guest memory whose guard the caller holds across this call; the
-        // kernel writes only inside it, and nothing in this process holds a Rust reference to guest memory.
+        // SAFETY: every iovec in `left` describes guest memory whose guard the caller holds across this call, or bytes
+        // that the caller owns and never reads; the kernel writes only inside them, and nothing in this process holds a
+        // Rust reference to guest memory.
         let got = unsafe { libc::preadv(file.as_raw_fd(), left.as_ptr(), left.len() as libc::c_int, position) };
         if got < 0 {
             let error = io::Error::last_os_error();
