@@ -70,7 +70,7 @@ fn inside(folder: &Path) {
         host_sound: false,
     };
     assert_eq!(sandbox::enter(&allowed).unwrap(), [""; 0], "this kernel can take all of it away");
-    let other = thread::spawn(|| thread::park());
+    let other = thread::spawn(thread::park);
     io::stdout().write_all(b"ready\n").unwrap();
     // Until the parent has looked.
     io::stdin().read_line(&mut String::new()).unwrap();
