@@ -18,6 +18,7 @@
 //! fs                                        ISO 9660, Joliet, Rock Ridge, UDF, El Torito: read only, bounded
 //! disc                                      sessions, tracks, extents, sectors
 //! source                                    positional bytes: file, memory, slice, decoded blocks
+//! sandbox                                   what the daemon gives up: capabilities, files, system calls
 //! sys                                       the only unsafe code; guest memory types
 //! ```
 
@@ -29,6 +30,7 @@ pub mod drive;
 pub mod export;
 pub mod fs;
 pub mod image;
+pub mod sandbox;
 pub mod scsi;
 pub mod sound;
 pub mod source;

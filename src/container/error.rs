@@ -86,6 +86,12 @@ impl ImageError {
     pub fn kind(&self) -> ImageErrorKind {
         self.kind
     }
+
+    /// Whether the operating system did not allow it.
+    #[must_use]
+    pub fn is_permission_denied(&self) -> bool {
+        self.source.as_ref().is_some_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
+    }
 }
 
 impl fmt::Display for ImageError {

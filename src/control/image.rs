@@ -20,6 +20,10 @@ pub struct Policy {
     pub cache: Arc<BlockCache>,
     /// Whether images may name files outside their own folder.
     pub allow_outside: bool,
+    /// Where what has no random access may be decoded into temporary files.
+    pub spool: PathBuf,
+    /// Whether only what clients pass and some folders can be opened.
+    pub sandboxed: bool,
 }
 
 /// What a client says about an image.
@@ -44,18 +48,17 @@ pub struct Request<'a> {
 pub fn open(sets: &Mutex<FdSets>, policy: &Policy, request: &Request<'_>) -> Result<Arc<Medium>, VerbError> {
     let Request { file: filename, locator, format, password, spool } = *request;
     let shown = locator.unwrap_or(filename);
-    let spool_folder = std::env::temp_dir();
     let given = password.map(Given);
     let passwords: &dyn Passwords = given.as_ref().map_or(&NoPassword, |given| given);
     let options = OpenOptions {
         cache: Arc::clone(&policy.cache),
         passwords,
         allow_outside: policy.allow_outside,
-        spool: spool.then_some(&spool_folder),
+        spool: spool.then_some(&*policy.spool),
     };
     let opened = match filename.strip_prefix("/dev/fdset/") {
         Some(number) => open_set(sets, number, shown, &options),
-        None => open_path(Path::new(filename), &options).map_err(|error| refusal(&error)),
+        None => open_path(Path::new(filename), &options).map_err(|error| by_path(&error, policy)),
     }?;
     if let Some(wanted) = format.filter(|wanted| !matches!(*wanted, "raw" | "auto") && *wanted != opened.format.id) {
         return Err(VerbError::generic(format!(
@@ -99,6 +102,15 @@ impl Passwords for Given<'_> {
     fn password(&self, _file: &str, attempt: u32) -> Option<Vec<u8>> {
         (attempt == 0).then(|| self.0.as_bytes().to_vec())
     }
+}
+
+/// A path that cannot be opened may be one that the daemon must not open.
+fn by_path(error: &ImageError, policy: &Policy) -> VerbError {
+    if policy.sandboxed && error.is_permission_denied() {
+        let what = "spindled opens what clients pass to it, and files in its --media-root folders";
+        return VerbError::generic(format!("Could not open {error}: {what}"));
+    }
+    refusal(error)
 }
 
 fn refusal(error: &ImageError) -> VerbError {

@@ -20,5 +20,5 @@ pub use self::events::EVENTS;
 pub use self::fdset::encode_name;
 pub use self::image::Policy;
 pub use self::path::runtime_dir;
-pub use self::server::Server;
+pub use self::server::{Attached, Server};
 pub use self::verbs::{Argument, Kind, VERBS, Verb};

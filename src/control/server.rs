@@ -33,10 +33,29 @@ const MOST_DESCRIPTORS: usize = 16;
 /// How long one line may wait for a client that does not read. Also what such a client can delay the daemon's end.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// A drive, and where guests find it.
+#[derive(Debug, Clone)]
+pub struct Attached {
+    /// The drive.
+    pub drive: Arc<Drive>,
+    /// Its logical unit number in its target.
+    pub lun: u16,
+    /// The vhost-user socket of its target, where that is not the daemon's own.
+    pub socket: Option<String>,
+}
+
+impl Attached {
+    /// The drives of one target at the daemon's own socket, in the order of their LUNs.
+    #[must_use]
+    pub fn to_one_target(drives: &[Arc<Drive>]) -> Vec<Self> {
+        (0..).zip(drives).map(|(lun, drive)| Self { drive: Arc::clone(drive), lun, socket: None }).collect()
+    }
+}
+
 /// What verbs and clients share.
 pub struct Shared {
-    /// The drives, in the order of their LUNs.
-    pub drives: Vec<Arc<Drive>>,
+    /// The drives, in the order in which they were asked for.
+    pub drives: Vec<Attached>,
     /// Descriptors that clients passed.
     pub sets: Mutex<FdSets>,
     /// How images are opened.
@@ -98,7 +117,7 @@ impl Server {
     /// When there is no descriptor or thread left.
     pub fn start(
         listener: UnixListener,
-        drives: Vec<Arc<Drive>>,
+        drives: Vec<Attached>,
         policy: Policy,
         quit: Box<dyn Fn() + Send + Sync>,
     ) -> io::Result<Self> {
@@ -112,8 +131,8 @@ impl Server {
             stopped: AtomicBool::new(false),
         });
         let announcer = Arc::new(Announcer::new(&shared));
-        for drive in &shared.drives {
-            drive.listen(Arc::clone(&announcer) as _);
+        for attached in &shared.drives {
+            attached.drive.listen(Arc::clone(&announcer) as _);
         }
         let accepting = {
             let (shared, listener) = (Arc::clone(&shared), listener.try_clone()?);

@@ -9,10 +9,11 @@ use std::sync::Arc;
 
 use super::commands::{Access, Command};
 use super::playback::{Motion, Span};
+use super::read::time;
 use super::state::State;
 use super::subchannel::need_cd;
 use super::{Context, Drive, state};
-use crate::disc::{Disc, Lba, Msf, Track, TrackMode};
+use crate::disc::{Disc, Lba, Track, TrackMode};
 use crate::scsi::{Nexus, Sense, Task};
 
 /// This topic's rows.
@@ -103,14 +104,6 @@ fn play_msf(cx: &Context<'_>, task: &mut Task<'_>) -> Result<(), Sense> {
     };
     let end = time(task, 6)?;
     play(cx, task.nexus, start, |start| if start > end { Err(Sense::invalid_cdb_byte(6)) } else { Ok(end) })
-}
-
-/// The address in three bytes of the CDB.
-fn time(task: &Task<'_>, at: usize) -> Result<Lba, Sense> {
-    match (task.u8(at), task.u8(at + 1), task.u8(at + 2)) {
-        (minute, second @ 0..60, frame @ 0..75) => Ok(Msf { minute, second, frame }.to_lba()),
-        _ => Err(Sense::invalid_cdb_byte(at as u16)),
-    }
 }
 
 /// From the start of one index to the end of another. Programs for Linux and DOS leave indices at zero for whole tracks; an

@@ -11,8 +11,10 @@ mod commands;
 mod disc_info;
 mod event;
 mod feature;
+mod identity;
 mod inquiry;
 mod key;
+mod listener;
 mod log;
 mod mechanism;
 mod medium;
@@ -46,42 +48,14 @@ use crate::sound::Sink;
 pub use self::behaviour::Behaviours;
 pub use self::clock::{Alarm, Clock, HostClock};
 pub use self::commands::{Access, COMMANDS, Command, MediumNeed};
+pub use self::identity::Identity;
+pub use self::listener::{DriveEvent, Listener};
 pub use self::playback::AudioStatus;
 pub use self::state::{EjectRefused, Tray};
 
 use self::mechanism::Mechanism;
 use self::player::Player;
 use self::state::State;
-
-/// What INQUIRY and the control socket call the drive.
-#[derive(Debug, Clone)]
-pub struct Identity {
-    /// Name on the control socket, unique in the daemon.
-    pub name: String,
-    /// T10 vendor identification: at most 8 printable ASCII characters.
-    pub vendor: String,
-    /// Product identification: at most 16.
-    pub product: String,
-    /// Product revision level: at most 4.
-    pub revision: String,
-    /// Unit serial number: at most 20; stable over restarts, so that guests recognise the drive.
-    pub serial: String,
-}
-
-impl Identity {
-    /// The identity that a drive has when nobody gives it another.
-    #[must_use]
-    pub fn named(name: &str) -> Self {
-        Self {
-            name: name.to_owned(),
-            vendor: "SPINDLE".to_owned(),
-            product: "Virtual Optical".to_owned(),
-            revision: concat!(env!("CARGO_PKG_VERSION_MAJOR"), ".", env!("CARGO_PKG_VERSION_MINOR")).to_owned(),
-            // 20 characters are what the pages have room for.
-            serial: format!("SP-{name:.17}"),
-        }
-    }
-}
 
 /// A disc with what people call it.
 #[derive(Debug)]
@@ -92,42 +66,6 @@ pub struct Medium {
     pub locator: String,
     /// Id of its image format.
     pub format: &'static str,
-}
-
-/// What happened to a drive; see [`Listener`].
-#[derive(Debug, Clone)]
-pub enum DriveEvent {
-    /// The tray opened or closed.
-    TrayMoved {
-        /// Its new position.
-        open: bool,
-    },
-    /// A medium was put in, or taken out.
-    MediumChanged {
-        /// The new one; `None` when it was removed.
-        medium: Option<Arc<Medium>>,
-    },
-    /// The guest was asked to release the medium.
-    EjectRequested,
-    /// The guest locked or unlocked the tray.
-    LockChanged {
-        /// True when some nexus now prevents removal.
-        locked: bool,
-    },
-    /// A block could not be read.
-    ReadError {
-        /// Its address, below zero in the pre-gap of the first track.
-        block: i32,
-        /// What the storage said.
-        reason: String,
-    },
-}
-
-/// Told of events in the order of the changes, whichever threads made them: one at a time, on some thread that is in a
-/// method of [`Drive`], with no lock held that such a method waits for. An implementer must not block.
-pub trait Listener: Send + Sync {
-    /// One event of one drive.
-    fn drive_event(&self, drive: &Drive, event: &DriveEvent);
 }
 
 /// A drive as it is at one moment.
@@ -362,9 +300,10 @@ impl Drive {
         self.wake_player();
     }
 
-    /// Has the player look at what plays. It starts when there is something to hear.
+    /// Has the player look at what plays. It starts when there is something to hear, and no sooner.
     fn wake_player(&self) {
-        if let Some(sink) = lock(&self.sink).take() {
+        let sink = if self.state().playback().is_under_way() { lock(&self.sink).take() } else { None };
+        if let Some(sink) = sink {
             match Player::start(Arc::clone(&self.core), Arc::clone(&self.clock), sink) {
                 Ok(player) => drop(self.player.set(player)),
                 Err(error) => ::log::warn!("drive {}: no sound: {error}", self.identity.name),

@@ -2,7 +2,7 @@
 
 use super::commands::{Access, Command};
 use super::{Context, DriveEvent};
-use crate::disc::{BLOCK_SIZE, Disc, Lba, SectorError};
+use crate::disc::{BLOCK_SIZE, Disc, Lba, Msf, SectorError};
 use crate::scsi::{Sense, Task};
 
 /// This topic's rows.
@@ -81,6 +81,17 @@ pub(super) fn check_range(disc: &Disc, lba: u64, blocks: u32) -> Result<Lba, Sen
             i32::try_from(lba).map(Lba).map_err(|_| Sense::LBA_OUT_OF_RANGE)
         }
         _ => Err(Sense::LBA_OUT_OF_RANGE),
+    }
+}
+
+/// The address in three bytes of the CDB: minute, second, frame.
+///
+/// # Errors
+/// 05/24/00 when it is no time.
+pub(super) fn time(task: &Task<'_>, at: usize) -> Result<Lba, Sense> {
+    match (task.u8(at), task.u8(at + 1), task.u8(at + 2)) {
+        (minute, second @ 0..60, frame @ 0..75) => Ok(Msf { minute, second, frame }.to_lba()),
+        _ => Err(Sense::invalid_cdb_byte(at as u16)),
     }
 }
 

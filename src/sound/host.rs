@@ -13,21 +13,20 @@ const RATE: u32 = 44_100;
 const HELD: i64 = RATE as i64 / 2;
 const BEGIN: i64 = RATE as i64 * 3 / 10;
 
-/// A device, open while something plays: others may want it meanwhile.
+/// A device. It is open as long as the drive is there: the daemon can open nothing later.
 pub struct Device {
     name: String,
-    open: Option<PCM>,
+    pcm: PCM,
 }
 
 impl Device {
     /// The device `name`, or the default one.
     ///
     /// # Errors
-    /// When it cannot be opened now, which is tried so that nobody learns of it at the first sound.
+    /// When it cannot be opened.
     pub fn open(name: Option<&str>) -> io::Result<Self> {
         let name = name.unwrap_or("default").to_owned();
-        pcm(&name)?;
-        Ok(Self { name, open: None })
+        Ok(Self { pcm: pcm(&name)?, name })
     }
 }
 
@@ -55,30 +54,25 @@ fn pcm(name: &str) -> io::Result<PCM> {
 
 impl Sink for Device {
     fn put(&mut self, samples: &[Sample]) -> io::Result<()> {
-        let pcm = match self.open.take() {
-            Some(pcm) => pcm,
-            None => pcm(&self.name)?,
-        };
-        let lost = |error: alsa::Error| io::Error::other(error.to_string());
         let mut left = samples.as_flattened();
         while !left.is_empty() {
-            match pcm.io_i16().map_err(lost)?.writei(left) {
+            match self.pcm.io_i16().map_err(lost)?.writei(left) {
                 Ok(frames) => left = &left[frames * 2..],
                 // It ran dry or was suspended.
                 Err(error) => {
                     debug!("sound device {}: {error}", self.name);
-                    pcm.try_recover(error, true).map_err(lost)?;
+                    self.pcm.try_recover(error, true).map_err(lost)?;
                 }
             }
         }
-        self.open = Some(pcm);
         Ok(())
     }
 
     fn rest(&mut self) -> io::Result<()> {
-        match self.open.take() {
-            Some(pcm) => pcm.drain().map_err(|error| io::Error::other(error.to_string())),
-            None => Ok(()),
-        }
+        self.pcm.drain().and_then(|()| self.pcm.prepare()).map_err(lost)
     }
+}
+
+fn lost(error: alsa::Error) -> io::Error {
+    io::Error::other(error.to_string())
 }

@@ -6,6 +6,7 @@ use std::collections::{HashSet, VecDeque};
 use std::fmt;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
@@ -33,7 +34,7 @@ const MOST_SPARED: usize = 64;
 /// hands at that moment, one each.
 pub struct BlockCache {
     shared: Arc<Shared>,
-    workers: usize,
+    workers: AtomicUsize,
 }
 
 struct Shared {
@@ -107,8 +108,7 @@ impl BlockCache {
     /// A cache of `capacity` bytes. 0 keeps nothing: every read decodes.
     #[must_use]
     pub fn new(capacity: usize) -> Arc<Self> {
-        let processors = thread::available_parallelism().map_or(1, usize::from);
-        Self::with_workers(capacity, processors.min(MOST_WORKERS))
+        Self::with_workers(capacity, Self::usual_workers())
     }
 
     /// A cache whose read-ahead uses `workers` threads; with none there is no read-ahead.
@@ -121,7 +121,26 @@ impl BlockCache {
             decoded: Condvar::new(),
             work: Condvar::new(),
         };
-        Arc::new(Self { shared: Arc::new(shared), workers })
+        Arc::new(Self { shared: Arc::new(shared), workers: AtomicUsize::new(workers) })
+    }
+
+    /// A cache that starts no thread, so reads nothing ahead, until it is [released](Self::release).
+    #[must_use]
+    pub fn held_back(capacity: usize) -> Arc<Self> {
+        Self::with_workers(capacity, 0)
+    }
+
+    /// From now on it reads ahead as [`new`](Self::new) does.
+    pub fn release(&self) {
+        self.workers.store(Self::usual_workers(), Ordering::Relaxed);
+    }
+
+    fn usual_workers() -> usize {
+        thread::available_parallelism().map_or(1, usize::from).min(MOST_WORKERS)
+    }
+
+    fn workers(&self) -> usize {
+        self.workers.load(Ordering::Relaxed)
     }
 
     /// How many blocks of `len` bytes make a group; 1 where groups are of no use.
@@ -182,14 +201,14 @@ impl BlockCache {
             return true;
         }
         // Half of the room is left to what has been read already.
-        if self.workers == 0 || state.promised + unit.len > self.shared.capacity / 2 {
+        if self.workers() == 0 || state.promised + unit.len > self.shared.capacity / 2 {
             return false;
         }
         state.pending.insert(unit.key);
         state.promised += unit.len;
         self.shared.make_room(&mut state, 0);
         state.jobs.push_back(Job { unit, blocks: Arc::clone(blocks) });
-        if state.running < self.workers {
+        if state.running < self.workers() {
             state.running += 1;
             let shared = Arc::clone(&self.shared);
             let spawned = thread::Builder::new().name("decode".to_owned()).spawn(move || shared.work());
@@ -209,7 +228,7 @@ impl BlockCache {
 
     /// How many units of `len` bytes to decode ahead.
     pub(super) fn ahead(&self, len: usize) -> usize {
-        if self.workers == 0 {
+        if self.workers() == 0 {
             return 0;
         }
         let bytes = AHEAD.min(self.shared.capacity / 4);

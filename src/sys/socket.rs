@@ -52,6 +52,12 @@ impl BoundSocket {
         Ok(socket)
     }
 
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// The socket to accept from.
     ///
     /// # Errors

@@ -8,4 +8,5 @@ mod relay;
 mod ring;
 mod server;
 
+pub use self::relay::Relay;
 pub use self::server::{Endpoint, Server, Stop};

@@ -12,16 +12,35 @@ use std::thread;
 use crate::sys::descriptors::{receive, send};
 use crate::sys::socket;
 
-/// A listening socket that one connection is waiting on: `stream`, relayed.
-///
-/// # Errors
-/// When the socket or a thread cannot be made.
-pub fn listen_for(stream: UnixStream) -> io::Result<UnixListener> {
-    let (listener, near) = socket::private_pair()?;
-    let (stream_in, near_out) = (stream.try_clone()?, near.try_clone()?);
-    thread::Builder::new().name("relay-in".to_owned()).spawn(move || relay(&stream_in, &near_out))?;
-    thread::Builder::new().name("relay-out".to_owned()).spawn(move || relay(&near, &stream))?;
-    Ok(listener)
+/// A stream, and a listening socket that a connection waits on.
+#[derive(Debug)]
+pub struct Relay {
+    stream: UnixStream,
+    listener: UnixListener,
+    near: UnixStream,
+}
+
+impl Relay {
+    /// Makes the socket, which needs files; no thread yet.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn new(stream: UnixStream) -> io::Result<Self> {
+        let (listener, near) = socket::private_pair()?;
+        Ok(Self { stream, listener, near })
+    }
+
+    /// Starts to pass messages on; the one connection that waits on the returned socket is the stream.
+    ///
+    /// # Errors
+    /// When the threads cannot be made.
+    pub fn start(self) -> io::Result<UnixListener> {
+        let Self { stream, listener, near } = self;
+        let (stream_in, near_out) = (stream.try_clone()?, near.try_clone()?);
+        thread::Builder::new().name("relay-in".to_owned()).spawn(move || relay(&stream_in, &near_out))?;
+        thread::Builder::new().name("relay-out".to_owned()).spawn(move || relay(&near, &stream))?;
+        Ok(listener)
+    }
 }
 
 /// Passes everything on until either side ends, then ends both.

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::UnixListener;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -16,7 +16,7 @@ use vmm_sys_util::epoll::EventSet;
 
 use super::backend::{Backend, DELAY_OVER, EVENT_READY, QUEUES};
 use super::events::{EventQueue, UnitEvents};
-use super::relay;
+use super::relay::Relay;
 use crate::drive::Drive;
 use crate::scsi::{LogicalUnit, Lun, Nexus, Reset, Target};
 use crate::sys;
@@ -28,7 +28,7 @@ pub enum Endpoint {
     /// They connect, one after the other.
     Listening(UnixListener),
     /// There is one, and no other will come.
-    Connected(UnixStream),
+    Connected(Relay),
 }
 
 /// Ends a [`Server`] from another thread, whatever it waits for.
@@ -126,7 +126,7 @@ impl Server {
     pub fn run(&self, endpoint: Endpoint, once: bool) -> io::Result<()> {
         let (listener, once) = match endpoint {
             Endpoint::Listening(listener) => (listener, once),
-            Endpoint::Connected(stream) => (relay::listen_for(stream)?, true),
+            Endpoint::Connected(relay) => (relay.start()?, true),
         };
         while self.wait_for_connection(&listener)? {
             self.serve(&listener)?;

@@ -15,7 +15,7 @@ const LAYERS: &[&[&str]] = &[
     &["container"],
     &["fs"],
     &["disc"],
-    &["source"],
+    &["source", "sandbox"],
     &["sys"],
 ];
 

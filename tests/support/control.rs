@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use spindle::control::{Policy, Server};
+use spindle::control::{Attached, Policy, Server};
 use spindle::drive::{Drive, Identity, Tray};
 use spindle::source::BlockCache;
 use tempfile::TempDir;
@@ -40,8 +40,9 @@ impl Control {
                 quits.fetch_add(1, Ordering::SeqCst);
             }
         };
-        let policy = Policy { cache: BlockCache::new(1 << 20), allow_outside: false };
-        let server = Some(Server::start(listener, drives.clone(), policy, Box::new(quit)).unwrap());
+        let cache = BlockCache::new(1 << 20);
+        let policy = Policy { cache, allow_outside: false, spool: std::env::temp_dir(), sandboxed: false };
+        let server = Some(Server::start(listener, Attached::to_one_target(&drives), policy, Box::new(quit)).unwrap());
         Self { server, quits, drives, folder }
     }
 

@@ -124,6 +124,12 @@ impl Daemon {
         line.split_whitespace().nth(1).unwrap().parse().unwrap()
     }
 
+    /// What `/proc` tells of each thread.
+    pub fn statuses(&self) -> Vec<String> {
+        let tasks = std::fs::read_dir(self.proc("task")).unwrap();
+        tasks.map(|task| std::fs::read_to_string(task.unwrap().path().join("status")).unwrap()).collect()
+    }
+
     /// How often any thread was given a processor after it had waited.
     pub fn wakeups(&self) -> u64 {
         let tasks = std::fs::read_dir(self.proc("task")).unwrap();

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Parser;
 use log::LevelFilter;
 
+use super::confine::Sandbox;
 use super::drive::DriveSpec;
 use crate::cli::error::{CliError, Exit};
 use crate::cli::open::How;
@@ -22,7 +23,7 @@ pub struct Args {
     image: Option<PathBuf>,
 
     /// Listen for QEMU on a new Unix socket at this path
-    #[arg(long, value_name = "PATH", conflicts_with = "fd", required_unless_present = "fd")]
+    #[arg(long, value_name = "PATH", conflicts_with = "fd")]
     pub socket_path: Option<PathBuf>,
 
     /// Serve QEMU on an inherited Unix socket: a listening or a connected one
@@ -39,9 +40,10 @@ pub struct Args {
     #[arg(long, value_name = "PATH")]
     pub control: Option<PathBuf>,
 
-    /// Add a drive: name=cd1[,image=PATH][,vendor=…][,product=…][,revision=…][,serial=…][,tray=open][,behaviour=…][,audio=…]
+    /// Add a drive: name=cd1[,image=PATH][,vendor=…][,product=…][,revision=…][,serial=…][,tray=open][,behaviour=…][,audio=…][,socket=PATH]
     ///
-    /// Repeat it for more; each is a logical unit of one target, the first LUN 0. A comma in a value is written twice.
+    /// Repeat it for more. Those without a socket are logical units of one target, the first LUN 0; those with the same socket of
+    /// their own are a target for another machine. A comma in a value is written twice.
     /// Without any there is one drive, cd0.
     #[arg(long = "drive", value_name = "SPEC")]
     drives: Vec<DriveSpec>,
@@ -72,6 +74,14 @@ pub struct Args {
     #[arg(long, value_name = "MICROSECONDS", num_args = 0..=1, default_value_t = 0, default_missing_value = "50",
           require_equals = true, value_parser = clap::value_parser!(u32).range(0..=10_000))]
     pub poll: u32,
+
+    /// Let control clients name images in this folder by path, again for each; others they pass as open files
+    #[arg(long = "media-root", value_name = "FOLDER")]
+    pub media_roots: Vec<PathBuf>,
+
+    /// Whether to give up capabilities, files and system calls that are not needed
+    #[arg(long, value_name = "WHETHER", value_enum, default_value_t = Sandbox::On)]
+    pub sandbox: Sandbox,
 
     /// End when the first front-end leaves, instead of waiting for the next
     #[arg(long)]

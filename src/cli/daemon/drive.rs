@@ -29,6 +29,8 @@ pub struct DriveSpec {
     pub behaviours: Option<Behaviours>,
     /// The same.
     pub audio: Option<sound::Choice>,
+    /// The vhost-user socket of its own.
+    pub socket: Option<PathBuf>,
 }
 
 impl DriveSpec {
@@ -44,6 +46,7 @@ impl DriveSpec {
             tray_open: false,
             behaviours: None,
             audio: None,
+            socket: None,
         }
     }
 
@@ -92,8 +95,10 @@ impl FromStr for DriveSpec {
                 }
                 "behaviour" => spec.behaviours = Some(value.parse()?),
                 "audio" => spec.audio = Some(value.parse()?),
+                "socket" if value.is_empty() => return Err("socket is empty".to_owned()),
+                "socket" => spec.socket = Some(value.into()),
                 _ => {
-                    let known = "name, image, vendor, product, revision, serial, tray, behaviour, audio";
+                    let known = "name, image, vendor, product, revision, serial, tray, behaviour, audio, socket";
                     return Err(format!("unknown key \"{key}\": {known}"));
                 }
             }
@@ -139,14 +144,11 @@ fn field(key: &str, value: &str, most: usize) -> Result<String, String> {
 /// Makes the drives with their discs in them.
 ///
 /// # Errors
-/// When two have the same name or serial number, there are more than LUNs, or an image cannot be opened.
+/// When two have the same name or serial number, or an image cannot be opened.
 pub fn make(specs: &[DriveSpec], options: &OpenOptions<'_>) -> Result<Vec<Arc<Drive>>, CliError> {
     let mut names = HashSet::new();
     if let Some(twice) = specs.iter().find(|spec| !names.insert(&spec.name)) {
         return Err(CliError::new(Exit::Usage, format!("two drives are named {}", twice.name)));
-    }
-    if specs.len() > 256 {
-        return Err(CliError::new(Exit::Usage, "one target has at most 256 drives"));
     }
     // A guest would take the two for two ways to one drive (SPC-4, Device Identification VPD page).
     let mut serials = HashMap::new();

@@ -4,28 +4,33 @@
 //! knows the rest is right.
 
 mod args;
+mod confine;
 mod drive;
+mod targets;
 
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::mpsc::{self, Sender};
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::Duration;
 use std::{io, thread};
 
 use clap::Parser;
 use log::{info, warn};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use self::args::Args;
+use self::confine::Sandbox;
 use super::error::{CliError, Exit, report};
 use crate::control;
 use crate::image::OpenOptions;
+use crate::sound;
 use crate::source::BlockCache;
-use crate::sys::socket::{BoundSocket, Inherited, inherited};
-use crate::vhost_user::{Endpoint, Server};
+use crate::sys::socket::BoundSocket;
+use crate::vhost_user::Server;
 
 /// Runs the daemon with the arguments of the process.
 #[must_use]
@@ -54,77 +59,95 @@ fn usage_error(error: &clap::Error) -> CliError {
 enum End {
     /// A signal, or `quit` on the control socket.
     Asked,
-    /// The server has nothing more to serve.
+    /// A server has nothing more to serve.
     Served(io::Result<()>),
 }
 
 fn run(args: &Args) -> Result<(), CliError> {
     // First of all: once this process opens descriptors of its own, a number that was not inherited may be one of them.
-    let inherited = args.fd.map(inherit).transpose()?;
+    let inherited = args.fd.map(targets::inherit).transpose()?;
     args::start_log(args.log_level);
-    let cache = BlockCache::new(args.cache_size);
+    allow_descriptors();
+    // No thread starts before the sandbox is closed: one that did would be outside.
+    let cache = BlockCache::held_back(args.cache_size);
     let passwords = args.how.passwords()?;
-    let spool = std::env::temp_dir();
+    let spool = confine::spool_folder(args.sandbox);
+    let spool =
+        spool.map_err(|error| CliError::new(Exit::Failure, format!("the folder for temporary files {error}")))?;
     let options = OpenOptions { cache: Arc::clone(&cache), passwords: &passwords, ..args.how.options(&spool) };
-    let drives = drive::make(&args.drives()?, &options)?;
-    let (end, ended) = mpsc::channel();
-    end_on_signals(end.clone())?;
+    let specs = args.drives()?;
+    let groups = targets::group(&specs, args)?;
+    let drives = drive::make(&specs, &options)?;
+    let signals = Signals::new([SIGTERM, SIGINT])?;
 
-    let (endpoint, _socket) = match inherited {
-        Some(endpoint) => (endpoint, None),
-        None => listen(args).map(|(endpoint, socket)| (endpoint, Some(socket)))?,
-    };
+    let mut targets = targets::open(&groups, &drives, args, inherited)?;
+    // The files go with these at the end, when nobody is served any more.
+    let sockets: Vec<_> = targets.iter_mut().filter_map(|target| target.socket.take()).collect();
     let control_socket = control_socket(args)?;
+    if args.sandbox == Sandbox::On {
+        let sockets: Vec<_> = sockets.iter().chain(&control_socket).map(BoundSocket::path).collect();
+        let host_sound = specs.iter().any(|spec| matches!(spec.audio, Some(sound::Choice::Host(_))));
+        confine::confine(&args.media_roots, Some(&spool), &sockets, host_sound)?;
+    }
+    cache.release();
+    let (end, ended) = mpsc::channel();
+    end_on_signals(signals, end.clone())?;
     let _control = match &control_socket {
         Some(socket) => {
             let end = end.clone();
-            let policy = control::Policy { cache, allow_outside: args.how.allow_outside };
+            let policy = control::Policy {
+                cache,
+                allow_outside: args.how.allow_outside,
+                spool,
+                sandboxed: args.sandbox == Sandbox::On,
+            };
             // Nobody listens any more only when the process is ending anyway.
             let quit = move || drop(end.send(End::Asked));
-            Some(control::Server::start(socket.listener()?, drives.clone(), policy, Box::new(quit))?)
+            let drives = targets::attached(&groups, &drives);
+            Some(control::Server::start(socket.listener()?, drives, policy, Box::new(quit))?)
         }
         None => None,
     };
     let poll = Duration::from_micros(args.poll.into());
-    let server = Arc::new(Server::new(&drives)?.polling(poll));
-    let stop = server.stop_handle();
-    let once = args.once;
-    let serving = {
-        let server = Arc::clone(&server);
-        thread::Builder::new().name("serve".to_owned()).spawn(move || {
-            let result = server.run(endpoint, once);
-            let _ = end.send(End::Served(result));
-        })?
-    };
+    let mut serving = Vec::new();
+    for target in targets {
+        let server = Server::new(&target.drives)?.polling(poll);
+        let (stop, end, once) = (server.stop_handle(), end.clone(), args.once);
+        let serve = move || drop(end.send(End::Served(server.run(target.endpoint, once))));
+        serving.push((stop, thread::Builder::new().name("serve".to_owned()).spawn(serve)?));
+    }
     info!("ready: {} drive(s)", drives.len());
 
-    let result = match ended.recv() {
-        Ok(End::Served(result)) => result,
-        Ok(End::Asked) | Err(mpsc::RecvError) => Ok(()),
-    };
-    stop.stop();
-    if serving.join().is_err() {
-        return Err(CliError::new(Exit::Failure, "the serving thread panicked"));
+    let result = wait_for_end(&ended, serving.len());
+    serving.iter().for_each(|(stop, _)| stop.stop());
+    for (_, thread) in serving {
+        if thread.join().is_err() {
+            return Err(CliError::new(Exit::Failure, "the serving thread panicked"));
+        }
     }
     Ok(result?)
 }
 
-/// The vhost-user socket that the parent process left open for this one.
-fn inherit(fd: i32) -> Result<Endpoint, CliError> {
-    match inherited(fd) {
-        Ok(Inherited::Listening(listener)) => Ok(Endpoint::Listening(listener)),
-        Ok(Inherited::Connected(stream)) => Ok(Endpoint::Connected(stream)),
-        Err(error) => Err(CliError::new(Exit::Failure, format!("--fd {fd}: {error}"))),
+/// Takes as many descriptors as this user may have: a front-end costs a few for each of its rings, and the usual limit is for
+/// programs that cannot count beyond 1,023.
+fn allow_descriptors() {
+    let limit = getrlimit(Resource::Nofile);
+    let all = Rlimit { current: limit.maximum, ..limit };
+    if let Err(error) = setrlimit(Resource::Nofile, all) {
+        warn!("the limit of open files stays as it is: {error}");
     }
 }
 
-/// The vhost-user socket, made here; its file is removed with the second value.
-fn listen(args: &Args) -> Result<(Endpoint, BoundSocket), CliError> {
-    let path = args.socket_path.as_deref().ok_or_else(|| CliError::new(Exit::Usage, "give --socket-path or --fd"))?;
-    let group = args.socket_group.as_deref().map(args::group_id).transpose()?;
-    let socket = BoundSocket::bind(path, group)
-        .map_err(|error| CliError::new(Exit::Failure, format!("{}: {error}", path.display())))?;
-    Ok((Endpoint::Listening(socket.listener()?), socket))
+/// Waits until somebody ends the daemon, or none of its servers has anything more to serve.
+fn wait_for_end(ended: &Receiver<End>, mut servers: usize) -> io::Result<()> {
+    while servers > 0 {
+        match ended.recv() {
+            Ok(End::Served(result)) => result?,
+            Ok(End::Asked) | Err(mpsc::RecvError) => break,
+        }
+        servers -= 1;
+    }
+    Ok(())
 }
 
 /// The control socket: where `--control` says, and then it must work; else in the runtime folder, where `spindle` looks
@@ -147,8 +170,7 @@ fn control_socket(args: &Args) -> Result<Option<BoundSocket>, CliError> {
 }
 
 /// SIGTERM and SIGINT end the daemon as `quit` does.
-fn end_on_signals(end: Sender<End>) -> io::Result<()> {
-    let mut signals = Signals::new([SIGTERM, SIGINT])?;
+fn end_on_signals(mut signals: Signals, end: Sender<End>) -> io::Result<()> {
     thread::Builder::new().name("signals".to_owned()).spawn(move || {
         if let Some(signal) = signals.forever().next() {
             info!("ending on signal {signal}");

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Call, Returns, Verb};
 use crate::control::error::VerbError;
+use crate::control::server::Attached;
 use crate::drive::{Drive, Medium, Tray};
 
 pub(super) static VERBS: &[Verb] = &[
@@ -13,7 +14,7 @@ pub(super) static VERBS: &[Verb] = &[
 
 #[expect(clippy::unnecessary_wraps, reason = "the type of every verb")]
 fn query_block(call: &mut Call<'_>) -> Result<Value, VerbError> {
-    Ok(call.shared.drives.iter().map(|drive| block_info(drive)).collect())
+    Ok(call.shared.drives.iter().map(|attached| block_info(&attached.drive)).collect())
 }
 
 /// QEMU's `BlockInfo`.
@@ -56,14 +57,15 @@ fn device_info(medium: &Medium) -> Value {
 
 #[expect(clippy::unnecessary_wraps, reason = "the type of every verb")]
 fn drive_query(call: &mut Call<'_>) -> Result<Value, VerbError> {
-    Ok((0..).zip(&call.shared.drives).map(|(lun, drive)| describe(lun, drive)).collect())
+    Ok(call.shared.drives.iter().map(describe).collect())
 }
 
-fn describe(lun: u32, drive: &Drive) -> Value {
+fn describe(attached: &Attached) -> Value {
+    let drive = &attached.drive;
     let (identity, snapshot) = (drive.identity(), drive.snapshot());
     let mut value = json!({
         "name": identity.name,
-        "lun": lun,
+        "lun": attached.lun,
         "vendor": identity.vendor,
         "product": identity.product,
         "revision": identity.revision,
@@ -73,6 +75,9 @@ fn describe(lun: u32, drive: &Drive) -> Value {
         "audio": snapshot.audio.name(),
         "locked-by": snapshot.locked_by.iter().map(|nexus| nexus.0).collect::<Vec<_>>(),
     });
+    if let Some(socket) = &attached.socket {
+        value["socket"] = socket.as_str().into();
+    }
     if let Some(medium) = &snapshot.medium {
         value["medium"] = self::medium(medium);
     }

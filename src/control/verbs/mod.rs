@@ -161,16 +161,16 @@ impl Call<'_> {
     fn drive(&self) -> Result<&Arc<Drive>, VerbError> {
         match (self.str("drive"), &self.shared.drives[..]) {
             (Some(name), _) => self.drive_named(name),
-            (None, [only]) => Ok(only),
+            (None, [only]) => Ok(&only.drive),
             (None, drives) => {
-                let names: Vec<_> = drives.iter().map(|drive| drive.identity().name.as_str()).collect();
+                let names: Vec<_> = drives.iter().map(|attached| attached.drive.identity().name.as_str()).collect();
                 Err(VerbError::generic(format!("Which drive? There are {}", names.join(", "))))
             }
         }
     }
 
     fn drive_named(&self, name: &str) -> Result<&Arc<Drive>, VerbError> {
-        let mut drives = self.shared.drives.iter();
+        let mut drives = self.shared.drives.iter().map(|attached| &attached.drive);
         drives.find(|drive| drive.identity().name == name).ok_or_else(|| VerbError::no_device(name))
     }
 }

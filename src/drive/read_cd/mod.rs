@@ -5,11 +5,11 @@ mod selection;
 use self::selection::{C2, Selection, Sub};
 use super::Context;
 use super::commands::{Access, Command};
-use super::read::sector_sense;
+use super::read::{sector_sense, time};
 use super::subchannel::need_cd;
 use crate::disc::sector::RAW;
 use crate::disc::subchannel::interleaved;
-use crate::disc::{Disc, Lba, Lost, Msf, SectorError};
+use crate::disc::{Disc, Lba, Lost, SectorError};
 use crate::scsi::{Sense, Task};
 
 /// This topic's rows.
@@ -39,14 +39,6 @@ pub(super) static COMMANDS: &[Command] = &[
         },
     },
 ];
-
-/// The address in three bytes of the CDB.
-fn time(task: &Task<'_>, at: usize) -> Result<Lba, Sense> {
-    match (task.u8(at), task.u8(at + 1), task.u8(at + 2)) {
-        (minute, second @ 0..60, frame @ 0..75) => Ok(Msf { minute, second, frame }.to_lba()),
-        _ => Err(Sense::invalid_cdb_byte(at as u16)),
-    }
-}
 
 /// Returns sectors up to the first that cannot be, which the sense names. Sound and data are not returned by one command:
 /// it ends where one follows the other. DAP, the control of error concealment, has nothing to change.

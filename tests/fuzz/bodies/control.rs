@@ -8,7 +8,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use spindle::control::{Policy, Server};
+use spindle::control::{Attached, Policy, Server};
 use spindle::drive::{Drive, Identity, Tray};
 use spindle::source::BlockCache;
 
@@ -19,8 +19,9 @@ pub fn run(input: &[u8]) {
     let path = std::env::temp_dir().join(name);
     let listener = UnixListener::bind(&path).expect("a socket in the folder for temporary files");
     let drive = Arc::new(Drive::new(Identity::named("cd0"), Tray::Closed));
-    let policy = Policy { cache: BlockCache::with_workers(1 << 20, 0), allow_outside: false };
-    let server = Server::start(listener, vec![drive], policy, Box::new(|| ())).expect("a thread");
+    let cache = BlockCache::with_workers(1 << 20, 0);
+    let policy = Policy { cache, allow_outside: false, spool: std::env::temp_dir(), sandboxed: false };
+    let server = Server::start(listener, Attached::to_one_target(&[drive]), policy, Box::new(|| ())).expect("a thread");
 
     let mut client = UnixStream::connect(&path).expect("the server listens");
     let mut answers = client.try_clone().expect("a descriptor");

@@ -37,6 +37,44 @@ fn eight_drives_are_eight_logical_units_each_with_its_disc_and_name() {
     }
 }
 
+/// Machines that have nothing to do with each other, served by one daemon.
+#[test]
+fn drives_with_a_socket_of_their_own_are_targets_of_their_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let image = |byte: u8| {
+        std::fs::write(at(&format!("{byte}.iso")), [byte; 4096]).unwrap();
+        at(&format!("{byte}.iso"))
+    };
+    let daemon = Daemon::start(&[
+        "--control",
+        &at("control"),
+        &format!("--drive=name=a,image={}", image(1)),
+        &format!("--drive=name=b,image={},socket={}", image(2), at("other")),
+        &format!("--drive=name=c,image={}", image(3)),
+        &format!("--drive=name=d,image={},socket={}", image(4), at("other")),
+    ]);
+    let mut guests = [daemon.path(), at("other").into()].map(|path| Guest::connect(&path, Options::default()));
+    for (guest, bytes) in guests.iter_mut().zip([[1, 3], [2, 4]]) {
+        assert_eq!(ask(guest, 0, &[0xA0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0], 256).len(), 8 + 2 * 8);
+        for (at, byte) in (0..).zip(bytes) {
+            assert_eq!(ask(guest, at, &[0x28, 0, 0, 0, 0, 1, 0, 0, 1, 0], 2048), [byte; 2048]);
+        }
+    }
+    let drives = Client::negotiated(at("control").as_ref()).ok("drive-query", serde_json::json!({}));
+    let places: Vec<_> =
+        drives.as_array().unwrap().iter().map(|drive| (drive["lun"].as_u64(), drive["socket"].as_str())).collect();
+    let other = at("other");
+    assert_eq!(places, [(Some(0), None), (Some(0), Some(&*other)), (Some(1), None), (Some(1), Some(&*other))]);
+    // A machine that leaves takes its locks and its place, and nothing of the others'.
+    let [first, mut second] = guests;
+    drop(first);
+    assert_eq!(ask(&mut second, 1, &[0x28, 0, 0, 0, 0, 0, 0, 0, 1, 0], 2048), [4; 2048]);
+    daemon.signal(rustix::process::Signal::TERM);
+    assert_eq!(daemon.end().0.code(), Some(0));
+    assert!(!folder.path().join("other").exists(), "its socket goes with it");
+}
+
 #[test]
 fn a_drive_may_start_without_a_disc_or_with_its_tray_open() {
     let daemon = Daemon::start(&["--drive", "name=a", "--drive", "name=b,tray=open"]);

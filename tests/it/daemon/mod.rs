@@ -4,5 +4,6 @@ mod drives;
 mod lifecycle;
 mod refusal;
 mod resources;
+mod sandbox;
 mod sockets;
 mod sound;

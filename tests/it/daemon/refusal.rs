@@ -68,10 +68,17 @@ fn every_refusal_is_one_line_and_a_status() {
             "drive b: audio",
         ),
         (2, &["--socket-path", &socket, "--poll=20000"], "--poll"),
+        (1, &["--socket-path", &socket, "--media-root", "/nonexistent"], "--media-root /nonexistent: "),
+        (1, &["--socket-path", &socket, "--media-root", &at("file")], "not a directory"),
+        (2, &["--socket-path", &socket, "--sandbox", "half"], "on, none"),
         (1, &["--fd", "0"], "--fd 0"),
         (1, &["--fd", "999"], "--fd 999"),
         (2, &["--fd", "-1"], "-1"),
         (2, &many, "at most 256"),
+        (2, &["--drive", "name=a"], "--socket-path"),
+        (2, &["--socket-path", &socket, "--drive", &format!("name=a,socket={}", at("own"))], "socket= of its own"),
+        (2, &["--socket-path", &socket, "--drive", "name=a,socket="], "socket is empty"),
+        (1, &["--drive", &format!("name=a,socket={}", at("used"))], "in use"),
     ] {
         let output = run(&folder, arguments);
         let stderr = String::from_utf8(output.stderr).unwrap();

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use crate::support::daemon::Daemon;
-use crate::support::guest::{Command, Options, REQUESTS};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use crate::support::daemon::{Daemon, spindled};
+use crate::support::guest::{Command, Guest, Options, REQUESTS};
 
 #[test]
 fn a_drive_with_100_gb_stays_under_12_mb() {
@@ -21,6 +23,34 @@ fn a_drive_with_100_gb_stays_under_12_mb() {
     }
     // The program's own pages and the guest's memory are not counted: they are others' too.
     assert!(daemon.memory("RssAnon:") < 12 * 1024, "{} KiB", daemon.memory("RssAnon:"));
+}
+
+#[test]
+fn hundreds_of_machines_on_one_daemon_stay_under_200_mb() {
+    const MACHINES: usize = 256;
+    let folder = tempfile::tempdir().unwrap();
+    let socket = |at: usize| folder.path().join(format!("{at}"));
+    let image = folder.path().join("disc.iso");
+    std::fs::write(&image, vec![5; 64 * 2048]).unwrap();
+    let drive = |at: usize| format!("--drive=name=cd{at},image={},socket={}", image.display(), socket(at).display());
+    let drives: Vec<String> = (0..MACHINES).map(drive).collect();
+    let runtime = tempfile::tempdir().unwrap();
+    let mut command = spindled(&runtime);
+    command.args(&drives);
+    let daemon = Daemon::run(command, runtime);
+    let idle = daemon.memory("RssAnon:");
+    // The guests of this process need many descriptors too.
+    let limit = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).unwrap();
+    let mut guests: Vec<_> = (0..MACHINES).map(|at| Guest::connect(&socket(at), Options::default())).collect();
+    for guest in &mut guests {
+        while guest.command(REQUESTS, &Command::new(&[0; 6], 0)).status != 0 {}
+        let reply = guest.command(REQUESTS, &Command::new(&[0x28, 0, 0, 0, 0, 9, 0, 0, 1, 0], 2048));
+        assert_eq!(reply.data, [5; 2048]);
+    }
+    let connected = daemon.memory("RssAnon:");
+    assert!(idle < 12 * 1024 + MACHINES as u64 * 64, "{idle} KiB with nobody connected");
+    assert!(connected < 200 * 1024, "{connected} KiB");
 }
 
 #[test]

@@ -334,7 +334,8 @@ fn every_command_that_moves_the_head_ends_a_play_and_no_other_does() {
 
 #[test]
 fn a_play_ends_with_its_disc_a_reset_and_its_initiator() {
-    let ends: [(&str, fn(&Player)); 4] = [
+    type End = fn(&Player);
+    let ends: [(&str, End); 4] = [
         ("insert", |player| player.drive.change_medium(of(disc()), true).unwrap()),
         ("power on", |player| player.drive.reset(Reset::PowerOn)),
         ("reset", |player| player.drive.reset(Reset::LogicalUnit)),

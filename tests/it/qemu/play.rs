@@ -92,7 +92,7 @@ fn players_play_what_they_are_asked_for_and_the_host_hears_it() {
     says(&shown, &["track  2 - 00:0", "drive state: playing"]);
     assert!(vm.ok(INFO).starts_with("no-status "));
     let heard = sound.rest();
-    assert!(heard.len() >= 75 * 2352 && heard.len() % 2352 == 0, "{}", heard.len());
+    assert!(heard.len() >= 75 * 2352 && heard.len().is_multiple_of(2352), "{}", heard.len());
     let sectors = (heard.len() / 2352) as i32;
     assert!(heard == disc.sectors(disc.tracks[1].start..disc.tracks[1].start + sectors).concat());
 

@@ -15,7 +15,7 @@ fn qemus_own_client_drives_the_daemon_unchanged() {
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     let (socket, image) = (path("control"), path("disc.iso"));
     std::fs::write(&image, vec![1; 20 * 2048]).unwrap();
-    let daemon = Daemon::start(&["--control", &socket]);
+    let daemon = Daemon::start(&["--control", &socket, "--media-root", folder.path().to_str().unwrap()]);
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/qemu/qmp_client.py");
     let output = Command::new(python::interpreter()).arg(script).arg(&socket).arg(&image).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -5,7 +5,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
 use spindle::drive::{Drive, Identity, Tray};
-use spindle::vhost_user::{Endpoint, Server};
+use spindle::vhost_user::{Endpoint, Relay, Server};
 use vhost::vhost_user::VhostUserFrontend;
 use vhost::vhost_user::message::VhostUserProtocolFeatures as Protocol;
 use vhost::{VhostBackend, VringConfigData};
@@ -172,7 +172,7 @@ fn a_stream_that_is_connected_already_is_served_to_its_end() {
     let drive = Arc::new(Drive::new(Identity::named("cd0"), Tray::Closed));
     let (ours, theirs) = UnixStream::pair().unwrap();
     let server = Server::new(&[drive]).unwrap();
-    let serving = std::thread::spawn(move || server.run(Endpoint::Connected(theirs), false));
+    let serving = std::thread::spawn(move || server.run(Endpoint::Connected(Relay::new(theirs).unwrap()), false));
     let mut guest = Guest::over(ours, Options::default());
     assert_eq!(guest.command(REQUESTS, &Command::new(&[0x12, 0, 0, 0, 36, 0], 36)).data.len(), 36);
     drop(guest);

@@ -1,0 +1,119 @@
+//! What a process can still do that has entered the sandbox, as a parser that a file has taken over would try it.
+//!
+//! A binary of its own, without the test harness: it starts itself again, and the child cannot be let out any more.
+
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Write};
+use std::net::{TcpStream, UdpSocket};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread;
+
+use rustix::process::{Pid, PidfdFlags, Signal, Uid, kill_process, pidfd_open};
+use rustix::thread::set_thread_uid;
+use spindle::sandbox::{self, Allowed};
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    match arguments.get(1).map(String::as_str) {
+        Some("inside") => inside(Path::new(&arguments[2])),
+        _ => outside(),
+    }
+}
+
+/// Starts the child, looks at it from without, and lets it try.
+fn outside() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["media", "spool", "sockets"] {
+        fs::create_dir(folder.path().join(name)).unwrap();
+    }
+    fs::write(folder.path().join("media/disc.iso"), b"disc").unwrap();
+    fs::write(folder.path().join("secret"), b"secret").unwrap();
+    std::os::unix::fs::symlink("../secret", folder.path().join("media/link")).unwrap();
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .arg("inside")
+        .arg(folder.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut ready = [0; 6];
+    io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut ready).unwrap();
+    for task in fs::read_dir(format!("/proc/{}/task", child.id())).unwrap() {
+        let status = fs::read_to_string(task.unwrap().path().join("status")).unwrap();
+        for field in ["CapInh:\t0000000000000000", "CapPrm:\t0000000000000000", "CapEff:\t0000000000000000"] {
+            assert!(status.contains(field), "{field}: {status}");
+        }
+        assert!(status.contains("NoNewPrivs:\t1") && status.contains("Seccomp:\t2"), "{status}");
+    }
+    drop(child.stdin.take());
+    assert!(child.wait().unwrap().success(), "the child says what it could do");
+    println!("test what_has_entered_the_sandbox_owns_nothing ... ok");
+}
+
+fn denied<T>(what: &str, result: io::Result<T>) {
+    let error = result.err().unwrap_or_else(|| panic!("{what} is possible"));
+    assert_eq!(error.kind(), ErrorKind::PermissionDenied, "{what}: {error}");
+}
+
+fn inside(folder: &Path) {
+    let in_folder = |name: &str| folder.join(name);
+    let early = File::open(in_folder("secret")).unwrap();
+    let (near, far) = UnixStream::pair().unwrap();
+    let listener = UnixListener::bind(in_folder("sockets/socket")).unwrap();
+    let allowed = Allowed {
+        read: vec![in_folder("media")],
+        spool: Some(in_folder("spool")),
+        sockets: vec![in_folder("sockets")],
+        host_sound: false,
+    };
+    assert_eq!(sandbox::enter(&allowed).unwrap(), [""; 0], "this kernel can take all of it away");
+    let other = thread::spawn(thread::park);
+    io::stdout().write_all(b"ready\n").unwrap();
+    // Until the parent has looked.
+    io::stdin().read_line(&mut String::new()).unwrap();
+    tries(folder);
+    // A thread has no more than the first.
+    let again: PathBuf = folder.to_owned();
+    thread::spawn(move || tries(&again)).join().unwrap();
+    other.thread().unpark();
+    other.join().unwrap();
+
+    // What serving needs goes on.
+    assert_eq!(io::read_to_string(early).unwrap(), "secret");
+    assert_eq!(fs::read(in_folder("media/disc.iso")).unwrap(), b"disc");
+    assert_eq!(fs::read_dir(in_folder("media")).unwrap().count(), 2);
+    let mut spooled = tempfile::tempfile_in(in_folder("spool")).unwrap();
+    spooled.write_all(b"decoded").unwrap();
+    (&near).write_all(b"x").unwrap();
+    drop(far);
+    drop(listener);
+    fs::remove_file(in_folder("sockets/socket")).unwrap();
+}
+
+fn tries(folder: &Path) {
+    let in_folder = |name: &str| folder.join(name);
+    denied("reading /etc/passwd", File::open("/etc/passwd"));
+    denied("reading /proc", fs::read("/proc/self/environ"));
+    denied("listing /", fs::read_dir("/"));
+    denied("reading beside a media root", File::open(in_folder("secret")));
+    denied("reading through a link out of a media root", File::open(in_folder("media/link")));
+    denied("writing into a media root", File::create(in_folder("media/new")));
+    denied("changing an image", File::options().write(true).open(in_folder("media/disc.iso")));
+    denied("removing an image", fs::remove_file(in_folder("media/disc.iso")));
+    denied("making a file beside the sockets", File::create(in_folder("sockets/new")));
+    denied("a folder", fs::create_dir(in_folder("spool/new")));
+    denied("a link", std::os::unix::fs::symlink("/etc/passwd", in_folder("spool/new")));
+    denied("another mode", fs::set_permissions(in_folder("secret"), fs::Permissions::from_mode(0o777)));
+    denied("running a program", Command::new("/bin/true").spawn());
+    denied("a Unix socket", UnixListener::bind(in_folder("spool/socket")));
+    denied("a connection to itself", UnixStream::connect(in_folder("sockets/socket")));
+    denied("a pair of sockets", UnixStream::pair());
+    denied("a TCP connection", TcpStream::connect("127.0.0.1:9"));
+    denied("a UDP socket", UdpSocket::bind("127.0.0.1:0"));
+    denied("a signal to another process", kill_process(Pid::INIT, Signal::CONT).map_err(io::Error::from));
+    denied("a hold on another process", pidfd_open(Pid::INIT, PidfdFlags::empty()).map_err(io::Error::from));
+    denied("another user", set_thread_uid(Uid::from_raw(12_345)).map_err(io::Error::from));
+}
