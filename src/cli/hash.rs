@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::progress::Progress;
 use crate::disc::{Disc, SectorError, Track};
+use crate::source::PageBuffer;
 
 /// The SHA-256 of a track's user data from index 1 on (see [`Disc::each_user_data`]), in hexadecimal.
 ///
@@ -30,9 +31,10 @@ pub fn track(disc: &Disc, track: &Track, progress: &Progress) -> Result<String, 
 pub fn file<D: Digest>(path: &Path, progress: &Progress) -> io::Result<String> {
     let mut digest = D::new();
     let mut file = File::open(path)?;
-    let mut buf = vec![0; 256 << 10];
+    let mut buffer = PageBuffer::new(128 << 10);
     loop {
-        match file.read(&mut buf)? {
+        let buf = buffer.bytes();
+        match file.read(buf)? {
             0 => return Ok(hex(&digest.finalize())),
             count => {
                 digest.update(&buf[..count]);

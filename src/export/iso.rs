@@ -5,6 +5,7 @@ use std::io::Write;
 use super::{ExportError, Job, Output, Target, losses_of_one_track};
 use crate::disc::{BLOCK_SIZE, Lba, SectorError, Track};
 use crate::image::FormatInfo;
+use crate::source::PageBuffer;
 
 /// Plain blocks.
 pub struct Iso;
@@ -13,7 +14,7 @@ static INFO: FormatInfo =
     FormatInfo { id: "iso", name: "one data track, 2048-byte blocks", extensions: &["iso", "img", "udf"] };
 
 /// Blocks that are read at once: as many as [`Output`] writes without a copy.
-const CHUNK: u32 = 128;
+const CHUNK: u32 = 64;
 
 impl Target for Iso {
     fn info(&self) -> &'static FormatInfo {
@@ -38,12 +39,15 @@ impl Target for Iso {
 /// Writes the blocks of the data track.
 pub fn write_blocks(job: &Job<'_>, file: &mut impl Write) -> Result<(), ExportError> {
     let mut chunks = Chunks::new(job)?;
-    let mut bytes = Vec::new();
-    while chunks.read(&mut bytes)? {
-        file.write_all(&bytes)?;
+    let mut buffer = PageBuffer::new((CHUNK * BLOCK_SIZE) as usize);
+    loop {
+        let bytes = chunks.fill(buffer.bytes())?;
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        file.write_all(bytes)?;
         job.tick(bytes.len() as u64)?;
     }
-    Ok(())
 }
 
 /// The blocks of the data track, [`CHUNK`] at a time.
@@ -68,8 +72,16 @@ impl<'a> Chunks<'a> {
     /// For the first block that cannot be read. A sector that has none (Form 2, Mode 2) is zeros where the job may lose
     /// something.
     pub fn read(&mut self, bytes: &mut Vec<u8>) -> Result<bool, ExportError> {
+        bytes.resize((CHUNK * BLOCK_SIZE) as usize, 0);
+        let len = self.fill(bytes)?.len();
+        bytes.truncate(len);
+        Ok(len > 0)
+    }
+
+    /// The same at the start of `room`, which is for [`CHUNK`] blocks; returns what was filled.
+    fn fill<'r>(&mut self, room: &'r mut [u8]) -> Result<&'r mut [u8], ExportError> {
         let blocks = CHUNK.min(self.track.end.since(self.next));
-        bytes.resize((blocks * BLOCK_SIZE) as usize, 0);
+        let bytes = &mut room[..(blocks * BLOCK_SIZE) as usize];
         match self.job.disc.read_blocks(self.next, bytes) {
             Ok(()) => {}
             Err(SectorError::WrongMode(_)) if self.job.lossy => one_by_one(self.job, self.next, bytes)?,
@@ -77,7 +89,7 @@ impl<'a> Chunks<'a> {
             Err(error) => return Err(error.into()),
         }
         self.next = self.next.plus(blocks);
-        Ok(blocks > 0)
+        Ok(bytes)
     }
 }
 

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use super::ExportError;
 
-/// Pieces of this length and above are written as they are.
-const BUFFER: usize = 256 << 10;
+/// Pieces of this length and above are written as they are. One of them and what is read beside it stay in a processor's own cache.
+const BUFFER: usize = 128 << 10;
 
 /// A file that becomes visible when [`Output::finish`] renames it.
 pub type OutFile = BufWriter<File>;

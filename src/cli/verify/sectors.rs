@@ -10,7 +10,7 @@ use super::Checked;
 use crate::cli::progress::Progress;
 use crate::disc::sector::{Damage, RAW, damage};
 use crate::disc::subchannel::Q;
-use crate::disc::{Disc, Extent, Lba, SectorError, TrackMode};
+use crate::disc::{BLOCK_SIZE, Disc, Extent, Lba, SectorError, TrackMode};
 
 /// A run of sectors with the same fault.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -115,18 +115,10 @@ impl Chunk<'_> {
             return vec![BadSectors { first: self.first.0, last: last.0, problem: UNREADABLE }];
         }
         let mut bad = Vec::new();
+        let readable = !self.has_edc() && self.is_readable(disc);
         for lba in (0..self.blocks).map(|skip| self.first.plus(skip)) {
-            let mut raw = [0; RAW];
-            match disc.read_sector(lba, &mut raw) {
-                Ok(form) if self.has_edc() => match damage(&raw, form) {
-                    Some(Damage::Edc) => bad.push((lba, WRONG_EDC)),
-                    Some(Damage::Ecc) => bad.push((lba, WRONG_ECC)),
-                    None => {}
-                },
-                Ok(_) => {}
-                Err(SectorError::Storage(..) | SectorError::OutOfRange(_) | SectorError::WrongMode(_)) => {
-                    bad.push((lba, UNREADABLE));
-                }
+            if !readable && let Some(problem) = self.problem(disc, lba) {
+                bad.push((lba, problem));
             }
             if self.has_q() {
                 match disc.read_subchannel(lba) {
@@ -138,6 +130,24 @@ impl Chunk<'_> {
         }
         bad.sort_by_key(|(lba, problem)| (*problem, *lba));
         joined(bad.into_iter().map(|(Lba(lba), problem)| BadSectors { first: lba, last: lba, problem }))
+    }
+
+    /// Whether the blocks of all sectors can be read, at once and without making what is not stored of a sector.
+    fn is_readable(&self, disc: &Disc) -> bool {
+        let mut blocks = vec![0; (self.blocks * BLOCK_SIZE) as usize];
+        self.mode.is_data() && disc.read_blocks(self.first, &mut blocks).is_ok()
+    }
+
+    fn problem(&self, disc: &Disc, lba: Lba) -> Option<&'static str> {
+        let mut raw = [0; RAW];
+        match disc.read_sector(lba, &mut raw) {
+            Ok(form) if self.has_edc() => match damage(&raw, form)? {
+                Damage::Edc => Some(WRONG_EDC),
+                Damage::Ecc => Some(WRONG_ECC),
+            },
+            Ok(_) => None,
+            Err(SectorError::Storage(..) | SectorError::OutOfRange(_) | SectorError::WrongMode(_)) => Some(UNREADABLE),
+        }
     }
 }
 
