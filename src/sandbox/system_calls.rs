@@ -75,6 +75,7 @@ const ALLOWED: &[c_long] = &[
     libc::SYS_sched_getaffinity,
     libc::SYS_gettid,
     libc::SYS_getpid,
+    libc::SYS_getrusage,
     libc::SYS_getuid,
     libc::SYS_geteuid,
     libc::SYS_getrandom,

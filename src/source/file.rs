@@ -2,20 +2,23 @@
 
 use std::fs::{File, OpenOptions};
 use std::io;
+use std::ops::Range;
 use std::os::unix::fs::{FileExt, FileTypeExt, OpenOptionsExt};
 use std::path::Path;
 
-use super::{ByteSource, Scatter, Spaced, check_range, read_one_by_one};
+use super::mapped::Mapped;
+use super::{ByteSource, Scatter, Spaced, advance, check_range, read_one_by_one};
 use crate::sys;
+use crate::sys::guarded::{Lost, Mapping};
 
-/// A regular file or a block device, read with positional reads.
-///
-/// Not mapped: a file that shrinks under a mapping kills the process with SIGBUS, a positional read returns an error
-/// (docs/adr/0003).
+/// A regular file or a block device. A range is read with a positional read, and when it is read again copied from a
+/// mapping (docs/adr/0014).
 #[derive(Debug)]
 pub struct FileSource {
     file: File,
     len: u64,
+    /// Not for block devices, nor where the file system has no mappings.
+    mapped: Option<Mapped>,
 }
 
 impl FileSource {
@@ -36,7 +39,8 @@ impl FileSource {
     pub fn from_file(file: File) -> io::Result<Self> {
         let metadata = file.metadata()?;
         let kind = metadata.file_type();
-        let len = if kind.is_file() {
+        let regular = kind.is_file();
+        let len = if regular {
             metadata.len()
         } else if kind.is_block_device() {
             rustix::fs::seek(&file, rustix::fs::SeekFrom::End(0))?
@@ -45,13 +49,25 @@ impl FileSource {
         } else {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "is neither a regular file nor a block device"));
         };
-        Ok(Self { file, len })
+        let mapped = if regular { Mapped::new(&file, len) } else { None };
+        Ok(Self { file, len, mapped })
     }
 
     /// The file itself.
     #[must_use]
     pub fn file(&self) -> &File {
         &self.file
+    }
+
+    /// See [`Mapped::copy`].
+    fn copy_mapped(&self, range: Range<u64>, copy: impl FnOnce(&Mapping) -> Result<(), Lost>) -> bool {
+        self.mapped.as_ref().is_some_and(|mapped| mapped.copy(&self.file, range, copy))
+    }
+
+    fn was_read(&self, range: Range<u64>) {
+        if let Some(mapped) = &self.mapped {
+            mapped.was_read(range);
+        }
     }
 }
 
@@ -62,12 +78,24 @@ impl ByteSource for FileSource {
 
     fn read_exact_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()> {
         check_range(offset, buf.len(), self.len)?;
-        self.file.read_exact_at(buf, offset)
+        let range = offset..advance(offset, buf.len())?;
+        if self.copy_mapped(range.clone(), |mapping| mapping.copy_to(buf, offset)) {
+            return Ok(());
+        }
+        self.file.read_exact_at(buf, offset)?;
+        self.was_read(range);
+        Ok(())
     }
 
     fn read_scatter_at(&self, out: Scatter<'_>, offset: u64) -> io::Result<()> {
         check_range(offset, out.len(), self.len)?;
-        sys::file::read_exact_into(&self.file, out.pieces(), offset)
+        let range = offset..advance(offset, out.len())?;
+        if self.copy_mapped(range.clone(), |mapping| mapping.copy_into(out.pieces(), offset)) {
+            return Ok(());
+        }
+        sys::file::read_exact_into(&self.file, out.pieces(), offset)?;
+        self.was_read(range);
+        Ok(())
     }
 
     fn read_blocks_at(&self, out: Scatter<'_>, blocks: Spaced, offset: u64) -> io::Result<()> {
@@ -76,8 +104,16 @@ impl ByteSource for FileSource {
             return read_one_by_one(self, out, blocks, offset);
         }
         let gaps = gap.saturating_mul((out.len() - 1) / block);
-        check_range(offset, out.len().saturating_add(gaps), self.len)?;
-        sys::file::read_blocks_into(&self.file, out.pieces(), (block, gap), offset)
+        let len = out.len().saturating_add(gaps);
+        check_range(offset, len, self.len)?;
+        let range = offset..advance(offset, len)?;
+        let strides = (block, gap);
+        if self.copy_mapped(range.clone(), |mapping| mapping.copy_blocks_into(out.pieces(), strides, offset)) {
+            return Ok(());
+        }
+        sys::file::read_blocks_into(&self.file, out.pieces(), strides, offset)?;
+        self.was_read(range);
+        Ok(())
     }
 }
 
@@ -86,7 +122,51 @@ mod tests {
     use vm_memory::{Bytes, GuestAddress, GuestMemoryBackend};
 
     use super::*;
+    use crate::sys::guarded::rescued;
     use crate::sys::memory::anonymous;
+
+    /// A file that is cut off, at every kind of place: what is left comes, what is gone is an error, and nothing else happens.
+    #[test]
+    fn a_file_that_shrinks_under_its_mapping_loses_what_is_gone_and_no_more() {
+        let stored: Vec<u8> = (0..64 * 4096_usize).map(|at| (at % 255 + 1) as u8).collect();
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let memory = anonymous(0x2000).unwrap();
+        let piece = [memory.get_slice(GuestAddress(0), 2048).unwrap()];
+        for cut in [0, 1, 4095, 4096, 100_000, 131_072, 64 * 4096 - 1] {
+            std::fs::write(file.path(), &stored).unwrap();
+            let source = FileSource::open(file.path()).unwrap();
+            let read_all = |left: usize| {
+                for at in (0..stored.len()).step_by(2048) {
+                    let scattered = source.read_scatter_at(Scatter::new(&piece), at as u64);
+                    let mut buf = [0; 2048];
+                    let buffered = source.read_exact_at(&mut buf, at as u64);
+                    if at + 2048 <= left {
+                        scattered.unwrap();
+                        buffered.unwrap();
+                        assert_eq!(buf, stored[at..at + 2048]);
+                        memory.read_slice(&mut buf, GuestAddress(0)).unwrap();
+                        assert_eq!(buf, stored[at..at + 2048]);
+                    } else {
+                        assert_eq!(scattered.unwrap_err().kind(), io::ErrorKind::UnexpectedEof, "{at} of {left}");
+                        assert_eq!(buffered.unwrap_err().kind(), io::ErrorKind::UnexpectedEof, "{at} of {left}");
+                    }
+                }
+            };
+            read_all(stored.len());
+            read_all(stored.len());
+            let before = rescued();
+            file.as_file().set_len(cut as u64).unwrap();
+            read_all(cut);
+            // Of the pages behind the cut, each was tried from the mapping.
+            if cut.div_ceil(4096) < 64 {
+                assert!(rescued() > before, "cut off at {cut}");
+            }
+            // It comes back, and so do its bytes.
+            std::fs::write(file.path(), &stored).unwrap();
+            read_all(stored.len());
+            read_all(stored.len());
+        }
+    }
 
     /// 200 blocks of 2,048 bytes in sectors of 2,352, from byte 16 on, into pieces that end anywhere.
     #[test]
@@ -101,15 +181,18 @@ mod tests {
         let memory = anonymous(0x10_0000).unwrap();
         let spaced = Spaced { block: 2048, gap: 304 };
         for cut in [1000, 2048, 3000, 4096, wanted.len()] {
-            memory.write_slice(&vec![0; wanted.len()], GuestAddress(0)).unwrap();
             let starts = (0..wanted.len()).step_by(cut);
             let pieces =
                 starts.map(|at| memory.get_slice(GuestAddress(at as u64), cut.min(wanted.len() - at)).unwrap());
             let pieces: Vec<_> = pieces.collect();
-            source.read_blocks_at(Scatter::new(&pieces), spaced, 16).unwrap();
-            let mut given = vec![0; wanted.len()];
-            memory.read_slice(&mut given, GuestAddress(0)).unwrap();
-            assert!(given == wanted, "pieces of {cut} bytes");
+            // From the file, then from the mapping.
+            for _ in 0..2 {
+                memory.write_slice(&vec![0; wanted.len()], GuestAddress(0)).unwrap();
+                source.read_blocks_at(Scatter::new(&pieces), spaced, 16).unwrap();
+                let mut given = vec![0; wanted.len()];
+                memory.read_slice(&mut given, GuestAddress(0)).unwrap();
+                assert!(given == wanted, "pieces of {cut} bytes");
+            }
         }
         let all = [memory.get_slice(GuestAddress(0), wanted.len()).unwrap()];
         let past = source.read_blocks_at(Scatter::new(&all), spaced, 17).unwrap_err();

@@ -6,5 +6,6 @@
 pub mod counting;
 pub mod descriptors;
 pub mod file;
+pub mod guarded;
 pub mod memory;
 pub mod socket;

@@ -3,6 +3,7 @@
 mod connection;
 mod memory;
 mod rings;
+mod shrink;
 
 use std::sync::Arc;
 

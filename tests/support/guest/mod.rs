@@ -13,7 +13,7 @@ use vhost::vhost_user::{Frontend, VhostUserFrontend};
 use vhost::{VhostBackend, VhostUserMemoryRegionInfo, VringConfigData};
 use vm_memory::{Bytes, FileOffset, GuestAddress, GuestMemoryBackend, GuestMemoryMmap};
 
-pub use self::request::{Command, Layout, lun};
+pub use self::request::{Command, Layout, Reply, lun};
 use self::ring::Ring;
 pub use self::ring::{Descriptor, Piece, flags};
 

@@ -1,0 +1,73 @@
+//! A file's mapping, used for what is known to be in the page cache.
+
+use std::cell::Cell;
+use std::fs::File;
+use std::ops::Range;
+
+use super::residency::Residency;
+use crate::sys::guarded::{Lost, Mapping, faults_from_storage};
+
+/// After how much copying a thread asks whether its faults waited for storage: each copy counts one, and one for each
+/// [`COPY_UNIT`] bytes.
+const COPIES_TO_LOOK: u64 = 64;
+const COPY_UNIT: u64 = 64 << 10;
+
+thread_local! {
+    /// Copies since the last look, and the faults then.
+    static LOOK: Cell<(u64, i64)> = const { Cell::new((0, 0)) };
+}
+
+/// What was read once is copied from here the next time: without a system call, and without a wait for storage, for which
+/// positional reads are the better way, with the kernel's read-ahead.
+#[derive(Debug)]
+pub struct Mapped {
+    mapping: Mapping,
+    seen: Residency,
+}
+
+impl Mapped {
+    /// Maps the first `len` bytes of `file`. None where that cannot be: then every read is a positional one.
+    pub fn new(file: &File, len: u64) -> Option<Self> {
+        let mapping = Mapping::new(file, len).ok()?;
+        Some(Self { mapping, seen: Residency::new(len)? })
+    }
+
+    /// The range was just read, so it is in the page cache.
+    pub fn was_read(&self, range: Range<u64>) {
+        self.seen.add(range);
+    }
+
+    /// Copies a range, if all of it was read before and still is there. False when a positional read must do it.
+    pub fn copy(&self, file: &File, range: Range<u64>, copy: impl FnOnce(&Mapping) -> Result<(), Lost>) -> bool {
+        if !self.seen.has(range.clone()) {
+            return false;
+        }
+        let whole = |mapping: &Mapping| {
+            !mapping.may_be_cut_before(range.end) || file.metadata().is_ok_and(|now| now.len() >= range.end)
+        };
+        if copy(&self.mapping).is_err() || !whole(&self.mapping) {
+            self.seen.remove(range);
+            return false;
+        }
+        if storage_was_waited_for(range.end - range.start) {
+            // The system took pages back. Which is not known, and the next positional read of each says so.
+            self.seen.clear();
+        }
+        true
+    }
+}
+
+/// Whether the calling thread had to wait for storage in copies since it looked last; it looks now and then.
+fn storage_was_waited_for(bytes: u64) -> bool {
+    LOOK.with(|look| {
+        let (copies, before) = look.get();
+        let copies = copies + 1 + bytes / COPY_UNIT;
+        if copies < COPIES_TO_LOOK {
+            look.set((copies, before));
+            return false;
+        }
+        let now = faults_from_storage();
+        look.set((0, now));
+        now > before
+    })
+}

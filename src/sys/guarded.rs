@@ -1,0 +1,329 @@
+//! A file mapped read-only, and copies from it that fail instead of ending the process.
+//!
+//! A mapping of a file that shrank, or whose storage fails, raises SIGBUS where it is read. All reading is done by one routine in
+//! assembler, which touches no stack; the handler looks whether the signal came from inside it, and if so continues at the
+//! routine's second exit, which reports the failure: as the kernel does with its own copies from user memory (its exception
+//! tables). Every other SIGBUS goes to whoever handled it before.
+
+use std::fs::File;
+use std::io;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use vm_memory::bitmap::Bitmap;
+
+use crate::sys::memory::GuestSlice;
+
+/// What the kernel zeroes of a page behind the end of a file ends with the page.
+const PAGE: u64 = 4096;
+
+// `rep movs` is the fastest of what was measured (docs/adr/0014), and its state is all in registers.
+#[cfg(target_arch = "x86_64")]
+std::arch::global_asm!(
+    ".pushsection .text.spindle_guarded_copy, \"ax\", @progbits",
+    ".balign 16",
+    ".globl spindle_guarded_copy",
+    ".globl spindle_guarded_copy_failed",
+    ".hidden spindle_guarded_copy",
+    ".hidden spindle_guarded_copy_failed",
+    ".type spindle_guarded_copy, @function",
+    "spindle_guarded_copy:",
+    ".cfi_startproc",
+    "mov rcx, rdx",
+    "shr rcx, 3",
+    "rep movsq",
+    "mov ecx, edx",
+    "and ecx, 7",
+    "jz 2f",
+    "rep movsb",
+    "2:",
+    "xor eax, eax",
+    "ret",
+    "spindle_guarded_copy_failed:",
+    "mov eax, 1",
+    "ret",
+    ".cfi_endproc",
+    ".size spindle_guarded_copy, . - spindle_guarded_copy",
+    ".popsection",
+);
+
+#[cfg(target_arch = "aarch64")]
+std::arch::global_asm!(
+    ".pushsection .text.spindle_guarded_copy, \"ax\", @progbits",
+    ".balign 16",
+    ".globl spindle_guarded_copy",
+    ".globl spindle_guarded_copy_failed",
+    ".hidden spindle_guarded_copy",
+    ".hidden spindle_guarded_copy_failed",
+    ".type spindle_guarded_copy, @function",
+    "spindle_guarded_copy:",
+    ".cfi_startproc",
+    "subs x2, x2, #64",
+    "b.lo 3f",
+    "2:",
+    "ldp q0, q1, [x1], #32",
+    "ldp q2, q3, [x1], #32",
+    "stp q0, q1, [x0], #32",
+    "stp q2, q3, [x0], #32",
+    "subs x2, x2, #64",
+    "b.hs 2b",
+    "3:",
+    "add x2, x2, #64",
+    "4:",
+    "cbz x2, 5f",
+    "ldrb w3, [x1], #1",
+    "strb w3, [x0], #1",
+    "sub x2, x2, #1",
+    "b 4b",
+    "5:",
+    "mov w0, #0",
+    "ret",
+    "spindle_guarded_copy_failed:",
+    "mov w0, #1",
+    "ret",
+    ".cfi_endproc",
+    ".size spindle_guarded_copy, . - spindle_guarded_copy",
+    ".popsection",
+);
+
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+unsafe extern "C" {
+    /// Copies `len` bytes; 0, or 1 after a fault.
+    fn spindle_guarded_copy(to: *mut u8, from: *const u8, len: usize) -> u32;
+    /// The exit after a fault, right behind the instructions that may have one. Not to be called.
+    fn spindle_guarded_copy_failed();
+}
+
+/// Faults that the handler turned into failures, of all threads.
+static RESCUED: AtomicU64 = AtomicU64::new(0);
+/// Who handled SIGBUS before.
+static PREVIOUS: OnceLock<libc::sigaction> = OnceLock::new();
+/// Whether the handler stands.
+static INSTALLED: OnceLock<bool> = OnceLock::new();
+
+/// How many faults became failed copies so far.
+#[must_use]
+pub fn rescued() -> u64 {
+    RESCUED.load(Ordering::Relaxed)
+}
+
+/// Page faults so far for which the calling thread waited for storage.
+#[must_use]
+pub fn faults_from_storage() -> i64 {
+    // SAFETY: a structure of numbers, for which zeros are a value.
+    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+    // SAFETY: `usage` is writable for the time of the call. A failure leaves zeros there.
+    unsafe { libc::getrusage(libc::RUSAGE_THREAD, &raw mut usage) };
+    usage.ru_majflt
+}
+
+/// The bytes cannot be had from the mapping. A positional read tells which are missing, and why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lost;
+
+/// A whole file, mapped read-only and shared with the page cache.
+#[derive(Debug)]
+pub struct Mapping {
+    start: *const u8,
+    len: usize,
+}
+
+// SAFETY: the mapping is read-only, belongs to the process and is only ever read by the guarded routine.
+unsafe impl Send for Mapping {}
+// SAFETY: as above: there is no state that threads could disturb.
+unsafe impl Sync for Mapping {}
+
+impl Mapping {
+    /// Maps the first `len` bytes of `file`.
+    ///
+    /// # Errors
+    /// When the operating system or this processor's port cannot: some file systems have no mappings.
+    pub fn new(file: &File, len: u64) -> io::Result<Self> {
+        let len = usize::try_from(len).map_err(|_| io::ErrorKind::OutOfMemory)?;
+        if !*INSTALLED.get_or_init(install) {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
+        // SAFETY: a new mapping at an address of the kernel's choice; it aliases no memory of Rust's.
+        let start = unsafe {
+            let file = std::os::fd::AsRawFd::as_raw_fd(file);
+            libc::mmap(std::ptr::null_mut(), len, libc::PROT_READ, libc::MAP_SHARED, file, 0)
+        };
+        if start == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(Self { start: start.cast(), len })
+    }
+
+    /// Copies into guest memory, in order, from `offset`.
+    ///
+    /// # Errors
+    /// [`Lost`] when any byte cannot be read, or the range does not lie in the mapping; some may have been copied by then.
+    pub fn copy_into<'a>(&self, pieces: impl Iterator<Item = GuestSlice<'a>>, mut offset: u64) -> Result<(), Lost> {
+        for piece in pieces {
+            self.copy_piece(&piece, offset)?;
+            offset += piece.len() as u64;
+        }
+        Ok(())
+    }
+
+    /// The same with blocks of `block` bytes that lie `gap` bytes apart, the first at `offset`.
+    ///
+    /// # Errors
+    /// As [`copy_into`](Self::copy_into); also for blocks of nothing.
+    pub fn copy_blocks_into<'a>(
+        &self,
+        pieces: impl Iterator<Item = GuestSlice<'a>>,
+        (block, gap): (usize, usize),
+        mut offset: u64,
+    ) -> Result<(), Lost> {
+        let mut left_of_block = block;
+        for mut piece in pieces {
+            while !piece.is_empty() {
+                if left_of_block == 0 {
+                    left_of_block = block;
+                    offset = offset.checked_add(gap as u64).ok_or(Lost)?;
+                }
+                let step = piece.len().min(left_of_block);
+                if step == 0 {
+                    return Err(Lost);
+                }
+                let (now, later) = piece.split_at(step).map_err(|_| Lost)?;
+                self.copy_piece(&now, offset)?;
+                offset += step as u64;
+                left_of_block -= step;
+                piece = later;
+            }
+        }
+        Ok(())
+    }
+
+    /// Copies into a buffer of this process.
+    ///
+    /// # Errors
+    /// As [`copy_into`](Self::copy_into).
+    pub fn copy_to(&self, buf: &mut [u8], offset: u64) -> Result<(), Lost> {
+        let from = self.at(offset, buf.len())?;
+        // SAFETY: `buf` is writable and borrowed alone, `from` lies in the mapping with as many bytes behind it.
+        if unsafe { copy(buf.as_mut_ptr(), from, buf.len()) } { Ok(()) } else { Err(Lost) }
+    }
+
+    /// Whether bytes copied before now, of which the last lies before `end`, may be zeros that stand for nothing.
+    ///
+    /// A file that is cut off inside a page has zeros from there to the page's end, without a fault. If a copy ends in
+    /// that page, then all bytes from the cut to the end of the copy and of the page are zero: one other byte shows that nothing
+    /// was cut off. A copy that does not end there had a fault.
+    #[must_use]
+    pub fn may_be_cut_before(&self, end: u64) -> bool {
+        let Some(last) = end.checked_sub(1) else { return false };
+        let of_page = (last | (PAGE - 1)).min((self.len as u64).saturating_sub(1));
+        let mut byte = [0];
+        [last, of_page].into_iter().all(|at| self.copy_to(&mut byte, at).is_err() || byte == [0])
+    }
+
+    /// The dirty bits are set before the copy: a page marked and not written is only sent twice.
+    fn copy_piece(&self, piece: &GuestSlice<'_>, offset: u64) -> Result<(), Lost> {
+        let from = self.at(offset, piece.len())?;
+        piece.bitmap().mark_dirty(0, piece.len());
+        let guard = piece.ptr_guard_mut();
+        // SAFETY: the guard keeps the guest's memory mapped and writable for the length of the piece; nothing in this process
+        // holds a Rust reference to it. `from` lies in the mapping with as many bytes behind it.
+        if unsafe { copy(guard.as_ptr(), from, piece.len()) } { Ok(()) } else { Err(Lost) }
+    }
+
+    /// The address of `count` bytes from `offset`.
+    fn at(&self, offset: u64, count: usize) -> Result<*const u8, Lost> {
+        let offset = usize::try_from(offset).map_err(|_| Lost)?;
+        match offset.checked_add(count) {
+            // SAFETY: the place is inside the mapping, or one past its end with a count of zero.
+            Some(end) if end <= self.len => Ok(unsafe { self.start.add(offset) }),
+            _ => Err(Lost),
+        }
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        // SAFETY: the mapping is this value's own, and no copy borrows it any more.
+        unsafe { libc::munmap(self.start.cast_mut().cast(), self.len) };
+    }
+}
+
+/// Copies `len` bytes; false after a fault, when some may have been copied.
+///
+/// # Safety
+/// `to` must be writable for `len` bytes and `from` readable, except that either may raise SIGBUS, and no Rust reference to
+/// the memory at `to` may be in use but the caller's own.
+unsafe fn copy(to: *mut u8, from: *const u8, len: usize) -> bool {
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+    // SAFETY: the caller's promise; the routine keeps to the C calling convention at both of its exits.
+    return unsafe { spindle_guarded_copy(to, from, len) == 0 };
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    {
+        let _ = (to, from, len);
+        false
+    }
+}
+
+/// Puts the handler in its place, once for the process; false when that cannot be.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+fn install() -> bool {
+    // SAFETY: `sigaction` is a structure for which zeros are a value; both calls get addresses of such. The handler does only
+    // what a signal handler may. What was there before is kept first, for the handler to find.
+    unsafe {
+        let mut previous: libc::sigaction = std::mem::zeroed();
+        if libc::sigaction(libc::SIGBUS, std::ptr::null(), &raw mut previous) != 0 {
+            return false;
+        }
+        PREVIOUS.get_or_init(|| previous);
+        let mut action: libc::sigaction = std::mem::zeroed();
+        action.sa_sigaction = on_sigbus as *const () as usize;
+        action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_RESTART;
+        libc::sigaction(libc::SIGBUS, &raw const action, std::ptr::null_mut()) == 0
+    }
+}
+
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+fn install() -> bool {
+    false
+}
+
+/// Runs on the thread that had the fault.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+extern "C" fn on_sigbus(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
+    let (first, failed) = (spindle_guarded_copy as *const () as u64, spindle_guarded_copy_failed as *const () as u64);
+    // SAFETY: the kernel gives a handler with SA_SIGINFO the context that it will continue with, and nobody else has it.
+    let context_now = unsafe { &mut *context.cast::<libc::ucontext_t>() };
+    #[cfg(target_arch = "x86_64")]
+    let at = &mut context_now.uc_mcontext.gregs[libc::REG_RIP as usize];
+    #[cfg(target_arch = "aarch64")]
+    let at = &mut context_now.uc_mcontext.pc;
+    #[expect(clippy::unnecessary_cast, reason = "its type is the processor's")]
+    let here = *at as u64;
+    if (first..failed).contains(&here) {
+        // The routine has nothing on the stack and no register to restore: its other exit is as good a way out.
+        *at = failed as _;
+        RESCUED.fetch_add(1, Ordering::Relaxed);
+        return;
+    }
+    match PREVIOUS.get() {
+        Some(previous) if previous.sa_sigaction != libc::SIG_DFL && previous.sa_sigaction != libc::SIG_IGN => {
+            // SAFETY: the address is that of a handler which the system would have called, with the form that its flags say.
+            unsafe {
+                if previous.sa_flags & libc::SA_SIGINFO != 0 {
+                    let handler: extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut libc::c_void) =
+                        std::mem::transmute(previous.sa_sigaction);
+                    handler(signal, info, context);
+                } else {
+                    let handler: extern "C" fn(libc::c_int) = std::mem::transmute(previous.sa_sigaction);
+                    handler(signal);
+                }
+            }
+        }
+        // SAFETY: both functions may be called in a handler. The signal is blocked until this one returns, and then ends the
+        // process, as it would have without it.
+        _ => unsafe {
+            libc::signal(signal, libc::SIG_DFL);
+            libc::raise(signal);
+        },
+    }
+}
