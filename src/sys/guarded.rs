@@ -297,7 +297,7 @@ extern "C" fn on_sigbus(signal: libc::c_int, info: *mut libc::siginfo_t, context
     let at = &mut context_now.uc_mcontext.gregs[libc::REG_RIP as usize];
     #[cfg(target_arch = "aarch64")]
     let at = &mut context_now.uc_mcontext.pc;
-    #[expect(clippy::unnecessary_cast, reason = "its type is the processor's")]
+    #[allow(clippy::unnecessary_cast, reason = "its type is the processor's")]
     let here = *at as u64;
     if (first..failed).contains(&here) {
         // The routine has nothing on the stack and no register to restore: its other exit is as good a way out.
