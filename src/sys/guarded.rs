@@ -294,11 +294,17 @@ extern "C" fn on_sigbus(signal: libc::c_int, info: *mut libc::siginfo_t, context
     // SAFETY: the kernel gives a handler with SA_SIGINFO the context that it will continue with, and nobody else has it.
     let context_now = unsafe { &mut *context.cast::<libc::ucontext_t>() };
     #[cfg(target_arch = "x86_64")]
-    let at = &mut context_now.uc_mcontext.gregs[libc::REG_RIP as usize];
+    let (at, here) = {
+        let at = &mut context_now.uc_mcontext.gregs[libc::REG_RIP as usize];
+        let here = at.cast_unsigned();
+        (at, here)
+    };
     #[cfg(target_arch = "aarch64")]
-    let at = &mut context_now.uc_mcontext.pc;
-    #[allow(clippy::unnecessary_cast, reason = "its type is the processor's")]
-    let here = *at as u64;
+    let (at, here) = {
+        let at = &mut context_now.uc_mcontext.pc;
+        let here = *at;
+        (at, here)
+    };
     if (first..failed).contains(&here) {
         // The routine has nothing on the stack and no register to restore: its other exit is as good a way out.
         *at = failed as _;

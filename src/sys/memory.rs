@@ -89,6 +89,20 @@ impl Bitmap for DirtySlice<'_> {
     }
 }
 
+/// Has the processor fetch the first bytes of a piece, which another one wrote last and this one will write.
+pub fn prefetch(piece: &GuestSlice<'_>) {
+    /// Lines of the processor's caches.
+    const LINE: usize = 64;
+    #[cfg(target_arch = "x86_64")]
+    for at in (0..piece.len().min(2 * LINE)).step_by(LINE) {
+        let from = piece.ptr_guard().as_ptr().wrapping_add(at);
+        // SAFETY: a hint that touches nothing, has no fault for any address, and does nothing on processors that lack it.
+        unsafe { std::arch::asm!("prefetchw [{}]", in(reg) from, options(nostack, preserves_flags, readonly)) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (piece, LINE);
+}
+
 /// Anonymous memory that behaves like a guest's: for callers that have no guest, such as tests.
 ///
 /// # Errors

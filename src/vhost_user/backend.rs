@@ -1,5 +1,6 @@
 //! The device behind the rings: what one connection of a front-end talks to.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
@@ -13,8 +14,8 @@ use vhost::vhost_user::message::VhostUserVirtioFeatures;
 use vhost_user_backend::{VhostUserBackend, VringT};
 use virtio_bindings::bindings::virtio_config::{VIRTIO_F_ANY_LAYOUT, VIRTIO_F_NOTIFY_ON_EMPTY, VIRTIO_F_VERSION_1};
 use virtio_bindings::bindings::virtio_ring::{VIRTIO_RING_F_EVENT_IDX, VIRTIO_RING_F_INDIRECT_DESC};
-use virtio_queue::{DescriptorChain, QueueT};
-use vm_memory::{GuestAddressSpace, GuestMemoryAtomic, GuestMemoryLoadGuard};
+use virtio_queue::QueueT;
+use vm_memory::GuestMemoryAtomic;
 use vmm_sys_util::epoll::EventSet;
 use vmm_sys_util::event::{EventConsumer, EventFlag, EventNotifier, new_event_consumer_and_notifier};
 use vmm_sys_util::eventfd::{EFD_CLOEXEC, EFD_NONBLOCK, EventFd};
@@ -22,11 +23,13 @@ use zerocopy::IntoBytes;
 
 use super::events::EventQueue;
 use super::ring::Ring;
+use super::serve::Look;
 use crate::scsi::{Delay, Nexus, Reset, Target, Wake};
 use crate::source::Scatter;
 use crate::sys::memory::{DirtyBitmap, GuestMemory};
 use crate::virtio::chain::Chain;
 use crate::virtio::request::Outcome;
+use crate::virtio::wire::Event;
 use crate::virtio::{control, request, wire};
 
 /// Rings that the back-end crate can address: the control and the event queue, and 62 request queues.
@@ -35,10 +38,6 @@ pub const QUEUES: usize = 64;
 const MAX_QUEUE_SIZE: usize = 1024;
 /// Most request queues that are served at the same time.
 const MOST_WORKERS: usize = 4;
-
-/// Chains that are served before the ring's lock is offered to the connection thread: a guest that never stops asking
-/// must not keep the front-end from stopping the ring.
-const BATCH: usize = 64;
 
 /// How long a worker polls busy rings before it looks for other events.
 const LONGEST_POLL: Duration = Duration::from_millis(10);
@@ -52,24 +51,11 @@ pub const EVENT_READY: u64 = QUEUES as u64 + 1;
 /// The same for the descriptor that says that a delay of one of the worker's rings is over.
 pub const DELAY_OVER: u64 = QUEUES as u64 + 2;
 
-type Served = DescriptorChain<GuestMemoryLoadGuard<GuestMemory>>;
-
-/// How a look at a ring ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Look {
-    /// There may be more chains.
-    More,
-    /// It is empty; whether it was not before.
-    Empty { served: bool },
-    /// It is stopped or broken, or its next chain waits for time to pass.
-    Rest,
-}
-
 /// One connection's device.
 pub struct Backend {
     target: Arc<Target>,
     nexus: Nexus,
-    memory: GuestMemoryAtomic<GuestMemory>,
+    pub(super) memory: GuestMemoryAtomic<GuestMemory>,
     events: Arc<EventQueue>,
     features: AtomicU64,
     /// How long a worker looks at its empty rings again before it waits for a kick.
@@ -126,80 +112,10 @@ impl Backend {
         std::mem::take(&mut self.exit_descriptors.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Serves a ring until it is empty, strictly in order, and holds its lock from each chain's removal to its return:
-    /// so a ring that the front-end stops has no request in flight, and one that continues elsewhere loses none.
-    ///
-    /// A chain for which `hold` says so is left where it is, and the ring with it: in ring order nothing can be returned before
-    /// it. No lock is held and no thread waits meanwhile; a ring that is stopped then stops before that chain.
-    fn serve(
-        &self,
-        vring: &Ring,
-        hold: impl Fn(u16, &GuestMemory, &Served) -> bool,
-        execute: impl Fn(&GuestMemory, Served) -> Outcome,
-    ) {
-        while self.look(vring, true, &hold, &execute) == Look::More {
-            std::thread::yield_now();
-        }
-    }
-
-    /// Serves at most [`BATCH`] chains. With `wait` the guest must kick for what it adds to an empty ring.
-    fn look(
-        &self,
-        vring: &Ring,
-        wait: bool,
-        hold: impl Fn(u16, &GuestMemory, &Served) -> bool,
-        execute: impl Fn(&GuestMemory, Served) -> Outcome,
-    ) -> Look {
-        let mut state = vring.get_mut();
-        // Stopped, disabled or moved meanwhile: whoever starts it again has us look again.
-        if !state.is_enabled() || !state.get_queue().ready() {
-            return Look::Rest;
-        }
-        if state.disable_notification().is_err() {
-            self.complain("a ring outside its memory");
-            return Look::Rest;
-        }
-        let mut served = 0;
-        let mut held = false;
-        while served < BATCH {
-            let memory = self.memory.memory();
-            let position = state.get_queue().next_avail();
-            let Some(chain) = state.get_queue_mut().pop_descriptor_chain(memory.clone()) else { break };
-            if hold(position, &memory, &chain) {
-                state.get_queue_mut().set_next_avail(position);
-                held = true;
-                break;
-            }
-            let head = chain.head_index();
-            let outcome = execute(&memory, chain);
-            if let Some(fault) = outcome.fault {
-                self.complain(&format!("a request that breaks the rules of virtio: {fault:?}"));
-            }
-            if state.add_used(head, outcome.written).is_err() {
-                self.complain("a used ring outside its memory");
-                return Look::Rest;
-            }
-            served += 1;
-        }
-        if served > 0 && state.needs_notification().unwrap_or(true) {
-            // Fails only when the counter is full: then the guest has been told already.
-            let _ = state.signal_used_queue();
-        }
-        if held {
-            // What the guest adds meanwhile comes after the chain that waits.
-            return Look::Rest;
-        }
-        // With an empty ring: true when something came between the last look and this.
-        if served == BATCH || wait && state.enable_notification().unwrap_or(false) {
-            return Look::More;
-        }
-        Look::Empty { served: served > 0 }
-    }
-
     /// Serves one request queue.
     fn serve_requests(&self, vring: &Ring, worker: usize, index: usize) {
-        let hold = |position, memory: &GuestMemory, chain: &Served| self.holds(worker, index, position, memory, chain);
-        self.serve(vring, hold, |memory, chain| request::execute(&self.target, self.nexus, memory, chain));
+        let hold = |position, chain: &Chain<'_>| self.holds(worker, index, position, chain);
+        self.serve(vring, hold, |chain| request::execute(&self.target, self.nexus, chain));
     }
 
     /// Serves the request queues of a worker for as long as they are not all empty for [`poll`](Self::poll); then the guest must
@@ -208,14 +124,13 @@ impl Backend {
         let bit = 1_u64 << index;
         let kicked = self.kicked.get(worker).map_or(bit, |kicked| kicked.fetch_or(bit, Ordering::Relaxed) | bit);
         let rings = || vrings.iter().enumerate().filter(|(index, _)| kicked >> index & 1 != 0);
-        let execute = |memory: &GuestMemory, chain| request::execute(&self.target, self.nexus, memory, chain);
+        let execute = |chain: &Chain<'_>| request::execute(&self.target, self.nexus, chain);
         let start = Instant::now();
         let mut last = start;
         loop {
             let mut served = false;
             for (index, vring) in rings() {
-                let hold =
-                    |position, memory: &GuestMemory, chain: &Served| self.holds(worker, index, position, memory, chain);
+                let hold = |position, chain: &Chain<'_>| self.holds(worker, index, position, chain);
                 served |= matches!(self.look(vring, false, hold, execute), Look::More | Look::Empty { served: true });
             }
             let now = Instant::now();
@@ -234,7 +149,7 @@ impl Backend {
     }
 
     /// Whether the chain at `position` of a ring must wait. Its unit is asked when the chain is seen first.
-    fn holds(&self, worker: usize, index: usize, position: u16, memory: &GuestMemory, chain: &Served) -> bool {
+    fn holds(&self, worker: usize, index: usize, position: u16, chain: &Chain<'_>) -> bool {
         let Some(waker) = self.wakers.get(worker).map(Arc::clone) else { return false };
         let mut held = self.held();
         match held.get(&(worker, index)) {
@@ -247,7 +162,7 @@ impl Backend {
         }
         // Fails only when the counter is full, and then the worker is awake anyway.
         let wake: Wake = Arc::new(move || drop(waker.write(1)));
-        match request::delay(&self.target, self.nexus, memory, chain.clone(), &wake) {
+        match request::delay(&self.target, self.nexus, chain, &wake) {
             Some(delay) => {
                 held.insert((worker, index), (position, delay));
                 true
@@ -279,30 +194,33 @@ impl Backend {
             self.events.clear();
             return;
         }
-        let mut used = false;
-        while state.is_enabled() && state.get_queue().ready() {
-            let memory = self.memory.memory();
-            let Some(event) = self.events.take() else { break };
-            let Some(chain) = state.get_queue_mut().pop_descriptor_chain(memory.clone()) else {
-                self.events.put_back(event);
-                break;
+        let mut served = 0;
+        if state.is_enabled() && state.get_queue().ready() {
+            // A buffer stays where it is as long as there is no event for it.
+            let event = Cell::new(None);
+            let hold = |_, _: &Chain<'_>| {
+                let next = event.take().or_else(|| self.events.take());
+                let none = next.is_none();
+                event.set(next);
+                none
             };
-            let head = chain.head_index();
-            let walked = Chain::walk(&memory, chain);
-            let written = Scatter::new(&walked.writable).copy_from(event.as_bytes());
-            if state.add_used(head, written as u32).is_err() {
-                self.complain("a used ring outside its memory");
-                return;
+            let put = |chain: &Chain<'_>| {
+                let written =
+                    event.take().map_or(0, |event: Event| Scatter::new(&chain.writable).copy_from(event.as_bytes()));
+                Outcome { written: written as u32, fault: None }
+            };
+            (served, _) = self.run(state.get_queue_mut(), MAX_QUEUE_SIZE, hold, put);
+            if let Some(event) = event.take() {
+                self.events.put_back(event);
             }
-            used = true;
         }
-        if used && state.needs_notification().unwrap_or(true) {
+        if served > 0 && self.wants_call(state.get_queue(), served) {
             let _ = state.signal_used_queue();
         }
         let _ = state.enable_notification();
     }
 
-    fn complain(&self, what: &str) {
+    pub(super) fn complain(&self, what: &str) {
         if !self.complained.swap(true, Ordering::Relaxed) {
             warn!("the guest gave {what}; further faults of this connection are not logged");
         }
@@ -398,9 +316,7 @@ impl VhostUserBackend for Backend {
         match (worker, u64::from(index)) {
             (CONTROL_WORKER, CONTROL_QUEUE) => {
                 if let Some(vring) = vrings.first() {
-                    let execute =
-                        |memory: &GuestMemory, chain| control::execute(&self.target, self.nexus, memory, chain);
-                    self.serve(vring, |_, _, _| false, execute);
+                    self.serve(vring, |_, _| false, |chain| control::execute(&self.target, self.nexus, chain));
                 }
             }
             (CONTROL_WORKER, EVENT_QUEUE | EVENT_READY) => {

@@ -6,6 +6,7 @@ mod backend;
 mod events;
 mod relay;
 mod ring;
+mod serve;
 mod server;
 
 pub use self::relay::Relay;

@@ -7,9 +7,6 @@
 //! response in the used ring before or shortly after the answer here; the driver takes either (SAM-6, 7.2: a task
 //! that completed is not aborted), and the memory of a command whose chain was not returned is still the device's.
 
-use std::ops::Deref;
-
-use virtio_queue::DescriptorChain;
 use zerocopy::{FromZeros, IntoBytes};
 
 use super::chain::Chain;
@@ -17,14 +14,9 @@ use super::request::{Outcome, RequestFault};
 use super::wire::{Address, NotificationRequest, TaskManagementRequest, address, control_type, response, tmf};
 use crate::scsi::{Lun, Nexus, Reset, Target};
 use crate::source::Scatter;
-use crate::sys::memory::GuestMemory;
 
 /// Carries out the control request in `chain` and writes its response.
-pub fn execute<M>(target: &Target, nexus: Nexus, memory: &GuestMemory, chain: DescriptorChain<M>) -> Outcome
-where
-    M: Deref<Target = GuestMemory>,
-{
-    let chain = Chain::walk(memory, chain);
+pub fn execute(target: &Target, nexus: Nexus, chain: &Chain<'_>) -> Outcome {
     let readable = Scatter::new(&chain.readable);
     let writable = Scatter::new(&chain.writable);
     let mut kind = [0; 4];

@@ -3,4 +3,5 @@
 pub mod chain;
 pub mod control;
 pub mod request;
+pub mod split;
 pub mod wire;

@@ -1,15 +1,11 @@
 //! The request queues: one chain is one SCSI command (virtio 1.2, 5.6.6.1).
 
-use std::ops::Deref;
-
-use virtio_queue::DescriptorChain;
 use zerocopy::{FromZeros, IntoBytes};
 
 use super::chain::{Chain, Fault};
 use super::wire::{Address, CommandRequest, CommandResponse, address, response};
 use crate::scsi::{DataIn, DataOut, Delay, Nexus, Status, Target, Task, Wake};
 use crate::source::Scatter;
-use crate::sys::memory::GuestMemory;
 
 const REQUEST: usize = size_of::<CommandRequest>();
 const RESPONSE: usize = size_of::<CommandResponse>();
@@ -38,11 +34,7 @@ pub enum RequestFault {
 
 /// Carries out the command in `chain` and writes its response. Never fails: what is no request is answered with
 /// `VIRTIO_SCSI_S_FAILURE`, if there is room for an answer at all.
-pub fn execute<M>(target: &Target, nexus: Nexus, memory: &GuestMemory, chain: DescriptorChain<M>) -> Outcome
-where
-    M: Deref<Target = GuestMemory>,
-{
-    let chain = Chain::walk(memory, chain);
+pub fn execute(target: &Target, nexus: Nexus, chain: &Chain<'_>) -> Outcome {
     let readable = Scatter::new(&chain.readable);
     let writable = Scatter::new(&chain.writable);
     if writable.len() < RESPONSE {
@@ -77,17 +69,7 @@ where
 }
 
 /// What the command in `chain` waits for before [`execute`] may have it; nothing for what is no command of a unit.
-pub fn delay<M>(
-    target: &Target,
-    nexus: Nexus,
-    memory: &GuestMemory,
-    chain: DescriptorChain<M>,
-    wake: &Wake,
-) -> Option<Delay>
-where
-    M: Deref<Target = GuestMemory>,
-{
-    let chain = Chain::walk(memory, chain);
+pub fn delay(target: &Target, nexus: Nexus, chain: &Chain<'_>, wake: &Wake) -> Option<Delay> {
     let mut request = CommandRequest::new_zeroed();
     if chain.fault.is_some() || Scatter::new(&chain.readable).copy_to(request.as_mut_bytes()) < REQUEST {
         return None;

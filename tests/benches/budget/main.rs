@@ -13,7 +13,9 @@ use spindle::drive::{Drive, Identity, Medium, Tray};
 use spindle::image::{OpenOptions, open_path};
 use spindle::scsi::{Nexus, Target};
 use spindle::sys::memory::{GuestMemory, anonymous};
+use spindle::virtio::chain::Chain;
 use spindle::virtio::request;
+use spindle::virtio::split::Split;
 use virtio_queue::{Queue, QueueT};
 use vm_memory::{Bytes, GuestAddress};
 
@@ -89,7 +91,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     queue.set_avail_ring_address(Some(AVAILABLE as u32), Some(0));
     queue.set_used_ring_address(Some(USED as u32), Some(0));
     queue.set_ready(true);
-    let mut guest = Guest { memory: &memory, target, queue, sent: 0 };
+    let mut guest = Guest { memory: &memory, target, queue, sent: 0, chain: Chain::default() };
 
     // The medium's unit attention comes first.
     guest.lay_out(0)?;
@@ -115,6 +117,8 @@ struct Guest<'m> {
     queue: Queue,
     /// Chains that have been made available.
     sent: u16,
+    /// The chain of the request, which is used again as the back-end does.
+    chain: Chain<'m>,
 }
 
 impl Guest<'_> {
@@ -146,13 +150,19 @@ impl Guest<'_> {
         self.memory.write_slice(cdb, GuestAddress(REQUEST + CDB))?;
         self.sent = self.sent.wrapping_add(1);
         self.memory.write_obj(self.sent, GuestAddress(AVAILABLE + 2))?;
-        let chain = self.queue.pop_descriptor_chain(self.memory).ok_or("no chain in the ring")?;
-        let head = chain.head_index();
-        let outcome = request::execute(&self.target, Nexus(0), self.memory, chain);
+        let ring = Split::new(self.memory, &self.queue).ok_or("a ring outside its memory")?;
+        let position = self.sent.wrapping_sub(1);
+        if ring.available() != self.sent {
+            return Err("no chain in the ring".into());
+        }
+        let head = ring.head(position);
+        self.chain.walk(&ring, head);
+        let outcome = request::execute(&self.target, Nexus(0), &self.chain);
         if let Some(fault) = outcome.fault {
             return Err(format!("{fault:?}").into());
         }
-        self.queue.add_used(self.memory, head, outcome.written)?;
+        ring.put_used(position, head, outcome.written);
+        ring.publish(self.sent);
         let status = self.memory.read_obj::<u8>(GuestAddress(RESPONSE + 10))?;
         Ok((status, (outcome.written - RESPONSE_LEN) as usize))
     }

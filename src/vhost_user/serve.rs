@@ -1,0 +1,161 @@
+//! Serving one ring: chains out, executed, and back, in order.
+
+use vhost_user_backend::VringT;
+use virtio_queue::{Queue, QueueT};
+use vm_memory::GuestAddressSpace;
+
+use super::backend::Backend;
+use super::ring::Ring;
+use crate::virtio::chain::Chain;
+use crate::virtio::request::Outcome;
+use crate::virtio::split::Split;
+
+/// Chains that are served before the ring's lock is offered to the connection thread: a guest that never stops asking
+/// must not keep the front-end from stopping the ring.
+const BATCH: usize = 64;
+
+/// Why no further chain of a ring is served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum RunEnd {
+    /// There was none.
+    Empty,
+    /// The next one waits for time to pass, or the ring is broken.
+    Stuck,
+}
+
+/// How a look at a ring ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Look {
+    /// There may be more chains.
+    More,
+    /// It is empty; whether it was not before.
+    Empty { served: bool },
+    /// It is stopped or broken, or its next chain waits for time to pass.
+    Rest,
+}
+
+impl Backend {
+    /// Serves a ring until it is empty, strictly in order, and holds its lock from each chain's removal to its return:
+    /// so a ring that the front-end stops has no request in flight, and one that continues elsewhere loses none.
+    ///
+    /// A chain for which `hold` says so is left where it is, and the ring with it: in ring order nothing can be returned before
+    /// it. No lock is held and no thread waits meanwhile; a ring that is stopped then stops before that chain.
+    pub(super) fn serve(
+        &self,
+        vring: &Ring,
+        hold: impl Fn(u16, &Chain<'_>) -> bool,
+        execute: impl Fn(&Chain<'_>) -> Outcome,
+    ) {
+        while self.look(vring, true, &hold, &execute) == Look::More {
+            std::thread::yield_now();
+        }
+    }
+
+    /// Serves at most [`BATCH`] chains. With `wait` the guest must kick for what it adds to an empty ring.
+    pub(super) fn look(
+        &self,
+        vring: &Ring,
+        wait: bool,
+        hold: impl Fn(u16, &Chain<'_>) -> bool,
+        execute: impl Fn(&Chain<'_>) -> Outcome,
+    ) -> Look {
+        let mut state = vring.get_mut();
+        // Stopped, disabled or moved meanwhile: whoever starts it again has us look again.
+        if !state.is_enabled() || !state.get_queue().ready() {
+            return Look::Rest;
+        }
+        if state.disable_notification().is_err() {
+            self.complain("a ring outside its memory");
+            return Look::Rest;
+        }
+        let mut served = 0;
+        let mut end = RunEnd::Empty;
+        while served < BATCH && end == RunEnd::Empty {
+            let run;
+            (run, end) = self.run(state.get_queue_mut(), BATCH - served, &hold, &execute);
+            if run == 0 {
+                break;
+            }
+            served += run;
+        }
+        if served > 0 && self.wants_call(state.get_queue(), served) {
+            // Fails only when the counter is full: then the guest has been told already.
+            let _ = state.signal_used_queue();
+        }
+        if end == RunEnd::Stuck {
+            // What the guest adds meanwhile comes after the chain that waits.
+            return Look::Rest;
+        }
+        // With an empty ring: true when something came between the last look and this.
+        if served == BATCH || wait && state.enable_notification().unwrap_or(false) {
+            return Look::More;
+        }
+        Look::Empty { served: served > 0 }
+    }
+
+    /// Serves the chains that are in a ring now, at most `most`; how many that were, and whether the next must wait or
+    /// cannot be had.
+    pub(super) fn run(
+        &self,
+        queue: &mut Queue,
+        most: usize,
+        hold: impl Fn(u16, &Chain<'_>) -> bool,
+        execute: impl Fn(&Chain<'_>) -> Outcome,
+    ) -> (usize, RunEnd) {
+        let Some(end) = Split::new(&self.memory.memory(), queue).map(|ring| ring.available()) else {
+            self.complain("a ring outside its memory");
+            return (0, RunEnd::Stuck);
+        };
+        let first = queue.next_avail();
+        let waiting = end.wrapping_sub(first);
+        if waiting == 0 {
+            return (0, RunEnd::Empty);
+        }
+        // The memory as it is after the index was read: whatever those chains name is in it.
+        let memory = self.memory.memory();
+        let Some(ring) = Split::new(&memory, queue).filter(|ring| waiting <= ring.size()) else {
+            self.complain("an index that its ring cannot have");
+            return (0, RunEnd::Stuck);
+        };
+        // Two, by turns: while one chain is served the heads of the next are on their way from the driver's processor.
+        let (mut one, mut other) = (Chain::default(), Chain::default());
+        let (mut now, mut next) = (&mut one, &mut other);
+        let most = waiting.min(u16::try_from(most).unwrap_or(u16::MAX));
+        let mut head = ring.head(first);
+        now.walk(&ring, head);
+        for served in 0..most {
+            let position = first.wrapping_add(served);
+            let next_head = ring.head(position.wrapping_add(1));
+            if served + 1 < most {
+                next.walk(&ring, next_head);
+                next.prefetch();
+            }
+            if hold(position, now) {
+                return (usize::from(served), RunEnd::Stuck);
+            }
+            queue.set_next_avail(position.wrapping_add(1));
+            if head >= ring.size() {
+                self.complain("a chain outside its table");
+                return (usize::from(served), RunEnd::Stuck);
+            }
+            let outcome = execute(now);
+            if let Some(fault) = outcome.fault {
+                self.complain(&format!("a request that breaks the rules of virtio: {fault:?}"));
+            }
+            let used = queue.next_used();
+            ring.put_used(used, head, outcome.written);
+            ring.publish(used.wrapping_add(1));
+            queue.set_next_used(used.wrapping_add(1));
+            std::mem::swap(&mut now, &mut next);
+            head = next_head;
+        }
+        (usize::from(most), RunEnd::Empty)
+    }
+
+    /// Whether the driver wants to be called for the last `served` chains.
+    pub(super) fn wants_call(&self, queue: &Queue, served: usize) -> bool {
+        let new = queue.next_used();
+        Split::new(&self.memory.memory(), queue)
+            .is_none_or(|ring| ring.wants_call(new.wrapping_sub(served as u16), new))
+    }
+}
