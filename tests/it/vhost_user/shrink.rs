@@ -65,35 +65,43 @@ fn a_file_cut_off_under_load_loses_the_missing_blocks_and_nothing_else() {
     }
     // In a page's middle, at its end, inside a block.
     for left in [3001 * 2048, 2000 * 2048, 1001 * 2048 + 100] {
-        let blocks = (left / 2048) as u32;
-        // From the file, then from the mapping.
-        for lba in (0..BLOCKS).step_by(COUNT as usize).chain((0..BLOCKS).step_by(COUNT as usize)) {
-            assert_eq!(check(&read(&mut guest, 0, lba), 1, lba), None);
-        }
-        let before = rescued();
-        let cut = AtomicBool::new(false);
-        std::thread::scope(|scope| {
-            scope.spawn(|| {
-                std::thread::sleep(Duration::from_millis(20));
-                image.as_file().set_len(left).unwrap();
-                cut.store(true, Ordering::SeqCst);
-            });
-            // Whatever is read meanwhile is right, or named as missing and is.
-            let mut lba = 0;
-            while !cut.load(Ordering::SeqCst) {
-                if let Some(lost) = check(&read(&mut guest, 0, lba), 1, lba) {
-                    assert_eq!(lost, lba.max(blocks));
-                }
-                assert_eq!(check(&read(&mut guest, 1, lba), 2, lba), None);
-                lba = (lba + 613) % (BLOCKS - COUNT);
-            }
-        });
-        for lba in (0..BLOCKS).step_by(COUNT as usize) {
-            let missing = (lba + COUNT > blocks).then_some(lba.max(blocks));
-            assert_eq!(check(&read(&mut guest, 0, lba), 1, lba), missing);
-            assert_eq!(check(&read(&mut guest, 1, lba), 2, lba), None);
-        }
-        assert!(rescued() > before);
-        fill(&image, 1);
+        // Where the system took pages back meanwhile, or a fault had to wait, the drive reads the file again and none is
+        // rescued: rare, so it is not rare many times.
+        assert!((0..20).any(|_| cut_off(&mut guest, &image, left)), "the mapping was not read when {left} bytes were left");
     }
+}
+
+/// Reads everything, cuts the first drive's file to `left` bytes under load, and checks what is left of it. Whether a fault of the
+/// mapping was rescued; the file is whole again.
+fn cut_off(guest: &mut Guest, image: &NamedTempFile, left: u64) -> bool {
+    let blocks = (left / 2048) as u32;
+    // From the file, then from the mapping.
+    for lba in (0..BLOCKS).step_by(COUNT as usize).chain((0..BLOCKS).step_by(COUNT as usize)) {
+        assert_eq!(check(&read(guest, 0, lba), 1, lba), None);
+    }
+    let before = rescued();
+    let cut = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            std::thread::sleep(Duration::from_millis(20));
+            image.as_file().set_len(left).unwrap();
+            cut.store(true, Ordering::SeqCst);
+        });
+        // Whatever is read meanwhile is right, or named as missing and is.
+        let mut lba = 0;
+        while !cut.load(Ordering::SeqCst) {
+            if let Some(lost) = check(&read(guest, 0, lba), 1, lba) {
+                assert_eq!(lost, lba.max(blocks));
+            }
+            assert_eq!(check(&read(guest, 1, lba), 2, lba), None);
+            lba = (lba + 613) % (BLOCKS - COUNT);
+        }
+    });
+    for lba in (0..BLOCKS).step_by(COUNT as usize) {
+        let missing = (lba + COUNT > blocks).then_some(lba.max(blocks));
+        assert_eq!(check(&read(guest, 0, lba), 1, lba), missing);
+        assert_eq!(check(&read(guest, 1, lba), 2, lba), None);
+    }
+    fill(image, 1);
+    rescued() > before
 }
