@@ -10,6 +10,8 @@ use super::{BLOCK_SIZE, Disc, Extent, Lba, Track, TrackMode};
 use crate::source::{ByteSource, Scatter, Spaced};
 
 const BLOCK: usize = BLOCK_SIZE as usize;
+/// The most sectors that are fetched ahead for one request.
+const MOST_AHEAD: u32 = 1024;
 
 /// Why a sector could not be given.
 #[derive(Debug, Error)]
@@ -153,6 +155,23 @@ impl Disc {
                 read.map_err(|error| SectorError::Storage(lba, error))
             }
             _ => Err(SectorError::WrongMode(lba)),
+        }
+    }
+
+    /// Has the storage fetch the sectors that are stored of `blocks` from `lba` on, or the first of them. Waits for nothing.
+    pub fn read_ahead(&self, lba: Lba, blocks: u32) {
+        let mut left = blocks.min(MOST_AHEAD);
+        let mut lba = lba;
+        while left > 0 {
+            let Ok((_, found)) = self.locate(lba) else { return };
+            let run = left.min(found.end().since(lba));
+            if let Found::Stored(extent) = found {
+                let last = lba.plus(run - 1);
+                let end = extent.sector_at(last).saturating_add(extent.stored.len() as u64);
+                extent.source.read_ahead(extent.sector_at(lba)..end);
+            }
+            lba = lba.plus(run);
+            left -= run;
         }
     }
 

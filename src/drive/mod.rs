@@ -372,6 +372,10 @@ impl LogicalUnit for Drive {
         if self.behaviours.slow() { pace::delay(self, task, wake) } else { None }
     }
 
+    fn read_ahead(&self, task: &Task<'_>) {
+        pace::read_ahead(self, task);
+    }
+
     fn reset(&self, kind: Reset) {
         self.transition(|state, events| state.reset(kind, events));
     }

@@ -1,4 +1,4 @@
-//! Which commands take the time that hardware would need, and how long a drive has been busy with them.
+//! Which blocks a command will read: for the time that hardware would need, and to have them fetched before.
 
 use std::sync::Arc;
 
@@ -34,6 +34,15 @@ pub(super) fn delay(drive: &Drive, task: &Task<'_>, wake: &Wake) -> Option<Delay
     };
     drive.clock.at(done, Box::new(alarm));
     Some(delay)
+}
+
+/// Has the storage fetch what `task` reads, if it reads and the disc has that.
+pub(super) fn read_ahead(drive: &Drive, task: &Task<'_>) {
+    let Some((lba, blocks)) = blocks(task) else { return };
+    let Some(medium) = drive.state().loaded().map(Arc::clone) else { return };
+    if let Ok(lba) = i32::try_from(lba) {
+        medium.disc.read_ahead(Lba(lba), blocks);
+    }
 }
 
 /// The first block and the number of blocks that a command reads; none for one that only moves the head.

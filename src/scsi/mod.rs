@@ -129,6 +129,11 @@ pub trait LogicalUnit: Send + Sync {
         None
     }
 
+    /// `task` will come soon, after others: what it needs of slow storage may be fetched meanwhile. Asked with the task's buffers
+    /// empty, and only of a unit whose reads wait. An implementer must return without waiting, and change nothing that a task can
+    /// find out.
+    fn read_ahead(&self, _task: &Task<'_>) {}
+
     /// Carries out a reset.
     fn reset(&self, kind: Reset);
 }

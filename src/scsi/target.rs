@@ -52,6 +52,13 @@ impl Target {
         self.units.get(usize::from(lun.0))?.delay(task, wake)
     }
 
+    /// See [`LogicalUnit::read_ahead`].
+    pub fn read_ahead(&self, lun: Lun, task: &Task<'_>) {
+        if let Some(unit) = self.units.get(usize::from(lun.0)) {
+            unit.read_ahead(task);
+        }
+    }
+
     /// A task on a logical unit that does not exist (SAM-5, 5.11): three commands are answered all the same, so that an
     /// initiator can find out what there is.
     fn execute_nowhere(&self, task: &mut Task<'_>) -> Status {

@@ -2,13 +2,14 @@
 
 use std::fmt;
 use std::io;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::blocks::{Block, Blocks, contradiction, located};
 use super::cache::{BlockCache, Kind, Unit};
 use super::shelf::{Content, Key, Piece};
-use super::{ByteSource, Scatter, SharedSource, Spaced, check_range};
+use super::{ByteSource, Scatter, SharedSource, Spaced, check_range, waits};
 
 /// The decoded bytes of [`Blocks`] as a source, through a shared cache.
 ///
@@ -131,7 +132,10 @@ impl BlockSource {
         }
         let piece = match ready {
             Some(piece) => piece,
-            None => self.cache.get(&self.blocks, &unit)?,
+            None => {
+                waits::happened();
+                self.cache.get(&self.blocks, &unit)?
+            }
         };
         if self.groups.is_none() {
             self.note(at, wanted, &unit);
@@ -328,5 +332,27 @@ impl ByteSource for BlockSource {
             }
             Ok(())
         })
+    }
+    /// Blocks that are to be decoded wait in the cache's queue; of those stored as they are the file is told.
+    fn read_ahead(&self, range: Range<u64>) {
+        let end = range.end.min(self.blocks.total_len());
+        let mut at = range.start;
+        while at < end {
+            let Ok(block) = located(&*self.blocks, at) else { return };
+            let next = block.start + u64::from(block.len);
+            let unit = self.block(&block);
+            let group = self.group_at(at).is_some_and(|group| self.cache.knows(group.key));
+            if !group && !self.cache.knows(unit.key) {
+                match self.blocks.stored(&block) {
+                    Some((source, start)) => source.read_ahead(start..start.saturating_add(u64::from(block.len))),
+                    None if self.cache.prefetch(&self.blocks, unit) => {}
+                    None => return,
+                }
+            }
+            if next <= at {
+                return;
+            }
+            at = next;
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Several sources, one after another.
 
 use std::io;
+use std::ops::Range;
 
 use super::{ByteSource, SharedSource, advance, check_range};
 
@@ -45,6 +46,16 @@ impl ByteSource for ConcatSource {
             buf = later;
         }
         Ok(())
+    }
+    fn read_ahead(&self, range: Range<u64>) {
+        let first = self.parts.partition_point(|(end, _)| *end <= range.start);
+        for (end, part) in &self.parts[first..] {
+            let start = end - part.len();
+            if start >= range.end {
+                break;
+            }
+            part.read_ahead(range.start.max(start) - start..range.end.min(*end) - start);
+        }
     }
 }
 

@@ -2,14 +2,23 @@
 
 use std::fs::{File, OpenOptions};
 use std::io;
+use std::num::NonZeroU64;
 use std::ops::Range;
 use std::os::unix::fs::{FileExt, FileTypeExt, OpenOptionsExt};
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::mapped::Mapped;
-use super::{ByteSource, Scatter, Spaced, advance, check_range, read_one_by_one};
+use super::{ByteSource, Scatter, Spaced, advance, check_range, read_one_by_one, waits};
 use crate::sys;
+use crate::sys::file::Wait;
 use crate::sys::guarded::{Lost, Mapping};
+
+/// What is fetched when any byte of it is read: the ECC block of a DVD, which its drives read whole too. What lies side by side is
+/// often read soon after.
+const BLOCK: u64 = 32 << 10;
+/// The most that is fetched at once.
+const MOST_AHEAD: u64 = 2 << 20;
 
 /// A regular file or a block device. A range is read with a positional read, and when it is read again copied from a
 /// mapping (docs/adr/0014).
@@ -19,6 +28,8 @@ pub struct FileSource {
     len: u64,
     /// Not for block devices, nor where the file system has no mappings.
     mapped: Option<Mapped>,
+    /// Where the last positional read ended.
+    next: AtomicU64,
 }
 
 impl FileSource {
@@ -50,7 +61,7 @@ impl FileSource {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "is neither a regular file nor a block device"));
         };
         let mapped = if regular { Mapped::new(&file, len) } else { None };
-        Ok(Self { file, len, mapped })
+        Ok(Self { file, len, mapped, next: AtomicU64::new(0) })
     }
 
     /// The file itself.
@@ -64,10 +75,33 @@ impl FileSource {
         self.mapped.as_ref().is_some_and(|mapped| mapped.copy(&self.file, range, copy))
     }
 
-    fn was_read(&self, range: Range<u64>) {
+    /// Reads a range with `read`. What is not in the page cache is fetched in whole [`BLOCK`]s.
+    fn read_positional(&self, range: Range<u64>, mut read: impl FnMut(Wait) -> io::Result<()>) -> io::Result<()> {
+        match read(Wait::Never) {
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Unsupported) => {
+                waits::happened();
+                // Of reads in order the kernel sees to itself, and better.
+                if range.start != self.next.load(Ordering::Relaxed) {
+                    self.fetch(range.clone());
+                }
+                read(Wait::ForStorage)?;
+            }
+            Err(error) => return Err(error),
+            Ok(()) => waits::did_not_happen(),
+        }
+        self.next.store(range.end, Ordering::Relaxed);
         if let Some(mapped) = &self.mapped {
             mapped.was_read(range);
         }
+        Ok(())
+    }
+
+    /// Has the kernel read the blocks of a range that it has not in its cache, and does not wait for them.
+    fn fetch(&self, range: Range<u64>) {
+        let start = range.start / BLOCK * BLOCK;
+        let len = (range.end.next_multiple_of(BLOCK) - start).min(MOST_AHEAD);
+        // A hint: where it cannot be given, the read itself waits.
+        let _ = rustix::fs::fadvise(&self.file, start, NonZeroU64::new(len), rustix::fs::Advice::WillNeed);
     }
 }
 
@@ -82,9 +116,10 @@ impl ByteSource for FileSource {
         if self.copy_mapped(range.clone(), |mapping| mapping.copy_to(buf, offset)) {
             return Ok(());
         }
-        self.file.read_exact_at(buf, offset)?;
-        self.was_read(range);
-        Ok(())
+        self.read_positional(range, |wait| match wait {
+            Wait::ForStorage => self.file.read_exact_at(buf, offset),
+            Wait::Never => sys::file::read_cached(&self.file, buf, offset),
+        })
     }
 
     fn read_scatter_at(&self, out: Scatter<'_>, offset: u64) -> io::Result<()> {
@@ -93,9 +128,7 @@ impl ByteSource for FileSource {
         if self.copy_mapped(range.clone(), |mapping| mapping.copy_into(out.pieces(), offset)) {
             return Ok(());
         }
-        sys::file::read_exact_into(&self.file, out.pieces(), offset)?;
-        self.was_read(range);
-        Ok(())
+        self.read_positional(range, |wait| sys::file::read_exact_into(&self.file, out.pieces(), offset, wait))
     }
 
     fn read_blocks_at(&self, out: Scatter<'_>, blocks: Spaced, offset: u64) -> io::Result<()> {
@@ -111,9 +144,18 @@ impl ByteSource for FileSource {
         if self.copy_mapped(range.clone(), |mapping| mapping.copy_blocks_into(out.pieces(), strides, offset)) {
             return Ok(());
         }
-        sys::file::read_blocks_into(&self.file, out.pieces(), strides, offset)?;
-        self.was_read(range);
-        Ok(())
+        self.read_positional(range, |wait| sys::file::read_blocks_into(&self.file, out.pieces(), strides, offset, wait))
+    }
+
+    fn read_ahead(&self, range: Range<u64>) {
+        let range = range.start.min(self.len)..range.end.min(self.len);
+        // What comes in order behind the last read is the kernel's to fetch.
+        let next = self.next.load(Ordering::Relaxed);
+        let in_order = (next..next.saturating_add(MOST_AHEAD)).contains(&range.start);
+        let known = || self.mapped.as_ref().is_some_and(|mapped| mapped.knows(range.clone()));
+        if !range.is_empty() && !in_order && !known() {
+            self.fetch(range);
+        }
     }
 }
 
@@ -197,5 +239,36 @@ mod tests {
         let all = [memory.get_slice(GuestAddress(0), wanted.len()).unwrap()];
         let past = source.read_blocks_at(Scatter::new(&all), spaced, 17).unwrap_err();
         assert_eq!(past.kind(), io::ErrorKind::UnexpectedEof);
+    }
+
+    /// Whole blocks around what was named are fetched, nothing of the rest, and nothing when the range is not there.
+    #[test]
+    fn what_is_named_ahead_comes_into_memory() {
+        let stored: Vec<u8> = (0..4 * BLOCK).map(|at| (at / 3) as u8).collect();
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), &stored).unwrap();
+        file.as_file().sync_all().unwrap();
+        let source = FileSource::open(file.path()).unwrap();
+        let cached = |at: u64| sys::file::read_cached(&source.file, &mut [0; 2048], at).is_ok();
+        rustix::fs::fadvise(&source.file, 0, None, rustix::fs::Advice::DontNeed).unwrap();
+        let dropped = !cached(2 * BLOCK + 4096);
+        // Behind the end, and where the kernel fetches by itself.
+        source.next.store(0, Ordering::Relaxed);
+        for range in [u64::MAX - 5..u64::MAX, 4 * BLOCK..5 * BLOCK, 0..BLOCK] {
+            source.read_ahead(range);
+        }
+        source.next.store(MOST_AHEAD * 2, Ordering::Relaxed);
+        source.read_ahead(2 * BLOCK + 6000..2 * BLOCK + 6001);
+        // A file system without storage behind it never drops anything.
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+        while dropped && !(cached(2 * BLOCK) && cached(3 * BLOCK - 2048)) {
+            assert!(std::time::Instant::now() < deadline, "nothing was fetched");
+            std::thread::yield_now();
+        }
+        for at in (0..4 * BLOCK).step_by(2048) {
+            let mut buf = [0; 2048];
+            source.read_exact_at(&mut buf, at).unwrap();
+            assert_eq!(buf, stored[at as usize..][..2048]);
+        }
     }
 }

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::ops::Range;
 
 use super::residency::Residency;
+use super::waits;
 use crate::sys::guarded::{Lost, Mapping, faults_from_storage};
 
 /// After how much copying a thread asks whether its faults waited for storage: each copy counts one, and one for each
@@ -35,6 +36,11 @@ impl Mapped {
     /// The range was just read, so it is in the page cache.
     pub fn was_read(&self, range: Range<u64>) {
         self.seen.add(range);
+    }
+
+    /// Whether all of a range was read before, and as far as is known still is there.
+    pub fn knows(&self, range: Range<u64>) -> bool {
+        self.seen.has(range)
     }
 
     /// Copies a range, if all of it was read before and still is there. False when a positional read must do it.
@@ -68,6 +74,9 @@ fn storage_was_waited_for(bytes: u64) -> bool {
         }
         let now = faults_from_storage();
         look.set((0, now));
+        if now == before {
+            waits::are_over();
+        }
         now > before
     })
 }

@@ -17,9 +17,11 @@ mod shelf;
 pub mod siblings;
 mod slice;
 mod swapped;
+pub mod waits;
 
 use std::fmt;
 use std::io;
+use std::ops::Range;
 use std::sync::Arc;
 
 pub use self::block_source::BlockSource;
@@ -81,6 +83,10 @@ pub trait ByteSource: Send + Sync + fmt::Debug {
     fn read_blocks_at(&self, out: Scatter<'_>, blocks: Spaced, offset: u64) -> io::Result<()> {
         read_one_by_one(self, out, blocks, offset)
     }
+
+    /// A range will be read soon: what can be fetched or decoded meanwhile may be. Returns before it is, and changes no later
+    /// result; nothing happens for a range that is not there. The default does nothing.
+    fn read_ahead(&self, _range: Range<u64>) {}
 }
 
 /// Blocks with gaps between them.
@@ -121,5 +127,53 @@ fn check_range(offset: u64, count: usize, len: u64) -> io::Result<()> {
     match advance(offset, count)? {
         end if end <= len => Ok(()),
         _ => Err(io::ErrorKind::UnexpectedEof.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    /// Remembers what was named.
+    #[derive(Debug, Default)]
+    struct Named(Mutex<Vec<Range<u64>>>);
+
+    impl ByteSource for Named {
+        fn len(&self) -> u64 {
+            100
+        }
+
+        fn read_exact_at(&self, _buf: &mut [u8], _offset: u64) -> io::Result<()> {
+            Err(io::ErrorKind::Unsupported.into())
+        }
+
+        fn read_ahead(&self, range: Range<u64>) {
+            self.0.lock().unwrap().push(range);
+        }
+    }
+
+    #[test]
+    fn what_will_be_read_is_named_to_the_sources_below_at_its_place() {
+        let named = || Arc::new(Named::default());
+        let told = |named: &Named| std::mem::take(&mut *named.0.lock().unwrap());
+
+        let inner = named();
+        let slice = SliceSource::new(Arc::clone(&inner) as _, 20, 50).unwrap();
+        slice.read_ahead(5..60);
+        slice.read_ahead(u64::MAX - 1..u64::MAX);
+        assert_eq!(told(&inner), [25..70, 70..70]);
+
+        let (first, second) = (named(), named());
+        let all = ConcatSource::new([Arc::clone(&first) as _, Arc::clone(&second) as SharedSource]).unwrap();
+        all.read_ahead(90..110);
+        all.read_ahead(100..300);
+        all.read_ahead(200..201);
+        assert_eq!((told(&first), told(&second)), (vec![90..100], vec![0..10, 0..100]));
+
+        PaddedSource::new(Arc::clone(&inner) as _, 200).read_ahead(50..150);
+        SwappedSource::new(Arc::clone(&inner) as _).read_ahead(1..2);
+        assert_eq!(told(&inner), [50..150, 1..2]);
     }
 }

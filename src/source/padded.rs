@@ -1,6 +1,7 @@
 //! A source that goes on with zeros.
 
 use std::io;
+use std::ops::Range;
 
 use super::{ByteSource, SharedSource, check_range};
 
@@ -31,6 +32,10 @@ impl ByteSource for PaddedSource {
         let (stored, zeros) = buf.split_at_mut(there);
         zeros.fill(0);
         if stored.is_empty() { Ok(()) } else { self.inner.read_exact_at(stored, offset) }
+    }
+
+    fn read_ahead(&self, range: Range<u64>) {
+        self.inner.read_ahead(range);
     }
 }
 

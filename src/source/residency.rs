@@ -55,7 +55,7 @@ impl Residency {
     /// The words that stand for a range, each with the bits that do.
     fn words(&self, bytes: Range<u64>) -> impl Iterator<Item = (&AtomicU64, u64)> {
         let pages = bytes.start / PAGE..bytes.end.div_ceil(PAGE);
-        let words = pages.start / 64..pages.end.div_ceil(64);
+        let words = pages.start / 64..if pages.is_empty() { 0 } else { pages.end.div_ceil(64) };
         words.filter_map(move |index| {
             let first = pages.start.max(index * 64) - index * 64;
             let past = pages.end.min((index + 1) * 64) - index * 64;
@@ -80,6 +80,8 @@ mod tests {
         seen.remove(PAGE * 128..PAGE * 129);
         assert!(seen.has(PAGE * 60..PAGE * 128));
         assert!(!seen.has(PAGE * 127..PAGE * 129));
+        seen.remove(PAGE * 70..PAGE * 70);
+        assert!(seen.has(PAGE * 64..PAGE * 64) && seen.has(PAGE * 60..PAGE * 128));
         seen.add(0..1000 * PAGE - 5);
         assert!(seen.has(0..1000 * PAGE - 5));
         seen.clear();

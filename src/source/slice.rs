@@ -1,6 +1,7 @@
 //! A window into another source.
 
 use std::io;
+use std::ops::Range;
 
 use super::{ByteSource, Scatter, SharedSource, Spaced, check_range};
 
@@ -44,5 +45,10 @@ impl ByteSource for SliceSource {
         let gaps = blocks.gap.saturating_mul(out.len().saturating_sub(1) / blocks.block.max(1));
         check_range(offset, out.len().saturating_add(gaps), self.len)?;
         self.inner.read_blocks_at(out, blocks, self.start + offset)
+    }
+
+    fn read_ahead(&self, range: Range<u64>) {
+        let (start, end) = (range.start.min(self.len), range.end.min(self.len));
+        self.inner.read_ahead(self.start + start..self.start + end);
     }
 }

@@ -1,6 +1,7 @@
 //! Sound with its bytes in the other order.
 
 use std::io;
+use std::ops::Range;
 
 use super::{ByteSource, SharedSource, check_range};
 
@@ -38,6 +39,9 @@ impl ByteSource for SwappedSource {
             done += step;
         }
         Ok(())
+    }
+    fn read_ahead(&self, range: Range<u64>) {
+        self.0.read_ahead(range);
     }
 }
 

@@ -1,7 +1,7 @@
 //! Reading a file straight into guest memory.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
@@ -16,6 +16,15 @@ const MAX_PIECES: usize = 64;
 const MAX_STRIDED: usize = 128;
 /// The longest gap that is read and thrown away.
 pub const MAX_GAP: usize = 1024;
+
+/// What a read does about bytes that are not in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wait {
+    /// It waits for storage.
+    ForStorage,
+    /// It fails with `WouldBlock`, or with `Unsupported` where the file system or the kernel cannot tell (RWF_NOWAIT).
+    Never,
+}
 
 type Guard = vm_memory::volatile_memory::PtrGuardMut;
 
@@ -50,8 +59,8 @@ impl<const MOST: usize> Batch<MOST> {
     }
 
     /// Fills all of it from `offset`; returns how many bytes that were.
-    fn read(mut self, file: &File, offset: u64) -> io::Result<usize> {
-        fill(file, &mut self.iovecs, offset, self.wanted)?;
+    fn read(mut self, file: &File, offset: u64, wait: Wait) -> io::Result<usize> {
+        fill(file, &mut self.iovecs, offset, self.wanted, wait)?;
         Ok(self.wanted)
     }
 }
@@ -59,11 +68,12 @@ impl<const MOST: usize> Batch<MOST> {
 /// Fills `pieces` in order from `file` at `offset`; the kernel copies each byte once, into the guest.
 ///
 /// # Errors
-/// `UnexpectedEof` when the file ends first (what was read is in place), else what `preadv` reports.
+/// `UnexpectedEof` when the file ends first (what was read is in place), else what `preadv2` reports. Bytes may be in place then too.
 pub fn read_exact_into<'a>(
     file: &File,
     mut pieces: impl Iterator<Item = GuestSlice<'a>>,
     mut offset: u64,
+    wait: Wait,
 ) -> io::Result<()> {
     loop {
         let mut batch = Batch::<MAX_PIECES>::new();
@@ -75,7 +85,7 @@ pub fn read_exact_into<'a>(
         if batch.iovecs.is_empty() {
             return Ok(());
         }
-        offset += batch.read(file, offset)? as u64;
+        offset += batch.read(file, offset, wait)? as u64;
     }
 }
 
@@ -89,6 +99,7 @@ pub fn read_blocks_into<'a>(
     mut pieces: impl Iterator<Item = GuestSlice<'a>>,
     (block, gap): (usize, usize),
     mut offset: u64,
+    wait: Wait,
 ) -> io::Result<()> {
     if block == 0 || gap > MAX_GAP {
         return Err(io::ErrorKind::InvalidInput.into());
@@ -114,13 +125,32 @@ pub fn read_blocks_into<'a>(
                 }
             }
         }
-        offset += batch.read(file, offset)? as u64;
+        offset += batch.read(file, offset, wait)? as u64;
     }
     Ok(())
 }
 
-/// Repeats `preadv` until all of `wanted` bytes are there: a signal or a page not yet read may cut one call short.
-fn fill(file: &File, iovecs: &mut [libc::iovec], mut offset: u64, mut wanted: usize) -> io::Result<()> {
+/// Fills `buf` from `file` at `offset` with what is in memory, as [`Wait::Never`] says.
+///
+/// # Errors
+/// As [`read_exact_into`].
+pub fn read_cached(file: &File, buf: &mut [u8], offset: u64) -> io::Result<()> {
+    let mut done = 0;
+    while done < buf.len() {
+        let mut rest = [IoSliceMut::new(&mut buf[done..])];
+        match rustix::io::preadv2(file, &mut rest, offset + done as u64, rustix::io::ReadWriteFlags::NOWAIT) {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(got) => done += got,
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+/// Repeats `preadv2` until all of `wanted` bytes are there: a signal or a page not yet read may cut one call short.
+fn fill(file: &File, iovecs: &mut [libc::iovec], mut offset: u64, mut wanted: usize, wait: Wait) -> io::Result<()> {
+    let flags = if wait == Wait::Never { libc::RWF_NOWAIT } else { 0 };
     let mut first = 0;
     while wanted > 0 {
         let position = libc::off_t::try_from(offset).map_err(|_| io::ErrorKind::InvalidInput)?;
@@ -128,7 +158,7 @@ fn fill(file: &File, iovecs: &mut [libc::iovec], mut offset: u64, mut wanted: us
         // SAFETY: every iovec in `left` describes guest memory whose guard the caller holds across this call, or bytes
         // that the caller owns and never reads; the kernel writes only inside them, and nothing in this process holds a
         // Rust reference to guest memory.
-        let got = unsafe { libc::preadv(file.as_raw_fd(), left.as_ptr(), left.len() as libc::c_int, position) };
+        let got = unsafe { libc::preadv2(file.as_raw_fd(), left.as_ptr(), left.len() as libc::c_int, position, flags) };
         if got < 0 {
             let error = io::Error::last_os_error();
             if error.kind() == io::ErrorKind::Interrupted {

@@ -23,7 +23,7 @@ use zerocopy::IntoBytes;
 
 use super::events::EventQueue;
 use super::ring::Ring;
-use super::serve::Look;
+use super::serve::{Handler, Look};
 use crate::scsi::{Delay, Nexus, Reset, Target, Wake};
 use crate::source::Scatter;
 use crate::sys::memory::{DirtyBitmap, GuestMemory};
@@ -114,8 +114,7 @@ impl Backend {
 
     /// Serves one request queue.
     fn serve_requests(&self, vring: &Ring, worker: usize, index: usize) {
-        let hold = |position, chain: &Chain<'_>| self.holds(worker, index, position, chain);
-        self.serve(vring, hold, |chain| request::execute(&self.target, self.nexus, chain));
+        self.serve(vring, &Requests { backend: self, worker, index });
     }
 
     /// Serves the request queues of a worker for as long as they are not all empty for [`poll`](Self::poll); then the guest must
@@ -124,14 +123,13 @@ impl Backend {
         let bit = 1_u64 << index;
         let kicked = self.kicked.get(worker).map_or(bit, |kicked| kicked.fetch_or(bit, Ordering::Relaxed) | bit);
         let rings = || vrings.iter().enumerate().filter(|(index, _)| kicked >> index & 1 != 0);
-        let execute = |chain: &Chain<'_>| request::execute(&self.target, self.nexus, chain);
         let start = Instant::now();
         let mut last = start;
         loop {
             let mut served = false;
             for (index, vring) in rings() {
-                let hold = |position, chain: &Chain<'_>| self.holds(worker, index, position, chain);
-                served |= matches!(self.look(vring, false, hold, execute), Look::More | Look::Empty { served: true });
+                let look = self.look(vring, false, &Requests { backend: self, worker, index });
+                served |= matches!(look, Look::More | Look::Empty { served: true });
             }
             let now = Instant::now();
             if served {
@@ -196,21 +194,9 @@ impl Backend {
         }
         let mut served = 0;
         if state.is_enabled() && state.get_queue().ready() {
-            // A buffer stays where it is as long as there is no event for it.
-            let event = Cell::new(None);
-            let hold = |_, _: &Chain<'_>| {
-                let next = event.take().or_else(|| self.events.take());
-                let none = next.is_none();
-                event.set(next);
-                none
-            };
-            let put = |chain: &Chain<'_>| {
-                let written =
-                    event.take().map_or(0, |event: Event| Scatter::new(&chain.writable).copy_from(event.as_bytes()));
-                Outcome { written: written as u32, fault: None }
-            };
-            (served, _) = self.run(state.get_queue_mut(), MAX_QUEUE_SIZE, hold, put);
-            if let Some(event) = event.take() {
+            let events = Events { queue: &self.events, next: Cell::new(None) };
+            (served, _) = self.run(state.get_queue_mut(), MAX_QUEUE_SIZE, &mut None, &events);
+            if let Some(event) = events.next.take() {
                 self.events.put_back(event);
             }
         }
@@ -224,6 +210,56 @@ impl Backend {
         if !self.complained.swap(true, Ordering::Relaxed) {
             warn!("the guest gave {what}; further faults of this connection are not logged");
         }
+    }
+}
+
+/// Chains of a request queue: commands.
+struct Requests<'b> {
+    backend: &'b Backend,
+    worker: usize,
+    index: usize,
+}
+
+impl Handler for Requests<'_> {
+    fn holds(&self, position: u16, chain: &Chain<'_>) -> bool {
+        self.backend.holds(self.worker, self.index, position, chain)
+    }
+
+    fn execute(&self, chain: &Chain<'_>) -> Outcome {
+        request::execute(&self.backend.target, self.backend.nexus, chain)
+    }
+
+    fn read_ahead(&self, chain: &Chain<'_>) {
+        request::read_ahead(&self.backend.target, self.backend.nexus, chain);
+    }
+}
+
+/// Chains of the control queue: task management.
+struct Controls<'b>(&'b Backend);
+
+impl Handler for Controls<'_> {
+    fn execute(&self, chain: &Chain<'_>) -> Outcome {
+        control::execute(&self.0.target, self.0.nexus, chain)
+    }
+}
+
+/// Chains of the event queue: buffers, each of which stays where it is as long as there is no event for it.
+struct Events<'b> {
+    queue: &'b EventQueue,
+    next: Cell<Option<Event>>,
+}
+
+impl Handler for Events<'_> {
+    fn holds(&self, _position: u16, _chain: &Chain<'_>) -> bool {
+        let next = self.next.take().or_else(|| self.queue.take());
+        let none = next.is_none();
+        self.next.set(next);
+        none
+    }
+
+    fn execute(&self, chain: &Chain<'_>) -> Outcome {
+        let written = self.next.take().map_or(0, |event| Scatter::new(&chain.writable).copy_from(event.as_bytes()));
+        Outcome { written: written as u32, fault: None }
     }
 }
 
@@ -316,7 +352,7 @@ impl VhostUserBackend for Backend {
         match (worker, u64::from(index)) {
             (CONTROL_WORKER, CONTROL_QUEUE) => {
                 if let Some(vring) = vrings.first() {
-                    self.serve(vring, |_, _| false, |chain| control::execute(&self.target, self.nexus, chain));
+                    self.serve(vring, &Controls(self));
                 }
             }
             (CONTROL_WORKER, EVENT_QUEUE | EVENT_READY) => {

@@ -1,11 +1,15 @@
 //! Serving one ring: chains out, executed, and back, in order.
 
-use vhost_user_backend::VringT;
+use std::time::{Duration, Instant};
+
+use vhost_user_backend::{VringState, VringT};
 use virtio_queue::{Queue, QueueT};
-use vm_memory::GuestAddressSpace;
+use vm_memory::{GuestAddressSpace, GuestMemoryAtomic};
 
 use super::backend::Backend;
 use super::ring::Ring;
+use crate::source::waits;
+use crate::sys::memory::GuestMemory;
 use crate::virtio::chain::Chain;
 use crate::virtio::request::Outcome;
 use crate::virtio::split::Split;
@@ -13,6 +17,13 @@ use crate::virtio::split::Split;
 /// Chains that are served before the ring's lock is offered to the connection thread: a guest that never stops asking
 /// must not keep the front-end from stopping the ring.
 const BATCH: usize = 64;
+
+/// For how long chains that are done are not announced while others are served that wait for storage. An announcement costs a
+/// system call here and an interrupt there.
+const LONGEST_UNTOLD: Duration = Duration::from_micros(100);
+
+/// The most chains that are named ahead.
+const MOST_NAMED: u16 = 64;
 
 /// Why no further chain of a ring is served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,31 +45,51 @@ pub(super) enum Look {
     Rest,
 }
 
+/// What becomes of the chains of a ring.
+pub(super) trait Handler {
+    /// Whether the chain at a position must wait.
+    fn holds(&self, _position: u16, _chain: &Chain<'_>) -> bool {
+        false
+    }
+
+    /// Carries out what the chain says.
+    fn execute(&self, chain: &Chain<'_>) -> Outcome;
+
+    /// It will be carried out soon, after others that may wait.
+    fn read_ahead(&self, _chain: &Chain<'_>) {}
+}
+
+/// Names the `waiting` chains from `first` on to the handler, those that it has not been told of: where reads wait for storage, they
+/// then wait side by side. Chains still are carried out and returned in order.
+#[cold]
+fn read_ahead(ring: &Split<'_>, first: u16, waiting: u16, named: &mut Option<u16>, handler: &impl Handler) {
+    // One alone is read at once.
+    if waiting > 1 {
+        let most = waiting.min(MOST_NAMED);
+        let known = named.map(|named| named.wrapping_sub(first)).filter(|known| *known <= most);
+        let mut chain = Chain::default();
+        for position in known.unwrap_or(0)..most {
+            chain.walk(ring, ring.head(first.wrapping_add(position)));
+            handler.read_ahead(&chain);
+        }
+        *named = Some(first.wrapping_add(most));
+    }
+}
+
 impl Backend {
     /// Serves a ring until it is empty, strictly in order, and holds its lock from each chain's removal to its return:
     /// so a ring that the front-end stops has no request in flight, and one that continues elsewhere loses none.
     ///
-    /// A chain for which `hold` says so is left where it is, and the ring with it: in ring order nothing can be returned before
+    /// A chain that is to be held back is left where it is, and the ring with it: in ring order nothing can be returned before
     /// it. No lock is held and no thread waits meanwhile; a ring that is stopped then stops before that chain.
-    pub(super) fn serve(
-        &self,
-        vring: &Ring,
-        hold: impl Fn(u16, &Chain<'_>) -> bool,
-        execute: impl Fn(&Chain<'_>) -> Outcome,
-    ) {
-        while self.look(vring, true, &hold, &execute) == Look::More {
+    pub(super) fn serve(&self, vring: &Ring, handler: &impl Handler) {
+        while self.look(vring, true, handler) == Look::More {
             std::thread::yield_now();
         }
     }
 
     /// Serves at most [`BATCH`] chains. With `wait` the guest must kick for what it adds to an empty ring.
-    pub(super) fn look(
-        &self,
-        vring: &Ring,
-        wait: bool,
-        hold: impl Fn(u16, &Chain<'_>) -> bool,
-        execute: impl Fn(&Chain<'_>) -> Outcome,
-    ) -> Look {
+    pub(super) fn look(&self, vring: &Ring, wait: bool, handler: &impl Handler) -> Look {
         let mut state = vring.get_mut();
         // Stopped, disabled or moved meanwhile: whoever starts it again has us look again.
         if !state.is_enabled() || !state.get_queue().ready() {
@@ -68,20 +99,23 @@ impl Backend {
             self.complain("a ring outside its memory");
             return Look::Rest;
         }
-        let mut served = 0;
+        let (mut served, mut told) = (0, 0);
+        let (mut named, mut last_call) = (None, None::<Instant>);
         let mut end = RunEnd::Empty;
         while served < BATCH && end == RunEnd::Empty {
             let run;
-            (run, end) = self.run(state.get_queue_mut(), BATCH - served, &hold, &execute);
+            (run, end) = self.run(state.get_queue_mut(), BATCH - served, &mut named, handler);
             if run == 0 {
                 break;
             }
             served += run;
+            // What is done need not wait much longer for what is not.
+            if waits::expected() && last_call.get_or_insert_with(Instant::now).elapsed() >= LONGEST_UNTOLD {
+                self.call(&state, served - told);
+                (told, last_call) = (served, None);
+            }
         }
-        if served > 0 && self.wants_call(state.get_queue(), served) {
-            // Fails only when the counter is full: then the guest has been told already.
-            let _ = state.signal_used_queue();
-        }
+        self.call(&state, served - told);
         if end == RunEnd::Stuck {
             // What the guest adds meanwhile comes after the chain that waits.
             return Look::Rest;
@@ -93,14 +127,22 @@ impl Backend {
         Look::Empty { served: served > 0 }
     }
 
-    /// Serves the chains that are in a ring now, at most `most`; how many that were, and whether the next must wait or
-    /// cannot be had.
+    /// Tells the driver of the last `served` chains, if it wants that.
+    fn call(&self, state: &VringState<GuestMemoryAtomic<GuestMemory>>, served: usize) {
+        if served > 0 && self.wants_call(state.get_queue(), served) {
+            // Fails only when the counter is full: then the guest has been told already.
+            let _ = state.signal_used_queue();
+        }
+    }
+
+    /// Serves the chains that are in a ring now, at most `most`, and no further one when the last may have waited; how many that
+    /// were, and whether the next must wait or cannot be had. `named` is the position up to which the handler was told what comes.
     pub(super) fn run(
         &self,
         queue: &mut Queue,
         most: usize,
-        hold: impl Fn(u16, &Chain<'_>) -> bool,
-        execute: impl Fn(&Chain<'_>) -> Outcome,
+        named: &mut Option<u16>,
+        handler: &impl Handler,
     ) -> (usize, RunEnd) {
         let Some(end) = Split::new(&self.memory.memory(), queue).map(|ring| ring.available()) else {
             self.complain("a ring outside its memory");
@@ -121,6 +163,9 @@ impl Backend {
         let (mut one, mut other) = (Chain::default(), Chain::default());
         let (mut now, mut next) = (&mut one, &mut other);
         let most = waiting.min(u16::try_from(most).unwrap_or(u16::MAX));
+        if waits::expected() {
+            read_ahead(&ring, first, waiting, named, handler);
+        }
         let mut head = ring.head(first);
         now.walk(&ring, head);
         for served in 0..most {
@@ -130,7 +175,7 @@ impl Backend {
                 next.walk(&ring, next_head);
                 next.prefetch();
             }
-            if hold(position, now) {
+            if handler.holds(position, now) {
                 return (usize::from(served), RunEnd::Stuck);
             }
             queue.set_next_avail(position.wrapping_add(1));
@@ -138,7 +183,7 @@ impl Backend {
                 self.complain("a chain outside its table");
                 return (usize::from(served), RunEnd::Stuck);
             }
-            let outcome = execute(now);
+            let outcome = handler.execute(now);
             if let Some(fault) = outcome.fault {
                 self.complain(&format!("a request that breaks the rules of virtio: {fault:?}"));
             }
@@ -148,6 +193,9 @@ impl Backend {
             queue.set_next_used(used.wrapping_add(1));
             std::mem::swap(&mut now, &mut next);
             head = next_head;
+            if waits::expected() {
+                return (usize::from(served) + 1, RunEnd::Empty);
+            }
         }
         (usize::from(most), RunEnd::Empty)
     }

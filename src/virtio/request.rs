@@ -4,7 +4,7 @@ use zerocopy::{FromZeros, IntoBytes};
 
 use super::chain::{Chain, Fault};
 use super::wire::{Address, CommandRequest, CommandResponse, address, response};
-use crate::scsi::{DataIn, DataOut, Delay, Nexus, Status, Target, Task, Wake};
+use crate::scsi::{DataIn, DataOut, Delay, Lun, Nexus, Status, Target, Task, Wake};
 use crate::source::Scatter;
 
 const REQUEST: usize = size_of::<CommandRequest>();
@@ -70,13 +70,26 @@ pub fn execute(target: &Target, nexus: Nexus, chain: &Chain<'_>) -> Outcome {
 
 /// What the command in `chain` waits for before [`execute`] may have it; nothing for what is no command of a unit.
 pub fn delay(target: &Target, nexus: Nexus, chain: &Chain<'_>, wake: &Wake) -> Option<Delay> {
+    let (lun, task) = preview(target, nexus, chain)?;
+    target.delay(lun, &task, wake)
+}
+
+/// Has the unit fetch what the command in `chain` will read; nothing for what is no command of a unit.
+pub fn read_ahead(target: &Target, nexus: Nexus, chain: &Chain<'_>) {
+    if let Some((lun, task)) = preview(target, nexus, chain) {
+        target.read_ahead(lun, &task);
+    }
+}
+
+/// The command in `chain`, with its buffers empty.
+fn preview<'c>(target: &'c Target, nexus: Nexus, chain: &Chain<'_>) -> Option<(Lun, Task<'c>)> {
     let mut request = CommandRequest::new_zeroed();
     if chain.fault.is_some() || Scatter::new(&chain.readable).copy_to(request.as_mut_bytes()) < REQUEST {
         return None;
     }
     let Address::Unit(lun) = address(request.lun) else { return None };
     let (data_in, data_out) = (DataIn::new(Scatter::new(&[])), DataOut::new(Scatter::new(&[])));
-    target.delay(lun, &Task { nexus, luns: target.luns(), cdb: request.cdb, data_in, data_out }, wake)
+    Some((lun, Task { nexus, luns: target.luns(), cdb: request.cdb, data_in, data_out }))
 }
 
 /// Writes the response head; returns the bytes written to the chain, data included.

@@ -4,6 +4,7 @@ mod connection;
 mod memory;
 mod rings;
 mod shrink;
+mod waits;
 
 use std::sync::Arc;
 
