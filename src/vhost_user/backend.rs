@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::io;
+use std::ops::Range;
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -24,13 +25,13 @@ use zerocopy::IntoBytes;
 use super::events::EventQueue;
 use super::ring::Ring;
 use super::serve::Look;
-use crate::scsi::{Delay, Nexus, Reset, Target, Wake};
+use crate::scsi::{Delay, Nexus, Note, Reset, Target, Wake};
 use crate::source::Scatter;
 use crate::sys::memory::{DirtyBitmap, GuestMemory};
 use crate::virtio::chain::Chain;
 use crate::virtio::request::Outcome;
 use crate::virtio::wire::Event;
-use crate::virtio::{control, request, wire};
+use crate::virtio::{answer, control, request, wire};
 
 /// Rings that the back-end crate can address: the control and the event queue, and 62 request queues.
 pub const QUEUES: usize = 64;
@@ -44,6 +45,7 @@ const LONGEST_POLL: Duration = Duration::from_millis(10);
 
 const CONTROL_QUEUE: u64 = 0;
 const EVENT_QUEUE: u64 = 1;
+const REQUEST_QUEUES: Range<usize> = 2..QUEUES;
 /// The worker of the control and the event queue.
 const CONTROL_WORKER: usize = 0;
 /// What `handle_event` is given for our own event descriptor: above every ring and the crate's exit event.
@@ -64,10 +66,15 @@ pub struct Backend {
     kicked: Vec<AtomicU64>,
     /// A guest that breaks the rules is named once; it could fill the log otherwise.
     complained: AtomicBool,
+    /// The connection has ended, and its workers must.
+    closing: AtomicBool,
     /// Rings whose next chain waits, by worker and index within it: the chain's position and what it waits for.
     held: Mutex<HashMap<(usize, usize), (u16, Delay)>>,
     /// For each worker what wakes it when a delay is over.
     wakers: Vec<Arc<EventFd>>,
+    /// What the process before this one kept of its answers; each is good for the first look at its ring.
+    notes: Mutex<Vec<Note>>,
+    resuming: AtomicBool,
     /// Descriptors that the crate gives up without closing them, when its workers start.
     exit_descriptors: Mutex<Vec<RawFd>>,
 }
@@ -95,15 +102,39 @@ impl Backend {
             poll,
             kicked: (0..=workers()).map(|_| AtomicU64::new(0)).collect(),
             complained: AtomicBool::new(false),
+            closing: AtomicBool::new(false),
+            resuming: AtomicBool::new(false),
+            notes: Mutex::default(),
             held: Mutex::default(),
             wakers,
             exit_descriptors: Mutex::new(Vec::new()),
         })
     }
 
+    /// The same device, going on where a process ended that kept these notes.
+    #[must_use]
+    pub fn resuming(self, notes: Vec<Note>) -> Self {
+        Self { resuming: AtomicBool::new(!notes.is_empty()), notes: Mutex::new(notes), ..self }
+    }
+
+    /// Whether a driver is at the other end, or was: somebody who has looked whether anybody listens is none.
+    pub fn is_driven(&self) -> bool {
+        self.features.load(Ordering::Relaxed) != 0
+    }
+
     /// The descriptor of each worker, in order, that becomes readable when a delay is over; none when nothing is slow.
     pub fn delay_descriptors(&self) -> impl Iterator<Item = RawFd> {
         self.wakers.iter().map(|waker| waker.as_raw_fd())
+    }
+
+    /// No worker stays in a ring from now on. The guest's memory outlives its connection, and whoever still writes there could
+    /// keep a ring from ever being empty.
+    pub fn close(&self) {
+        self.closing.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Relaxed)
     }
 
     /// The descriptors of the workers' exit events. vhost-user-backend 0.24 takes them out of their owner
@@ -115,7 +146,41 @@ impl Backend {
     /// Serves one request queue.
     fn serve_requests(&self, vring: &Ring, worker: usize, index: usize) {
         let hold = |position, chain: &Chain<'_>| self.holds(worker, index, position, chain);
-        self.serve(vring, hold, |chain| request::execute(&self.target, self.nexus, chain));
+        self.serve(vring, hold, |position, chain| self.execute(worker, index, position, chain));
+    }
+
+    /// Carries out a command. What it changed is kept before its chain is returned, together with its answer.
+    fn execute(&self, worker: usize, index: usize, position: u16, chain: &Chain<'_>) -> Outcome {
+        let outcome = request::execute(&self.target, self.nexus, chain);
+        if let Some(lun) = outcome.unkept {
+            let note = |bytes| Note { key: request_queue(worker, index), bytes };
+            self.target.keep(lun, answer::remember(position, chain, outcome.written).map(note));
+        }
+        outcome
+    }
+
+    /// Looks at the first chain of a ring after a restart: the process before this one may have carried out its command, and not
+    /// have returned it.
+    fn resume(&self, vring: &Ring, worker: usize, index: usize) {
+        let mut state = vring.get_mut();
+        if !state.is_enabled() || !state.get_queue().ready() {
+            return;
+        }
+        let queue = request_queue(worker, index);
+        let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        let (own, others) = std::mem::take(&mut *notes).into_iter().partition::<Vec<_>, _>(|note| note.key == queue);
+        self.resuming.store(!others.is_empty(), Ordering::Relaxed);
+        *notes = others;
+        drop(notes);
+        let first = |position, chain: &Chain<'_>| {
+            let repeated = own.iter().find_map(|note| answer::repeat(&note.bytes, position, chain));
+            repeated.unwrap_or_else(|| self.execute(worker, index, position, chain))
+        };
+        let (served, _) = self.run(state.get_queue_mut(), 1, |_, _| false, first);
+        if served > 0 {
+            // Fails only when the counter is full: then the guest has been told already.
+            let _ = state.signal_used_queue();
+        }
     }
 
     /// Serves the request queues of a worker for as long as they are not all empty for [`poll`](Self::poll); then the guest must
@@ -124,13 +189,13 @@ impl Backend {
         let bit = 1_u64 << index;
         let kicked = self.kicked.get(worker).map_or(bit, |kicked| kicked.fetch_or(bit, Ordering::Relaxed) | bit);
         let rings = || vrings.iter().enumerate().filter(|(index, _)| kicked >> index & 1 != 0);
-        let execute = |chain: &Chain<'_>| request::execute(&self.target, self.nexus, chain);
         let start = Instant::now();
         let mut last = start;
         loop {
             let mut served = false;
             for (index, vring) in rings() {
                 let hold = |position, chain: &Chain<'_>| self.holds(worker, index, position, chain);
+                let execute = |position, chain: &Chain<'_>| self.execute(worker, index, position, chain);
                 served |= matches!(self.look(vring, false, hold, execute), Look::More | Look::Empty { served: true });
             }
             let now = Instant::now();
@@ -204,10 +269,10 @@ impl Backend {
                 event.set(next);
                 none
             };
-            let put = |chain: &Chain<'_>| {
+            let put = |_, chain: &Chain<'_>| {
                 let written =
                     event.take().map_or(0, |event: Event| Scatter::new(&chain.writable).copy_from(event.as_bytes()));
-                Outcome { written: written as u32, fault: None }
+                Outcome::of(written as u32)
             };
             (served, _) = self.run(state.get_queue_mut(), MAX_QUEUE_SIZE, hold, put);
             if let Some(event) = event.take() {
@@ -225,6 +290,12 @@ impl Backend {
             warn!("the guest gave {what}; further faults of this connection are not logged");
         }
     }
+}
+
+/// The ring that is `index` of a worker of request queues.
+fn request_queue(worker: usize, index: usize) -> u16 {
+    let (first, worker) = (REQUEST_QUEUES.start, worker - CONTROL_WORKER - 1);
+    u16::try_from(first + worker + index * workers()).unwrap_or(u16::MAX)
 }
 
 /// Workers of the request queues.
@@ -275,6 +346,7 @@ impl VhostUserBackend for Backend {
     /// The machine was reset: as after power-on, no lock holds and every nexus is told.
     fn reset_device(&self) {
         debug!("device reset");
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner).clear();
         self.target.reset_all(Reset::PowerOn);
         self.events.clear();
     }
@@ -294,7 +366,7 @@ impl VhostUserBackend for Backend {
         let workers = workers();
         let mut masks = vec![0; 1 + workers];
         masks[CONTROL_WORKER] = 1 << CONTROL_QUEUE | 1 << EVENT_QUEUE;
-        for (index, queue) in (2..QUEUES).enumerate() {
+        for (index, queue) in REQUEST_QUEUES.enumerate() {
             masks[1 + index % workers] |= 1 << queue;
         }
         masks
@@ -313,10 +385,16 @@ impl VhostUserBackend for Backend {
         if own_event {
             self.events.acknowledge();
         }
+        if self.resuming.load(Ordering::Relaxed)
+            && worker != CONTROL_WORKER
+            && let Some(vring) = vrings.get(usize::from(index))
+        {
+            self.resume(vring, worker, usize::from(index));
+        }
         match (worker, u64::from(index)) {
             (CONTROL_WORKER, CONTROL_QUEUE) => {
                 if let Some(vring) = vrings.first() {
-                    self.serve(vring, |_, _| false, |chain| control::execute(&self.target, self.nexus, chain));
+                    self.serve(vring, |_, _| false, |_, chain| control::execute(&self.target, self.nexus, chain));
                 }
             }
             (CONTROL_WORKER, EVENT_QUEUE | EVENT_READY) => {

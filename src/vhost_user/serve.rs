@@ -44,9 +44,9 @@ impl Backend {
         &self,
         vring: &Ring,
         hold: impl Fn(u16, &Chain<'_>) -> bool,
-        execute: impl Fn(&Chain<'_>) -> Outcome,
+        execute: impl Fn(u16, &Chain<'_>) -> Outcome,
     ) {
-        while self.look(vring, true, &hold, &execute) == Look::More {
+        while self.look(vring, true, &hold, &execute) == Look::More && !self.is_closing() {
             std::thread::yield_now();
         }
     }
@@ -57,7 +57,7 @@ impl Backend {
         vring: &Ring,
         wait: bool,
         hold: impl Fn(u16, &Chain<'_>) -> bool,
-        execute: impl Fn(&Chain<'_>) -> Outcome,
+        execute: impl Fn(u16, &Chain<'_>) -> Outcome,
     ) -> Look {
         let mut state = vring.get_mut();
         // Stopped, disabled or moved meanwhile: whoever starts it again has us look again.
@@ -100,7 +100,7 @@ impl Backend {
         queue: &mut Queue,
         most: usize,
         hold: impl Fn(u16, &Chain<'_>) -> bool,
-        execute: impl Fn(&Chain<'_>) -> Outcome,
+        execute: impl Fn(u16, &Chain<'_>) -> Outcome,
     ) -> (usize, RunEnd) {
         let Some(end) = Split::new(&self.memory.memory(), queue).map(|ring| ring.available()) else {
             self.complain("a ring outside its memory");
@@ -138,7 +138,7 @@ impl Backend {
                 self.complain("a chain outside its table");
                 return (usize::from(served), RunEnd::Stuck);
             }
-            let outcome = execute(now);
+            let outcome = execute(position, now);
             if let Some(fault) = outcome.fault {
                 self.complain(&format!("a request that breaks the rules of virtio: {fault:?}"));
             }

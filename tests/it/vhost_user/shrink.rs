@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use spindle::drive::{Drive, Identity, Medium, Tray};
-use spindle::image::{OpenOptions, open_path};
+use spindle::image::{OpenOptions, Origin, open_path};
 use spindle::sys::guarded::rescued;
 use tempfile::NamedTempFile;
 
@@ -22,7 +22,8 @@ fn drive(seed: u32) -> (NamedTempFile, Arc<Drive>) {
     fill(&image, seed);
     let opened = open_path(image.path(), &OpenOptions::default()).unwrap();
     let drive = Arc::new(Drive::new(Identity::named("cd0"), Tray::Closed));
-    let medium = Medium { disc: opened.disc, locator: "test".to_owned(), format: opened.format.id };
+    let medium =
+        Medium { disc: opened.disc, locator: "test".to_owned(), format: opened.format.id, origin: Origin::default() };
     drive.change_medium(Arc::new(medium), false).unwrap();
     (image, drive)
 }
@@ -67,7 +68,10 @@ fn a_file_cut_off_under_load_loses_the_missing_blocks_and_nothing_else() {
     for left in [3001 * 2048, 2000 * 2048, 1001 * 2048 + 100] {
         // Where the system took pages back meanwhile, or a fault had to wait, the drive reads the file again and none is
         // rescued: rare, so it is not rare many times.
-        assert!((0..20).any(|_| cut_off(&mut guest, &image, left)), "the mapping was not read when {left} bytes were left");
+        assert!(
+            (0..20).any(|_| cut_off(&mut guest, &image, left)),
+            "the mapping was not read when {left} bytes were left"
+        );
     }
 }
 
