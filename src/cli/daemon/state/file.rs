@@ -98,7 +98,6 @@ impl Keeper for FileKeeper {
         }
         *failed = written.is_err();
         // Not before: until then the file named them.
-        let names = before.iter().flat_map(|record| &record.files).filter_map(|file| file.stored.as_deref());
-        names.for_each(|name| forget(self.file.manager.as_deref(), name));
+        before.iter().flat_map(MediumRecord::stored).for_each(|name| forget(self.file.manager.as_deref(), name));
     }
 }

@@ -163,10 +163,16 @@ impl Remembered {
         let Record { drive: kept, medium: record, notes, .. } = self.0;
         let medium = match record {
             None => Ok(None),
-            Some(record) => folder.reopen(&record, options).map(|medium| {
-                file.holds(Arc::clone(&medium), record);
-                Some(medium)
-            }),
+            Some(record) => match folder.reopen(&record, options) {
+                Ok(medium) => {
+                    file.holds(Arc::clone(&medium), record);
+                    Ok(Some(medium))
+                }
+                Err(absent) => {
+                    record.stored().for_each(|name| forget(folder.manager.as_deref(), name));
+                    Err(absent)
+                }
+            },
         };
         if let Err(absent) = &medium {
             warn!("{} is not put into its drive again: {}", absent.locator, absent.reason);

@@ -72,6 +72,11 @@ impl FileRecord {
 }
 
 impl MediumRecord {
+    /// The names under which its files are kept open.
+    pub fn stored(&self) -> impl Iterator<Item = &str> {
+        self.files.iter().filter_map(|file| file.stored.as_deref())
+    }
+
     /// Where it was, with those of its files that were kept open.
     pub fn origin(&self, kept: &mut HashMap<String, OwnedFd>) -> Origin {
         let mut file = |record: &FileRecord| OriginFile {
