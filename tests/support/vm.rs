@@ -185,7 +185,7 @@ impl Vm {
             ])
             .args(arguments);
         let boot_index = if matches!(start, Start::Kernel | Start::Programs) { "" } else { ",bootindex=0" };
-        command.args(["-device", &format!("vhost-user-scsi-pci,chardev=drive{boot_index}")]);
+        command.args(["-device", &format!("vhost-user-scsi-pci,id=cd,chardev=drive{boot_index}")]);
         match start {
             Start::Kernel | Start::Programs => {
                 let guest = guest();

@@ -3,6 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
+use serde_json::json;
 use tempfile::TempDir;
 
 use crate::support::host::patterned_file;
@@ -77,4 +78,26 @@ fn kills_under_a_guests_read_load_cost_it_nothing() {
         count(&generic, "reads "),
         count(&block, "reads ")
     );
+}
+
+/// QEMU 7.2 does not connect again, nor does QEMU 10 that was not told to. A machine that was not reading goes on, and gets its drive
+/// back by hot-plug (docs/guide/restarts.md).
+#[test]
+fn a_machine_that_does_not_reconnect_gets_its_drive_back_by_hot_plug() {
+    let folder = TempDir::with_prefix("spindle-").unwrap();
+    let (image, state) = (folder.path().join("disc.iso"), folder.path().join("state"));
+    patterned_file(&image, 7, BLOCKS);
+    let mut daemon = Daemon::start(&["--state-dir", state.to_str().unwrap(), image.to_str().unwrap()]);
+    let mut vm = Vm::linux(&daemon);
+    assert_eq!(vm.ok("spindle-read-load seed /dev/sg0"), "7\n");
+    daemon.restart();
+    vm.qmp("device_del", &json!({ "id": "cd" }));
+    vm.until("ls /dev/sg0 2>&1", "No such file");
+    let path = daemon.folder().join("drive");
+    let address = json!({ "type": "unix", "data": { "path": path } });
+    let backend = json!({ "type": "socket", "data": { "addr": address, "server": false } });
+    vm.qmp("chardev-add", &json!({ "id": "again", "backend": backend }));
+    vm.qmp("device_add", &json!({ "driver": "vhost-user-scsi-pci", "id": "cd2", "chardev": "again" }));
+    vm.until("ls /dev/sg0", "sg0\n");
+    assert_eq!(vm.ok("spindle-read-load seed /dev/sg0"), "7\n");
 }
