@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use spindle::drive::{Drive, Identity, Medium, Tray};
-use spindle::image::{OpenOptions, open_path};
+use spindle::image::{OpenOptions, Origin, open_path};
 use spindle::sys::counting::{Counting, allocations, leave_out_this_thread};
 
 use self::support::backend::Backend;
@@ -73,7 +73,8 @@ fn reads_of_allocate_nothing(bytes: &[u8]) {
     std::fs::write(image.path(), bytes).unwrap();
     let opened = open_path(image.path(), &OpenOptions::default()).unwrap();
     let drive = Arc::new(Drive::new(Identity::named("cd0"), Tray::Closed));
-    let medium = Medium { disc: opened.disc, locator: "test".to_owned(), format: opened.format.id };
+    let medium =
+        Medium { disc: opened.disc, locator: "test".to_owned(), format: opened.format.id, origin: Origin::default() };
     drive.change_medium(Arc::new(medium), false).unwrap();
     let backend = Backend::serve(&[drive]);
     let mut guest = backend.guest(Options::default());

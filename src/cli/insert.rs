@@ -6,11 +6,11 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use super::open::{How, Passable, locator, open_passable};
+use super::open::{How, locator};
 use super::remote::{Drive, Patience};
 use super::{CliError, Exit};
 use crate::control::{Client, encode_name};
-use crate::image::OpenOptions;
+use crate::image::{OpenOptions, Passable, open_passable};
 
 /// Put a disc image into a drive, in place of what is in it
 ///

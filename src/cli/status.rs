@@ -43,7 +43,13 @@ fn describe(drive: &Value) -> String {
             medium["type"].as_str().unwrap_or("?"),
             medium["blocks"]
         ),
-        None => "empty".to_owned(),
+        None => match drive.get("absent") {
+            Some(absent) => {
+                let text = |name: &str| printable(absent[name].as_str().unwrap_or("?").as_bytes());
+                format!("empty (not put in again: {}: {})", text("locator"), text("reason"))
+            }
+            None => "empty".to_owned(),
+        },
     };
     format!("{}: {medium}, tray {}{lock}{audio}", text("name"), text("tray"))
 }

@@ -39,7 +39,8 @@ pub fn encode_name(name: &[u8]) -> String {
 }
 
 /// The inverse of [`encode_name`]; `%` before what is no number stands for itself.
-fn decode_name(text: &str) -> Vec<u8> {
+#[must_use]
+pub fn decode_name(text: &str) -> Vec<u8> {
     let mut name = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let [first, others @ ..] = rest {

@@ -9,7 +9,9 @@ use log::warn;
 use super::error::{NOT_RECOGNISED, VerbError};
 use super::fdset::FdSets;
 use crate::drive::Medium;
-use crate::image::{ImageError, ImageErrorKind, NoPassword, OpenOptions, Opened, Passwords, open_path, open_with};
+use crate::image::{
+    ImageError, ImageErrorKind, NoPassword, OpenOptions, Opened, Origin, Passwords, open_passable, open_with,
+};
 use crate::source::siblings::NamedSources;
 use crate::source::{BlockCache, FileSource, SharedSource};
 
@@ -24,6 +26,8 @@ pub struct Policy {
     pub spool: PathBuf,
     /// Whether only what clients pass and some folders can be opened.
     pub sandboxed: bool,
+    /// Whether files that clients pass stay open by themselves, for whoever keeps them over a restart.
+    pub keep_open: bool,
 }
 
 /// What a client says about an image.
@@ -56,9 +60,9 @@ pub fn open(sets: &Mutex<FdSets>, policy: &Policy, request: &Request<'_>) -> Res
         allow_outside: policy.allow_outside,
         spool: spool.then_some(&*policy.spool),
     };
-    let opened = match filename.strip_prefix("/dev/fdset/") {
-        Some(number) => open_set(sets, number, shown, &options),
-        None => open_path(Path::new(filename), &options).map_err(|error| by_path(&error, policy)),
+    let (opened, origin) = match filename.strip_prefix("/dev/fdset/") {
+        Some(number) => open_set(sets, number, shown, &options, policy.keep_open),
+        None => open_by_path(Path::new(filename), &options).map_err(|error| by_path(&error, policy)),
     }?;
     if let Some(wanted) = format.filter(|wanted| !matches!(*wanted, "raw" | "auto") && *wanted != opened.format.id) {
         return Err(VerbError::generic(format!(
@@ -75,11 +79,23 @@ pub fn open(sets: &Mutex<FdSets>, policy: &Policy, request: &Request<'_>) -> Res
             std::path::absolute(filename).unwrap_or_else(|_| PathBuf::from(filename)).to_string_lossy().into_owned()
         }
     };
-    Ok(Arc::new(Medium { disc: opened.disc, locator, format: opened.format.id }))
+    Ok(Arc::new(Medium { disc: opened.disc, locator, format: opened.format.id, origin }))
+}
+
+fn open_by_path(path: &Path, options: &OpenOptions<'_>) -> Result<(Opened, Origin), ImageError> {
+    let image = open_passable(path, options)?;
+    let origin = Origin::by_path(path, &image, options.spool.is_some());
+    Ok((image.opened, origin.map_err(|error| ImageError::io(error).in_file(path.display().to_string()))?))
 }
 
 /// The first descriptor of a set is the image, the others are the files that it names.
-fn open_set(sets: &Mutex<FdSets>, number: &str, shown: &str, options: &OpenOptions<'_>) -> Result<Opened, VerbError> {
+fn open_set(
+    sets: &Mutex<FdSets>,
+    number: &str,
+    shown: &str,
+    options: &OpenOptions<'_>,
+    keep_open: bool,
+) -> Result<(Opened, Origin), VerbError> {
     let number = number.parse().map_err(|_| VerbError::generic(format!("{shown}: not the number of an fd set")))?;
     let files = sets.lock().unwrap_or_else(PoisonError::into_inner).open(number);
     let open = || {
@@ -87,10 +103,16 @@ fn open_set(sets: &Mutex<FdSets>, number: &str, shown: &str, options: &OpenOptio
         let source = |file: File| -> Result<SharedSource, ImageError> {
             Ok(Arc::new(FileSource::from_file(file).map_err(ImageError::io)?))
         };
-        let siblings = companions.into_iter().map(|(name, file)| Ok((name, source(file)?)));
+        let copy = |file: &File| file.try_clone().map_err(ImageError::io);
+        let siblings = companions.iter().map(|(name, file)| Ok((name.clone(), source(copy(file)?)?)));
         let siblings = NamedSources(siblings.collect::<Result<_, ImageError>>()?);
         let name = shown.rsplit('/').next().unwrap_or_default();
-        open_with(source(image)?, name, Arc::new(siblings), options)
+        let opened = open_with(source(copy(&image)?)?, name, Arc::new(siblings), options)?;
+        let used = |(known, _): &(Vec<u8>, File)| opened.companions.iter().any(|companion| companion.name == *known);
+        let mut files = vec![(name.as_bytes().to_vec(), image)];
+        files.extend(companions.into_iter().filter(used));
+        let origin = Origin::by_descriptors(files, options.spool.is_some(), keep_open).map_err(ImageError::io)?;
+        Ok((opened, origin))
     };
     open().map_err(|error: ImageError| refusal(&error.in_file(shown)))
 }

@@ -17,7 +17,7 @@ mod verbs;
 
 pub use self::client::{Client, ClientError};
 pub use self::events::EVENTS;
-pub use self::fdset::encode_name;
+pub use self::fdset::{decode_name, encode_name};
 pub use self::image::Policy;
 pub use self::path::runtime_dir;
 pub use self::server::{Attached, Server};

@@ -1,7 +1,9 @@
 //! Addresses on a disc.
 
+use serde::{Deserialize, Serialize};
+
 /// Logical block address: frames from the start of the program area; the pre-gap of track 1 is -150 to -1 on a CD.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub struct Lba(pub i32);
 
 /// Minute, second and frame (1/75 s), with 00:00:00 at LBA -150 (MMC-6, 4.2.3.6).

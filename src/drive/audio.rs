@@ -192,7 +192,7 @@ fn scan(cx: &Context<'_>, task: &mut Task<'_>) -> Result<(), Sense> {
     sounding(cx, |drive, state, medium| {
         let start = start.unwrap_or_else(|| drive.head());
         let around = span(disc, start, disc.lead_out(), false)?;
-        let playing = state.playback_mut().span().filter(|playing| start < playing.end);
+        let playing = state.playback().span().filter(|playing| start < playing.end);
         let span = playing.map_or(around, |playing| Span { first: around.first, ..playing });
         state.playback_mut().start(medium, task.nexus, motion, start, span, drive.clock.now());
         Ok(())

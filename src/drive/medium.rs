@@ -2,6 +2,7 @@
 
 use super::Context;
 use super::commands::{Access, Command};
+use super::state::State;
 use crate::scsi::{Nexus, Sense, Task};
 
 /// This topic's rows.
@@ -69,7 +70,7 @@ fn load_unload_medium(cx: &Context<'_>, task: &mut Task<'_>) -> Result<(), Sense
 }
 
 fn load(cx: &Context<'_>) -> Result<(), Sense> {
-    cx.drive.close_tray();
+    cx.drive.transition(State::close_tray);
     Ok(())
 }
 

@@ -13,6 +13,7 @@ mod event;
 mod feature;
 mod identity;
 mod inquiry;
+mod keeper;
 mod key;
 mod listener;
 mod log;
@@ -37,22 +38,25 @@ mod verify;
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 use crate::disc::{Disc, Lba};
-use crate::scsi::{Delay, LogicalUnit, Nexus, Reset, Sense, SenseFormat, Status, Task, Wake};
+use crate::image::Origin;
+use crate::scsi::{Delay, LogicalUnit, Nexus, Note, Reset, Sense, SenseFormat, Status, Task, Wake};
 use crate::sound::Sink;
 
 pub use self::behaviour::Behaviours;
 pub use self::clock::{Alarm, Clock, HostClock};
 pub use self::commands::{Access, COMMANDS, Command, MediumNeed};
 pub use self::identity::Identity;
+pub use self::keeper::Keeper;
 pub use self::listener::{DriveEvent, Listener};
 pub use self::playback::AudioStatus;
-pub use self::state::{EjectRefused, Tray};
+pub use self::state::{Absent, EjectRefused, Kept, Tray};
 
+use self::keeper::Keeping;
 use self::mechanism::Mechanism;
 use self::player::Player;
 use self::state::State;
@@ -66,6 +70,8 @@ pub struct Medium {
     pub locator: String,
     /// Id of its image format.
     pub format: &'static str,
+    /// The files that it can be opened from again.
+    pub origin: Origin,
 }
 
 /// A drive as it is at one moment.
@@ -79,6 +85,8 @@ pub struct Snapshot {
     pub locked_by: Vec<Nexus>,
     /// What became of the last audio play.
     pub audio: AudioStatus,
+    /// The medium that should be in it and is not, after a restart.
+    pub absent: Option<Absent>,
 }
 
 /// One optical drive.
@@ -94,6 +102,7 @@ pub struct Drive {
     player: OnceLock<Player>,
     /// Notified after every change of tray, lock or medium.
     moved: Condvar,
+    keeping: Mutex<Keeping>,
     listeners: Mutex<Vec<Arc<dyn Listener>>>,
     /// What listeners must still be told. Filled under the lock of the state, so that the order is that of the changes.
     untold: Mutex<VecDeque<DriveEvent>>,
@@ -105,6 +114,8 @@ pub struct Drive {
 #[derive(Debug)]
 struct Core {
     state: Mutex<State>,
+    /// Set while the state has a change that nobody has kept.
+    unkept: Arc<AtomicBool>,
     /// Block address after the last one read or played; the start of a new disc.
     head: AtomicI32,
 }
@@ -113,7 +124,7 @@ impl Core {
     /// The state, with a play and the head where they are at `now`.
     fn state_at(&self, now: Duration) -> MutexGuard<'_, State> {
         let mut state = lock(&self.state);
-        if let Some(at) = state.playback_mut().advance(now) {
+        if let Some(at) = state.advance(now) {
             self.move_head(at);
         }
         state
@@ -154,15 +165,18 @@ impl Drive {
     /// An empty drive.
     #[must_use]
     pub fn new(identity: Identity, tray: Tray) -> Self {
+        let state = State::new(tray);
+        let unkept = Arc::clone(state.unkept());
         Self {
             identity,
             behaviours: Behaviours::default(),
             clock: HostClock::shared(),
-            core: Arc::new(Core { state: Mutex::new(State::new(tray)), head: AtomicI32::new(0) }),
+            core: Arc::new(Core { state: Mutex::new(state), unkept, head: AtomicI32::new(0) }),
             mechanism: Mutex::default(),
             sink: Mutex::default(),
             player: OnceLock::new(),
             moved: Condvar::new(),
+            keeping: Mutex::default(),
             listeners: Mutex::new(Vec::new()),
             untold: Mutex::default(),
             telling: Mutex::new(()),
@@ -185,7 +199,7 @@ impl Drive {
     #[must_use]
     pub fn heard_by(self, sink: Box<dyn Sink>) -> Self {
         lock(&self.sink).replace(sink);
-        self.state().playback_mut().hear();
+        self.state().hear();
         self
     }
 
@@ -215,6 +229,7 @@ impl Drive {
             medium: state.medium_in_tray().cloned(),
             locked_by: state.locked_by().collect(),
             audio: state.playback().status(),
+            absent: state.absent().cloned(),
         }
     }
 
@@ -223,17 +238,17 @@ impl Drive {
     /// # Errors
     /// When a guest prevents removal and `force` is not set; nothing has changed then.
     pub fn open_tray(&self, force: bool) -> Result<(), EjectRefused> {
-        self.transition(|state, events| state.open_tray(force, events))
+        self.by_host(|state, events| state.open_tray(force, events))
     }
 
     /// Closes the tray, on a medium if there is one.
     pub fn close_tray(&self) {
-        self.transition(State::close_tray);
+        self.by_host(State::close_tray);
     }
 
     /// Takes the medium out, which needs the tray open; returns it. A closed tray gives `None` and changes nothing.
     pub fn remove_medium(&self) -> Option<Arc<Medium>> {
-        self.transition(State::remove_medium)
+        self.by_host(State::remove_medium)
     }
 
     /// Puts a medium into the open tray, or gives it back if the tray is closed or full.
@@ -241,7 +256,7 @@ impl Drive {
     /// # Errors
     /// The medium, unchanged.
     pub fn insert_medium(&self, medium: Arc<Medium>) -> Result<(), Arc<Medium>> {
-        self.transition(|state, events| state.insert_medium(medium, events))
+        self.by_host(|state, events| state.insert_medium(medium, events))
     }
 
     /// Opens the tray, swaps what is in it for `medium`, and closes it, with nothing in between: what `insert` means
@@ -250,12 +265,12 @@ impl Drive {
     /// # Errors
     /// When a guest prevents removal of the medium in it and `force` is not set; nothing has changed then.
     pub fn change_medium(&self, medium: Arc<Medium>, force: bool) -> Result<(), EjectRefused> {
-        self.transition(|state, events| state.change_medium(medium, force, events))
+        self.by_host(|state, events| state.change_medium(medium, force, events))
     }
 
     /// Asks every guest that holds the lock to release the medium (media event EjectRequest; MMC-6, 6.7.2.5).
     pub fn request_eject(&self) {
-        self.transition(State::request_eject);
+        self.by_host(State::request_eject);
     }
 
     /// Waits until the tray is open or nobody prevents removal; false when `timeout` passes first, or when `give_up` says so,
@@ -314,8 +329,22 @@ impl Drive {
         }
     }
 
-    /// Changes the state, then tells the listeners with its lock released.
+    /// Changes the state for a command, whose transport keeps the change, then tells the listeners.
     fn transition<R>(&self, change: impl FnOnce(&mut State, &mut Vec<DriveEvent>) -> R) -> R {
+        let result = self.change(change);
+        self.tell_untold();
+        result
+    }
+
+    /// Changes the state and keeps the change, then tells the listeners.
+    fn by_host<R>(&self, change: impl FnOnce(&mut State, &mut Vec<DriveEvent>) -> R) -> R {
+        let result = self.change(change);
+        self.keep_all(None);
+        self.tell_untold();
+        result
+    }
+
+    fn change<R>(&self, change: impl FnOnce(&mut State, &mut Vec<DriveEvent>) -> R) -> R {
         let mut events = Vec::new();
         let mut state = self.state_by_now();
         let result = change(&mut state, &mut events);
@@ -326,7 +355,6 @@ impl Drive {
         drop(state);
         self.wake_player();
         self.moved.notify_all();
-        self.tell_untold();
         result
     }
 
@@ -357,11 +385,21 @@ impl Drive {
 
 impl LogicalUnit for Drive {
     fn execute(&self, task: &mut Task<'_>) -> Status {
-        match commands::dispatch(self, task) {
+        let status = match commands::dispatch(self, task) {
             Ok(()) => Status::Good,
             Err(commands::Refusal::Conflict) => Status::ReservationConflict,
             Err(commands::Refusal::Check(sense)) => Status::CheckCondition(sense, self.sense_format()),
-        }
+        };
+        task.unkept = self.core.unkept.load(Ordering::Relaxed);
+        status
+    }
+
+    fn keep(&self, note: Option<Note>) {
+        self.keep_all(note);
+    }
+
+    fn notes(&self) -> Vec<Note> {
+        self.kept_notes()
     }
 
     fn is_slow(&self) -> bool {
@@ -377,7 +415,10 @@ impl LogicalUnit for Drive {
     }
 
     fn reset(&self, kind: Reset) {
-        self.transition(|state, events| state.reset(kind, events));
+        if kind == Reset::PowerOn {
+            self.forget_notes();
+        }
+        self.by_host(|state, events| state.reset(kind, events));
     }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! A page that would only describe writing (05h) is absent, as the drive reads only.
 
+use std::collections::BTreeMap;
+
 use crate::scsi::Sense;
 use crate::sound::{Port, Ports};
 
@@ -144,6 +146,24 @@ impl Default for ModePages {
 }
 
 impl ModePages {
+    /// What MODE SELECT may have changed, page by page: page code and current values.
+    pub fn kept(&self) -> BTreeMap<u8, Vec<u8>> {
+        let values = self.current.iter().zip(&PAGES);
+        values.map(|(values, page)| (page.code, values[..page.default.len()].to_vec())).collect()
+    }
+
+    /// The pages as [`kept`](Self::kept) gave them, as far as MODE SELECT may change them.
+    pub fn restored(kept: &BTreeMap<u8, Vec<u8>>) -> Self {
+        let mut pages = Self::default();
+        for (values, page) in pages.current.iter_mut().zip(&PAGES) {
+            let kept = kept.get(&page.code).map_or(&[][..], Vec::as_slice);
+            for ((value, kept), changeable) in values.iter_mut().zip(kept).zip(page.changeable).skip(2) {
+                *value = *value & !changeable | kept & changeable;
+            }
+        }
+        pages
+    }
+
     /// The D_SENSE bit: sense data have descriptor format.
     pub fn descriptor_sense(&self) -> bool {
         self.has(CONTROL, D_SENSE)

@@ -7,6 +7,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::Medium;
 use crate::disc::Lba;
 use crate::scsi::{Nexus, Sense};
@@ -21,7 +23,8 @@ const LEAP: u32 = 150;
 const MOST_UNHEARD: u32 = 10 * RATE as u32;
 
 /// Audio status (MMC-5, READ SUB-CHANNEL).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum AudioStatus {
     /// In progress.
     Playing = 0x11,
@@ -50,7 +53,7 @@ impl AudioStatus {
 }
 
 /// The sound around a play: where a scan backwards ends, where all ends, and whether that is as it was asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Span {
     /// The first sector of sound before the start without anything else between.
     pub first: Lba,
@@ -61,7 +64,8 @@ pub struct Span {
 }
 
 /// How the head moves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Motion {
     /// Sector after sector.
     Play,
@@ -82,6 +86,24 @@ pub struct Piece {
     pub blocks: u32,
     /// The outputs as they were set.
     pub ports: Ports,
+}
+
+/// A play as it is kept over a restart.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct KeptPlay {
+    status: AudioStatus,
+    /// What is under way or paused.
+    run: Option<KeptRun>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct KeptRun {
+    by: u16,
+    motion: Motion,
+    span: Span,
+    /// Where the head is.
+    at: Lba,
 }
 
 /// The head on its way.
@@ -169,6 +191,37 @@ impl Playback {
     /// Nothing plays.
     pub fn new(ports: Ports) -> Self {
         Self { phase: Phase::Idle, ports, heard: false, unheard: VecDeque::new() }
+    }
+
+    /// What there is to keep; see [`restore`](Self::restore).
+    pub fn kept(&self) -> KeptPlay {
+        let run = match &self.phase {
+            Phase::Running(run) | Phase::Paused(run) => {
+                Some(KeptRun { by: run.by.0, motion: run.motion, span: run.span, at: run.at(run.passed) })
+            }
+            Phase::Idle | Phase::Over(_) => None,
+        };
+        KeptPlay { status: self.status(), run }
+    }
+
+    /// Goes on with what was kept `ago`, with this medium in the drive: a play went on meanwhile, unheard.
+    pub fn restore(&mut self, kept: &KeptPlay, medium: &Arc<Medium>, ago: Duration, now: Duration) {
+        let started = |run: &KeptRun, ago: Duration| {
+            let Span { first, end, .. } = run.span;
+            let right = first <= run.at && run.at <= end && end <= medium.disc.lead_out();
+            right.then(|| {
+                let (medium, by) = (Arc::clone(medium), Nexus(run.by));
+                let KeptRun { motion, span, at: from, .. } = *run;
+                let before = Run { medium, by, motion, span, from, since: Duration::ZERO, passed: 0 };
+                Run { from: before.at(before.passed_at(ago)), since: now, ..before }
+            })
+        };
+        self.phase = match (kept.status, &kept.run) {
+            (AudioStatus::Playing, Some(run)) => started(run, ago).map_or(Phase::Idle, Phase::Running),
+            (AudioStatus::Paused, Some(run)) => started(run, Duration::ZERO).map_or(Phase::Idle, Phase::Paused),
+            (status @ (AudioStatus::Completed | AudioStatus::Failed), _) => Phase::Over(status),
+            _ => Phase::Idle,
+        };
     }
 
     /// From now on somebody hears it.

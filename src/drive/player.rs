@@ -110,8 +110,7 @@ impl Listener {
             let end = self.bell.wait();
             let (unheard, next) = {
                 let mut state = self.core.state_at(self.clock.now());
-                let playback = state.playback_mut();
-                (playback.take_unheard(), playback.next_look(LOOK))
+                (state.take_unheard(), state.playback().next_look(LOOK))
             };
             for piece in &unheard {
                 self.hear(piece);

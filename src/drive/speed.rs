@@ -83,6 +83,11 @@ impl Speed {
         self.chosen.map_or(maximum, |chosen| chosen.clamp(Self::minimum(medium), maximum))
     }
 
+    /// As an initiator chose it.
+    pub fn chosen(self) -> Option<u32> {
+        self.chosen
+    }
+
     /// Chooses a speed; `None` is the fastest.
     pub fn choose(&mut self, speed: Option<u32>) {
         self.chosen = speed;

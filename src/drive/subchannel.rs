@@ -36,7 +36,7 @@ fn read_sub_channel(cx: &Context<'_>, task: &mut Task<'_>) -> Result<(), Sense> 
     let msf = task.u8(1) & 0x02 != 0;
     let (status, head) = {
         let mut state = cx.drive.state_by_now();
-        (state.playback_mut().tell_status() as u8, cx.drive.head())
+        (state.tell_audio_status() as u8, cx.drive.head())
     };
     let body = match (task.u8(2) & 0x40 != 0, task.u8(3)) {
         (false, _) => Vec::new(),

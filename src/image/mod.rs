@@ -19,6 +19,8 @@ pub mod mdx;
 mod names;
 pub mod nrg;
 mod open;
+mod origin;
+mod passable;
 mod raw;
 mod readcd;
 mod sheet;
@@ -27,6 +29,8 @@ mod toc;
 mod xcdroast;
 
 pub use self::open::{OpenOptions, Opened, open_path, open_source, open_with};
+pub use self::origin::{Origin, OriginFile};
+pub use self::passable::{Passable, open_passable};
 use crate::container::record;
 pub use crate::container::{
     Check, Companion, FormatInfo, ImageError, ImageErrorKind, NoPassword, OpenContext, Passwords, Probe, Score,

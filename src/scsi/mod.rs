@@ -28,6 +28,9 @@ pub struct Task<'a> {
     pub data_in: DataIn<'a>,
     /// What the initiator sent along.
     pub data_out: DataOut<'a>,
+    /// Set by the unit: it has changed what outlives this process, and nobody has kept it. A transport has it
+    /// [kept](LogicalUnit::keep) before it tells the initiator how the command ended.
+    pub unkept: bool,
 }
 
 impl Task<'_> {
@@ -89,6 +92,15 @@ pub enum Reset {
     NexusLoss(Nexus),
 }
 
+/// What a transport wants to find again after a restart, by a key of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Note {
+    /// A later note with the same key takes its place.
+    pub key: u16,
+    /// Its content.
+    pub bytes: Vec<u8>,
+}
+
 /// What a task waits for before it is carried out, on a unit that is slow on purpose.
 #[derive(Debug, Clone, Default)]
 pub struct Delay(Arc<AtomicBool>);
@@ -134,6 +146,15 @@ pub trait LogicalUnit: Send + Sync {
     /// find out.
     fn read_ahead(&self, _task: &Task<'_>) {}
 
-    /// Carries out a reset.
+    /// Keeps what has changed so that it outlives this process, in one step with the transport's note. When it returns, all that was
+    /// changed before it was called is kept.
+    fn keep(&self, _note: Option<Note>) {}
+
+    /// The notes that were kept by the process before this one, until a reset at power-on.
+    fn notes(&self) -> Vec<Note> {
+        Vec::new()
+    }
+
+    /// Carries out a reset, and keeps what that changes.
     fn reset(&self, kind: Reset);
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Delay, LogicalUnit, Reset, Sense, SenseFormat, Status, Task, Wake};
+use super::{Delay, LogicalUnit, Note, Reset, Sense, SenseFormat, Status, Task, Wake};
 
 const REQUEST_SENSE: u8 = 0x03;
 const INQUIRY: u8 = 0x12;
@@ -57,6 +57,19 @@ impl Target {
         if let Some(unit) = self.units.get(usize::from(lun.0)) {
             unit.read_ahead(task);
         }
+    }
+
+    /// See [`LogicalUnit::keep`].
+    pub fn keep(&self, lun: Lun, note: Option<Note>) {
+        if let Some(unit) = self.units.get(usize::from(lun.0)) {
+            unit.keep(note);
+        }
+    }
+
+    /// The [notes](LogicalUnit::notes) of all units. Of those with the same key, all: only their transport knows which it is.
+    #[must_use]
+    pub fn notes(&self) -> Vec<Note> {
+        self.units.iter().flat_map(|unit| unit.notes()).collect()
     }
 
     /// A task on a logical unit that does not exist (SAM-5, 5.11): three commands are answered all the same, so that an

@@ -8,4 +8,5 @@ pub mod descriptors;
 pub mod file;
 pub mod guarded;
 pub mod memory;
+pub mod service;
 pub mod socket;

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::io;
+use std::ops::Range;
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,18 +20,15 @@ use vm_memory::GuestMemoryAtomic;
 use vmm_sys_util::epoll::EventSet;
 use vmm_sys_util::event::{EventConsumer, EventFlag, EventNotifier, new_event_consumer_and_notifier};
 use vmm_sys_util::eventfd::{EFD_CLOEXEC, EFD_NONBLOCK, EventFd};
-use zerocopy::IntoBytes;
 
 use super::events::EventQueue;
+use super::handlers::{Controls, Events, Requests, Resumed};
 use super::ring::Ring;
-use super::serve::{Handler, Look};
-use crate::scsi::{Delay, Nexus, Reset, Target, Wake};
-use crate::source::Scatter;
+use super::serve::Look;
+use crate::scsi::{Delay, Nexus, Note, Reset, Target, Wake};
 use crate::sys::memory::{DirtyBitmap, GuestMemory};
 use crate::virtio::chain::Chain;
-use crate::virtio::request::Outcome;
-use crate::virtio::wire::Event;
-use crate::virtio::{control, request, wire};
+use crate::virtio::{request, wire};
 
 /// Rings that the back-end crate can address: the control and the event queue, and 62 request queues.
 pub const QUEUES: usize = 64;
@@ -44,6 +42,7 @@ const LONGEST_POLL: Duration = Duration::from_millis(10);
 
 const CONTROL_QUEUE: u64 = 0;
 const EVENT_QUEUE: u64 = 1;
+const REQUEST_QUEUES: Range<usize> = 2..QUEUES;
 /// The worker of the control and the event queue.
 const CONTROL_WORKER: usize = 0;
 /// What `handle_event` is given for our own event descriptor: above every ring and the crate's exit event.
@@ -53,8 +52,8 @@ pub const DELAY_OVER: u64 = QUEUES as u64 + 2;
 
 /// One connection's device.
 pub struct Backend {
-    target: Arc<Target>,
-    nexus: Nexus,
+    pub(super) target: Arc<Target>,
+    pub(super) nexus: Nexus,
     pub(super) memory: GuestMemoryAtomic<GuestMemory>,
     events: Arc<EventQueue>,
     features: AtomicU64,
@@ -64,10 +63,15 @@ pub struct Backend {
     kicked: Vec<AtomicU64>,
     /// A guest that breaks the rules is named once; it could fill the log otherwise.
     complained: AtomicBool,
+    /// The connection has ended, and its workers must.
+    closing: AtomicBool,
     /// Rings whose next chain waits, by worker and index within it: the chain's position and what it waits for.
     held: Mutex<HashMap<(usize, usize), (u16, Delay)>>,
     /// For each worker what wakes it when a delay is over.
     wakers: Vec<Arc<EventFd>>,
+    /// What the process before this one kept of its answers; each is good for the first look at its ring.
+    notes: Mutex<Vec<Note>>,
+    resuming: AtomicBool,
     /// Descriptors that the crate gives up without closing them, when its workers start.
     exit_descriptors: Mutex<Vec<RawFd>>,
 }
@@ -95,15 +99,39 @@ impl Backend {
             poll,
             kicked: (0..=workers()).map(|_| AtomicU64::new(0)).collect(),
             complained: AtomicBool::new(false),
+            closing: AtomicBool::new(false),
+            resuming: AtomicBool::new(false),
+            notes: Mutex::default(),
             held: Mutex::default(),
             wakers,
             exit_descriptors: Mutex::new(Vec::new()),
         })
     }
 
+    /// The same device, going on where a process ended that kept these notes.
+    #[must_use]
+    pub fn resuming(self, notes: Vec<Note>) -> Self {
+        Self { resuming: AtomicBool::new(!notes.is_empty()), notes: Mutex::new(notes), ..self }
+    }
+
+    /// Whether a driver is at the other end, or was: somebody who has looked whether anybody listens is none.
+    pub fn is_driven(&self) -> bool {
+        self.features.load(Ordering::Relaxed) != 0
+    }
+
     /// The descriptor of each worker, in order, that becomes readable when a delay is over; none when nothing is slow.
     pub fn delay_descriptors(&self) -> impl Iterator<Item = RawFd> {
         self.wakers.iter().map(|waker| waker.as_raw_fd())
+    }
+
+    /// No worker stays in a ring from now on. The guest's memory outlives its connection, and whoever still writes there could
+    /// keep a ring from ever being empty.
+    pub fn close(&self) {
+        self.closing.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Relaxed)
     }
 
     /// The descriptors of the workers' exit events. vhost-user-backend 0.24 takes them out of their owner
@@ -115,6 +143,33 @@ impl Backend {
     /// Serves one request queue.
     fn serve_requests(&self, vring: &Ring, worker: usize, index: usize) {
         self.serve(vring, &Requests { backend: self, worker, index });
+    }
+
+    /// Looks at the first chain of a ring after a restart: the process before this one may have carried out its command, and not
+    /// have returned it.
+    fn resume(&self, vring: &Ring, worker: usize, index: usize) {
+        let mut state = vring.get_mut();
+        if !state.is_enabled() || !state.get_queue().ready() {
+            return;
+        }
+        let queue = Self::request_queue(worker, index);
+        let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        let (own, others) = std::mem::take(&mut *notes).into_iter().partition::<Vec<_>, _>(|note| note.key == queue);
+        self.resuming.store(!others.is_empty(), Ordering::Relaxed);
+        *notes = others;
+        drop(notes);
+        let first = Resumed { requests: Requests { backend: self, worker, index }, notes: own };
+        let (served, _) = self.run(state.get_queue_mut(), 1, &mut None, &first);
+        if served > 0 {
+            // Fails only when the counter is full: then the guest has been told already.
+            let _ = state.signal_used_queue();
+        }
+    }
+
+    /// The ring that is `index` of a worker of request queues.
+    pub(super) fn request_queue(worker: usize, index: usize) -> u16 {
+        let (first, worker) = (REQUEST_QUEUES.start, worker - CONTROL_WORKER - 1);
+        u16::try_from(first + worker + index * workers()).unwrap_or(u16::MAX)
     }
 
     /// Serves the request queues of a worker for as long as they are not all empty for [`poll`](Self::poll); then the guest must
@@ -147,7 +202,7 @@ impl Backend {
     }
 
     /// Whether the chain at `position` of a ring must wait. Its unit is asked when the chain is seen first.
-    fn holds(&self, worker: usize, index: usize, position: u16, chain: &Chain<'_>) -> bool {
+    pub(super) fn holds(&self, worker: usize, index: usize, position: u16, chain: &Chain<'_>) -> bool {
         let Some(waker) = self.wakers.get(worker).map(Arc::clone) else { return false };
         let mut held = self.held();
         match held.get(&(worker, index)) {
@@ -213,56 +268,6 @@ impl Backend {
     }
 }
 
-/// Chains of a request queue: commands.
-struct Requests<'b> {
-    backend: &'b Backend,
-    worker: usize,
-    index: usize,
-}
-
-impl Handler for Requests<'_> {
-    fn holds(&self, position: u16, chain: &Chain<'_>) -> bool {
-        self.backend.holds(self.worker, self.index, position, chain)
-    }
-
-    fn execute(&self, chain: &Chain<'_>) -> Outcome {
-        request::execute(&self.backend.target, self.backend.nexus, chain)
-    }
-
-    fn read_ahead(&self, chain: &Chain<'_>) {
-        request::read_ahead(&self.backend.target, self.backend.nexus, chain);
-    }
-}
-
-/// Chains of the control queue: task management.
-struct Controls<'b>(&'b Backend);
-
-impl Handler for Controls<'_> {
-    fn execute(&self, chain: &Chain<'_>) -> Outcome {
-        control::execute(&self.0.target, self.0.nexus, chain)
-    }
-}
-
-/// Chains of the event queue: buffers, each of which stays where it is as long as there is no event for it.
-struct Events<'b> {
-    queue: &'b EventQueue,
-    next: Cell<Option<Event>>,
-}
-
-impl Handler for Events<'_> {
-    fn holds(&self, _position: u16, _chain: &Chain<'_>) -> bool {
-        let next = self.next.take().or_else(|| self.queue.take());
-        let none = next.is_none();
-        self.next.set(next);
-        none
-    }
-
-    fn execute(&self, chain: &Chain<'_>) -> Outcome {
-        let written = self.next.take().map_or(0, |event| Scatter::new(&chain.writable).copy_from(event.as_bytes()));
-        Outcome { written: written as u32, fault: None }
-    }
-}
-
 /// Workers of the request queues.
 fn workers() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from).min(MOST_WORKERS)
@@ -311,6 +316,7 @@ impl VhostUserBackend for Backend {
     /// The machine was reset: as after power-on, no lock holds and every nexus is told.
     fn reset_device(&self) {
         debug!("device reset");
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner).clear();
         self.target.reset_all(Reset::PowerOn);
         self.events.clear();
     }
@@ -330,7 +336,7 @@ impl VhostUserBackend for Backend {
         let workers = workers();
         let mut masks = vec![0; 1 + workers];
         masks[CONTROL_WORKER] = 1 << CONTROL_QUEUE | 1 << EVENT_QUEUE;
-        for (index, queue) in (2..QUEUES).enumerate() {
+        for (index, queue) in REQUEST_QUEUES.enumerate() {
             masks[1 + index % workers] |= 1 << queue;
         }
         masks
@@ -348,6 +354,12 @@ impl VhostUserBackend for Backend {
         let own_event = worker == CONTROL_WORKER && u64::from(index) == EVENT_READY;
         if own_event {
             self.events.acknowledge();
+        }
+        if self.resuming.load(Ordering::Relaxed)
+            && worker != CONTROL_WORKER
+            && let Some(vring) = vrings.get(usize::from(index))
+        {
+            self.resume(vring, worker, usize::from(index));
         }
         match (worker, u64::from(index)) {
             (CONTROL_WORKER, CONTROL_QUEUE) => {

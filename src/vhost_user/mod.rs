@@ -4,6 +4,7 @@
 
 mod backend;
 mod events;
+mod handlers;
 mod relay;
 mod ring;
 mod serve;

@@ -14,10 +14,12 @@ use crate::sys::memory::GuestMemory;
 type Memory = GuestMemoryAtomic<GuestMemory>;
 type Inner = VringMutex<Memory>;
 
-/// The crate's own ring behind its lock, except for one thing: a front-end that changes the call descriptor of a ring that is
-/// served gets a call through the new one, at once.
+/// The crate's own ring behind its lock, except for one thing: a ring that starts, or whose call descriptor changes while it is served,
+/// calls at once.
 ///
-/// QEMU does so when the guest masks or unmasks the ring's interrupt, and looks only once, right after the message is sent, whether
+/// One that starts may go on where a daemon ended that had finished a request and could not announce it any more.
+///
+/// QEMU changes it when the guest masks or unmasks the ring's interrupt, and looks only once, right after the message is sent, whether
 /// the old descriptor was called. A request that is finished between that look and the message's arrival would be announced
 /// through a descriptor that nobody reads any more, and the guest would wait for it until its own time-out. A call without
 /// news is harmless: drivers look at the used ring and find nothing.
@@ -30,6 +32,17 @@ impl<'a> VringStateGuard<'a, Memory> for Ring {
 
 impl<'a> VringStateMutGuard<'a, Memory> for Ring {
     type G = MutexGuard<'a, VringState<Memory>>;
+}
+
+impl Ring {
+    fn call_if_ready(&self) {
+        let state = self.0.get_ref();
+        if state.get_queue().ready()
+            && let Err(error) = state.signal_used_queue()
+        {
+            debug!("a call descriptor cannot be written: {error}");
+        }
+    }
 }
 
 impl VringT<Memory> for Ring {
@@ -47,12 +60,7 @@ impl VringT<Memory> for Ring {
 
     fn set_call(&self, file: Option<File>) {
         self.0.set_call(file);
-        let state = self.0.get_ref();
-        if state.get_queue().ready()
-            && let Err(error) = state.signal_used_queue()
-        {
-            debug!("a new call descriptor cannot be written: {error}");
-        }
+        self.call_if_ready();
     }
 
     fn add_used(&self, desc_index: u16, len: u32) -> Result<(), Error> {
@@ -109,6 +117,7 @@ impl VringT<Memory> for Ring {
 
     fn set_queue_ready(&self, ready: bool) {
         self.0.set_queue_ready(ready);
+        self.call_if_ready();
     }
 
     fn set_kick(&self, file: Option<File>) {

@@ -52,8 +52,8 @@ pub(super) trait Handler {
         false
     }
 
-    /// Carries out what the chain says.
-    fn execute(&self, chain: &Chain<'_>) -> Outcome;
+    /// Carries out what the chain at a position says.
+    fn execute(&self, position: u16, chain: &Chain<'_>) -> Outcome;
 
     /// It will be carried out soon, after others that may wait.
     fn read_ahead(&self, _chain: &Chain<'_>) {}
@@ -83,7 +83,7 @@ impl Backend {
     /// A chain that is to be held back is left where it is, and the ring with it: in ring order nothing can be returned before
     /// it. No lock is held and no thread waits meanwhile; a ring that is stopped then stops before that chain.
     pub(super) fn serve(&self, vring: &Ring, handler: &impl Handler) {
-        while self.look(vring, true, handler) == Look::More {
+        while self.look(vring, true, handler) == Look::More && !self.is_closing() {
             std::thread::yield_now();
         }
     }
@@ -183,7 +183,7 @@ impl Backend {
                 self.complain("a chain outside its table");
                 return (usize::from(served), RunEnd::Stuck);
             }
-            let outcome = handler.execute(now);
+            let outcome = handler.execute(position, now);
             if let Some(fault) = outcome.fault {
                 self.complain(&format!("a request that breaks the rules of virtio: {fault:?}"));
             }

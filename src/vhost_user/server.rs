@@ -18,7 +18,7 @@ use super::backend::{Backend, DELAY_OVER, EVENT_READY, QUEUES};
 use super::events::{EventQueue, UnitEvents};
 use super::relay::Relay;
 use crate::drive::Drive;
-use crate::scsi::{LogicalUnit, Lun, Nexus, Reset, Target};
+use crate::scsi::{LogicalUnit, Lun, Nexus, Note, Reset, Target};
 use crate::sys;
 use crate::sys::memory::GuestMemory;
 
@@ -89,6 +89,8 @@ pub struct Server {
     events: Arc<EventQueue>,
     stop: Stop,
     poll: Duration,
+    /// What the process before this one left for the first driver.
+    notes: Mutex<Vec<Note>>,
 }
 
 impl Server {
@@ -103,7 +105,8 @@ impl Server {
         for (drive, &lun) in drives.iter().zip(target.luns()) {
             drive.listen(Arc::new(UnitEvents { queue: Arc::clone(&events), lun: Lun(lun.0) }));
         }
-        Ok(Self { target, events, stop: Stop::new()?, poll: Duration::ZERO })
+        let notes = Mutex::new(target.notes());
+        Ok(Self { target, events, stop: Stop::new()?, poll: Duration::ZERO, notes })
     }
 
     /// The same server, which looks at empty rings for so long before it waits for the guest's kick: a processor's time for
@@ -163,8 +166,8 @@ impl Server {
         let memory = GuestMemoryAtomic::new(GuestMemory::new());
         let events = Arc::clone(&self.events);
         let backend = Backend::new(Arc::clone(&self.target), nexus, memory.clone(), events, self.poll)?;
-        let backend = Arc::new(backend);
-        self.events.clear();
+        let notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let backend = Arc::new(backend.resuming(notes));
         let mut daemon = VhostUserDaemon::new("vhost-user".to_owned(), Arc::clone(&backend), memory)
             .map_err(|error| io::Error::other(error.to_string()))?;
         let workers = daemon.get_epoll_handlers();
@@ -184,10 +187,16 @@ impl Server {
         }
         let result = daemon.wait();
         *self.stop.connection() = None;
+        backend.close();
         drop(daemon);
         sys::file::close_all(backend.take_exit_descriptors());
-        // The machine is gone, and its lock with it; the next one finds a drive that was just switched on.
-        self.target.reset_all(Reset::PowerOn);
+        // The machine is gone, and its lock with it; the next one finds a drive that was just switched on. Unless this end has hung
+        // up: then the machine goes on with the next process.
+        if backend.is_driven() && !self.stop.is_stopped() {
+            self.target.reset_all(Reset::PowerOn);
+            self.events.clear();
+            self.notes.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        }
         match result {
             Ok(()) | Err(DaemonError::HandleRequest(ProtocolError::Disconnected | ProtocolError::PartialMessage)) => {
                 info!("the front-end disconnected");

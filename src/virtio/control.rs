@@ -22,7 +22,7 @@ pub fn execute(target: &Target, nexus: Nexus, chain: &Chain<'_>) -> Outcome {
     let mut kind = [0; 4];
     let short = readable.copy_to(&mut kind) < kind.len();
     let kind = u32::from_le_bytes(kind);
-    let refuse = |fault| Outcome { written: fail(kind, writable), fault: Some(fault) };
+    let refuse = |fault| Outcome { written: fail(kind, writable), fault: Some(fault), unkept: None };
     if let Some(fault) = chain.fault {
         return refuse(RequestFault::Chain(fault));
     }
@@ -39,7 +39,7 @@ pub fn execute(target: &Target, nexus: Nexus, chain: &Chain<'_>) -> Outcome {
                 return refuse(RequestFault::ShortResponse);
             }
             let code = manage(target, nexus, &request);
-            Outcome { written: answer(writable, &[code]), fault: None }
+            Outcome::of(answer(writable, &[code]))
         }
         control_type::AN_QUERY | control_type::AN_SUBSCRIBE => {
             let mut request = NotificationRequest::new_zeroed();
@@ -55,7 +55,7 @@ pub fn execute(target: &Target, nexus: Nexus, chain: &Chain<'_>) -> Outcome {
                 _ => response::INCORRECT_LUN,
             };
             // event_actual: none is sent this way, a guest polls GET EVENT STATUS NOTIFICATION instead.
-            Outcome { written: answer(writable, &[0, 0, 0, 0, code]), fault: None }
+            Outcome::of(answer(writable, &[0, 0, 0, 0, code]))
         }
         other => refuse(RequestFault::UnknownType(other)),
     }

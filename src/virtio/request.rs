@@ -17,6 +17,16 @@ pub struct Outcome {
     pub written: u32,
     /// Why it was no request, if so.
     pub fault: Option<RequestFault>,
+    /// The unit with a change that must be kept before the chain is returned.
+    pub unkept: Option<Lun>,
+}
+
+impl Outcome {
+    /// A chain that was answered, and nothing more.
+    #[must_use]
+    pub fn of(written: u32) -> Self {
+        Self { written, fault: None, unkept: None }
+    }
 }
 
 /// Why a chain is no request.
@@ -41,18 +51,19 @@ pub fn execute(target: &Target, nexus: Nexus, chain: &Chain<'_>) -> Outcome {
         return Outcome {
             written: 0,
             fault: Some(chain.fault.map_or(RequestFault::ShortResponse, RequestFault::Chain)),
+            unkept: None,
         };
     }
     let mut request = CommandRequest::new_zeroed();
     let complete = readable.copy_to(request.as_mut_bytes()) == REQUEST;
     let fault = chain.fault.map(RequestFault::Chain).or((!complete).then_some(RequestFault::ShortRequest));
     if fault.is_some() {
-        return Outcome { written: fail(writable, response::FAILURE), fault };
+        return Outcome { written: fail(writable, response::FAILURE), fault, unkept: None };
     }
     let lun = match address(request.lun) {
         Address::Unit(lun) => lun,
-        Address::OtherTarget => return Outcome { written: fail(writable, response::BAD_TARGET), fault: None },
-        Address::Malformed => return Outcome { written: fail(writable, response::INCORRECT_LUN), fault: None },
+        Address::OtherTarget => return Outcome::of(fail(writable, response::BAD_TARGET)),
+        Address::Malformed => return Outcome::of(fail(writable, response::INCORRECT_LUN)),
     };
     let data_in = writable.slice(RESPONSE, usize::MAX);
     let data_out = readable.slice(REQUEST, usize::MAX);
@@ -62,10 +73,11 @@ pub fn execute(target: &Target, nexus: Nexus, chain: &Chain<'_>) -> Outcome {
         cdb: request.cdb,
         data_in: DataIn::new(data_in),
         data_out: DataOut::new(data_out),
+        unkept: false,
     };
     let status = target.execute(lun, &mut task);
     let written = respond(writable, &task, status);
-    Outcome { written, fault: None }
+    Outcome { written, fault: None, unkept: task.unkept.then_some(lun) }
 }
 
 /// What the command in `chain` waits for before [`execute`] may have it; nothing for what is no command of a unit.
@@ -89,7 +101,8 @@ fn preview<'c>(target: &'c Target, nexus: Nexus, chain: &Chain<'_>) -> Option<(L
     }
     let Address::Unit(lun) = address(request.lun) else { return None };
     let (data_in, data_out) = (DataIn::new(Scatter::new(&[])), DataOut::new(Scatter::new(&[])));
-    Some((lun, Task { nexus, luns: target.luns(), cdb: request.cdb, data_in, data_out }))
+    let task = Task { nexus, luns: target.luns(), cdb: request.cdb, data_in, data_out, unkept: false };
+    Some((lun, task))
 }
 
 /// Writes the response head; returns the bytes written to the chain, data included.

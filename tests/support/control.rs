@@ -41,7 +41,8 @@ impl Control {
             }
         };
         let cache = BlockCache::new(1 << 20);
-        let policy = Policy { cache, allow_outside: false, spool: std::env::temp_dir(), sandboxed: false };
+        let policy =
+            Policy { cache, allow_outside: false, spool: std::env::temp_dir(), sandboxed: false, keep_open: false };
         let server = Some(Server::start(listener, Attached::to_one_target(&drives), policy, Box::new(quit)).unwrap());
         Self { server, quits, drives, folder }
     }

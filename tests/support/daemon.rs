@@ -105,6 +105,18 @@ impl Daemon {
         (self.child.wait().unwrap(), std::mem::take(&mut self.log), folder)
     }
 
+    /// What it has logged up to when it was last waited for.
+    pub fn log(&self) -> &[String] {
+        &self.log
+    }
+
+    /// Kills it, at whatever it is; returns its folder.
+    pub fn kill(mut self) -> TempDir {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        std::mem::replace(&mut self.folder, tempfile::tempdir().unwrap())
+    }
+
     fn proc(&self, name: &str) -> PathBuf {
         PathBuf::from(format!("/proc/{}", self.child.id())).join(name)
     }

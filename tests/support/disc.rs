@@ -5,7 +5,7 @@ use std::sync::Arc;
 use spindle::disc::sector::Form;
 use spindle::disc::{Control, Disc, Extent, Lba, MediumType, Session, Track, TrackMode};
 use spindle::drive::Medium;
-use spindle::image::{OpenOptions, Opened, open_source};
+use spindle::image::{OpenOptions, Opened, Origin, open_source};
 use spindle::source::ByteSource;
 
 /// Block `lba` of the disc with `seed`: every eight bytes name seed, block and position.
@@ -54,12 +54,17 @@ pub fn patterned(seed: u32, blocks: u32) -> Arc<Medium> {
 }
 
 fn medium(opened: Opened) -> Arc<Medium> {
-    Arc::new(Medium { disc: opened.disc, locator: "test".to_owned(), format: opened.format.id })
+    Arc::new(Medium {
+        disc: opened.disc,
+        locator: "test".to_owned(),
+        format: opened.format.id,
+        origin: Origin::default(),
+    })
 }
 
 /// Any disc, built by hand.
 pub fn of(disc: Disc) -> Arc<Medium> {
-    Arc::new(Medium { disc, locator: "test".to_owned(), format: "test" })
+    Arc::new(Medium { disc, locator: "test".to_owned(), format: "test", origin: Origin::default() })
 }
 
 /// A patterned medium whose block `bad` cannot be read.

@@ -143,6 +143,7 @@ impl Initiator {
             cdb: padded,
             data_in: DataIn::new(Scatter::new(&pieces)),
             data_out: DataOut::new(Scatter::new(&sent)),
+            unkept: false,
         };
         let status = target.execute(self.lun, &mut task);
         let (status, sense) = match status {

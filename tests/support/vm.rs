@@ -34,14 +34,23 @@ pub enum Start {
 pub struct Daemon {
     process: Child,
     folder: TempDir,
+    arguments: Vec<String>,
 }
 
 impl Daemon {
     /// With `arguments` after the sockets' own; returns when the drive's socket is there.
     pub fn start(arguments: &[&str]) -> Self {
         let folder = TempDir::with_prefix("spindle-").unwrap();
-        let log = fs::File::create(folder.path().join("spindled.log")).unwrap();
-        let process = mortal(env!("CARGO_BIN_EXE_spindled"))
+        let arguments: Vec<_> = arguments.iter().map(ToString::to_string).collect();
+        let process = Self::spawn(&folder, &arguments);
+        let mut daemon = Self { process, folder, arguments };
+        daemon.wait(COMMAND, "the drive's socket", |daemon| daemon.folder.path().join("drive").exists());
+        daemon
+    }
+
+    fn spawn(folder: &TempDir, arguments: &[String]) -> Child {
+        let log = fs::File::options().create(true).append(true).open(folder.path().join("spindled.log")).unwrap();
+        mortal(env!("CARGO_BIN_EXE_spindled"))
             .arg("--socket-path")
             .arg(folder.path().join("drive"))
             .arg("--control")
@@ -50,10 +59,19 @@ impl Daemon {
             .stdin(Stdio::null())
             .stderr(log)
             .spawn()
-            .unwrap();
-        let mut daemon = Self { process, folder };
-        daemon.wait(COMMAND, "the drive's socket", |daemon| daemon.folder.path().join("drive").exists());
-        daemon
+            .unwrap()
+    }
+
+    /// Kills it at whatever it is doing, and starts it again with the same arguments.
+    pub fn restart(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+        self.process = Self::spawn(&self.folder, &self.arguments);
+    }
+
+    /// How many front-ends have connected, over all restarts.
+    pub fn connections(&self) -> usize {
+        self.log().matches("a front-end connected").count()
     }
 
     /// Runs `spindle ARGUMENTS` on this daemon's control socket.
@@ -136,12 +154,23 @@ impl Vm {
 
     /// The same with more of QEMU's arguments; `-smp` must be among them.
     pub fn start_with(daemon: &Daemon, start: Start, arguments: &[&str]) -> Self {
+        let qemu = env::var("SPINDLE_QEMU").unwrap_or_else(|_| "qemu-system-x86_64".to_owned());
+        Self::run_qemu(&qemu, "", daemon, start, arguments)
+    }
+
+    /// A machine of QEMU 10, which connects again when the daemon has been started again; up to its shell.
+    pub fn reconnecting(daemon: &Daemon) -> Self {
+        let mut vm = Self::run_qemu(qemu10(), ",reconnect-ms=50", daemon, Start::Kernel, &["-smp", "2"]);
+        vm.wait_for_shell();
+        vm
+    }
+
+    fn run_qemu(qemu: &str, socket: &str, daemon: &Daemon, start: Start, arguments: &[&str]) -> Self {
         let turn = Turn::take();
         let folder = TempDir::with_prefix("spindle-vm-").unwrap();
         let file = |name: &str| folder.path().join(name).display().to_string();
         let listener = UnixListener::bind(file("shell")).unwrap();
-        let qemu = env::var("SPINDLE_QEMU").unwrap_or_else(|_| "qemu-system-x86_64".to_owned());
-        let mut command = mortal(&qemu);
+        let mut command = mortal(qemu);
         command
             .args(["-accel", "tcg", "-m", "512", "-nodefaults", "-display", "none", "-vga", "std"])
             .args(["-object", "memory-backend-memfd,id=memory,size=512M,share=on"])
@@ -150,10 +179,13 @@ impl Vm {
             .args(["-qmp", &format!("unix:{},server=on,wait=off", file("qmp"))])
             .args(["-device", "virtio-serial-pci", "-chardev", &format!("socket,id=shell,path={}", file("shell"))])
             .args(["-device", "virtserialport,chardev=shell,name=spindle.shell"])
-            .args(["-chardev", &format!("socket,id=drive,path={}", daemon.folder.path().join("drive").display())])
+            .args([
+                "-chardev",
+                &format!("socket,id=drive,path={}{socket}", daemon.folder.path().join("drive").display()),
+            ])
             .args(arguments);
         let boot_index = if matches!(start, Start::Kernel | Start::Programs) { "" } else { ",bootindex=0" };
-        command.args(["-device", &format!("vhost-user-scsi-pci,chardev=drive{boot_index}")]);
+        command.args(["-device", &format!("vhost-user-scsi-pci,id=cd,chardev=drive{boot_index}")]);
         match start {
             Start::Kernel | Start::Programs => {
                 let guest = guest();
@@ -336,6 +368,17 @@ pub fn guest() -> &'static Path {
         let output = Command::new(script).stdin(Stdio::null()).output().unwrap();
         assert!(output.status.success(), "the test guest: {}", String::from_utf8_lossy(&output.stderr));
         PathBuf::from(String::from_utf8(output.stdout).unwrap().trim_end())
+    })
+}
+
+/// QEMU 10, fetched if need be.
+fn qemu10() -> &'static str {
+    static PROGRAM: OnceLock<String> = OnceLock::new();
+    PROGRAM.get_or_init(|| {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("qemu-scripts/lib/qemu10");
+        let output = Command::new(script).stdin(Stdio::null()).output().unwrap();
+        assert!(output.status.success(), "QEMU 10: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
     })
 }
 

@@ -79,6 +79,13 @@ pub struct Args {
     #[arg(long = "media-root", value_name = "FOLDER")]
     pub media_roots: Vec<PathBuf>,
 
+    /// Keep what the drives remember in this folder, and go on from there after a restart
+    ///
+    /// Discs, trays, locks, pending events and settings, also after kill -9; no passwords. The folder is made if it is not there, and is
+    /// for one daemon and one user. QEMU 10 with reconnect-ms= on its chardev then goes on as if nothing had been.
+    #[arg(long, value_name = "FOLDER")]
+    pub state_dir: Option<PathBuf>,
+
     /// Whether to give up capabilities, files and system calls that are not needed
     #[arg(long, value_name = "WHETHER", value_enum, default_value_t = Sandbox::On)]
     pub sandbox: Sandbox,

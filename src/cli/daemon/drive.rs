@@ -1,16 +1,17 @@
 //! `--drive`: what it says, and making the drives.
 
 use std::collections::{HashMap, HashSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
-use log::warn;
+use log::{info, warn};
 
+use super::state::StateFolder;
 use crate::cli::error::{CliError, Exit};
 use crate::cli::open::locator;
 use crate::drive::{Behaviours, Drive, Identity, Medium, Tray};
-use crate::image::{OpenOptions, open_path};
+use crate::image::{OpenOptions, Origin, open_passable};
 use crate::sound;
 
 /// What one `--drive` says.
@@ -50,8 +51,9 @@ impl DriveSpec {
         }
     }
 
-    fn identity(&self) -> Identity {
-        let mut identity = Identity::named(&self.name);
+    /// The names that it gives, and for the rest those of `otherwise`.
+    fn identity(&self, otherwise: Identity) -> Identity {
+        let mut identity = otherwise;
         for (given, field) in [
             (&self.vendor, &mut identity.vendor),
             (&self.product, &mut identity.product),
@@ -141,11 +143,15 @@ fn field(key: &str, value: &str, most: usize) -> Result<String, String> {
     Ok(value.to_owned())
 }
 
-/// Makes the drives with their discs in them.
+/// Makes the drives with their discs in them, as they were kept in `state` if they were.
 ///
 /// # Errors
 /// When two have the same name or serial number, or an image cannot be opened.
-pub fn make(specs: &[DriveSpec], options: &OpenOptions<'_>) -> Result<Vec<Arc<Drive>>, CliError> {
+pub fn make(
+    specs: &[DriveSpec],
+    options: &OpenOptions<'_>,
+    mut state: Option<StateFolder>,
+) -> Result<Vec<Arc<Drive>>, CliError> {
     let mut names = HashSet::new();
     if let Some(twice) = specs.iter().find(|spec| !names.insert(&spec.name)) {
         return Err(CliError::new(Exit::Usage, format!("two drives are named {}", twice.name)));
@@ -153,37 +159,68 @@ pub fn make(specs: &[DriveSpec], options: &OpenOptions<'_>) -> Result<Vec<Arc<Dr
     // A guest would take the two for two ways to one drive (SPC-4, Device Identification VPD page).
     let mut serials = HashMap::new();
     for spec in specs {
-        if let Some(other) = serials.insert(spec.identity().serial.trim_end().to_owned(), &spec.name) {
+        let identity = spec.identity(Identity::named(&spec.name));
+        if let Some(other) = serials.insert(identity.serial.trim_end().to_owned(), &spec.name) {
             let twice =
                 format!("drives {other} and {} have the same serial number; give one another serial=", spec.name);
             return Err(CliError::new(Exit::Usage, twice));
         }
     }
-    specs.iter().map(|spec| make_one(spec, options)).collect()
+    let drives = specs.iter().map(|spec| make_one(spec, options, state.as_mut())).collect();
+    if let Some(state) = state {
+        state.finish();
+    }
+    drives
 }
 
-fn make_one(spec: &DriveSpec, options: &OpenOptions<'_>) -> Result<Arc<Drive>, CliError> {
+fn make_one(
+    spec: &DriveSpec,
+    options: &OpenOptions<'_>,
+    mut state: Option<&mut StateFolder>,
+) -> Result<Arc<Drive>, CliError> {
+    let (file, remembered) = state.as_mut().map(|folder| folder.drive(&spec.name)).transpose()?.unzip();
+    let remembered = remembered.flatten();
+    let otherwise = remembered.as_ref().map_or_else(|| Identity::named(&spec.name), |was| was.identity(&spec.name));
+    let identity = spec.identity(otherwise);
     let tray = if spec.tray_open { Tray::Open } else { Tray::Closed };
-    let mut drive = Drive::new(spec.identity(), tray).behaving(spec.behaviours.unwrap_or_default());
+    let mut drive = Drive::new(identity.clone(), tray).behaving(spec.behaviours.unwrap_or_default());
     if let Some(audio) = &spec.audio {
         let refused = |error| CliError::new(Exit::Failure, format!("drive {}: audio {audio}: {error}", spec.name));
         if let Some(sink) = audio.open().map_err(refused)? {
             drive = drive.heard_by(sink);
         }
     }
-    if let Some(image) = &spec.image {
-        let opened = open_path(image, options)?;
-        for warning in &opened.warnings {
-            warn!("{}: {warning}", image.display());
+    let image = spec.image.as_deref();
+    drive = match (remembered, file.as_ref().zip(state)) {
+        (Some(remembered), Some((file, folder))) if remembered.asked_for(image) => {
+            remembered.restore(drive, file, folder, options)
         }
-        let locator = locator(image).unwrap_or_else(|_| image.to_string_lossy().into_owned());
-        let medium = Medium { disc: opened.disc, locator, format: opened.format.id };
-        // A drive that nobody has seen yet is not locked.
-        drive
-            .change_medium(Arc::new(medium), false)
-            .map_err(|refused| CliError::new(Exit::Locked, refused.to_string()))?;
+        (remembered, _) => {
+            if remembered.is_some() {
+                info!("drive {} is asked for with another image than before: it starts anew", spec.name);
+            }
+            with_image(drive, image, options)?
+        }
+    };
+    if let Some(file) = file {
+        drive = drive.kept_by(file.keeper(&identity, image));
     }
     Ok(Arc::new(drive))
+}
+
+/// The new drive with an image in it.
+fn with_image(drive: Drive, image: Option<&Path>, options: &OpenOptions<'_>) -> Result<Drive, CliError> {
+    let Some(image) = image else { return Ok(drive) };
+    let passable = open_passable(image, options)?;
+    for warning in &passable.opened.warnings {
+        warn!("{}: {warning}", image.display());
+    }
+    let origin = Origin::by_path(image, &passable, options.spool.is_some())?;
+    let locator = locator(image).unwrap_or_else(|_| image.to_string_lossy().into_owned());
+    let medium = Medium { disc: passable.opened.disc, locator, format: passable.opened.format.id, origin };
+    // A drive that nobody has seen yet is not locked.
+    drive.change_medium(Arc::new(medium), false).map_err(|refused| CliError::new(Exit::Locked, refused.to_string()))?;
+    Ok(drive)
 }
 
 #[cfg(test)]
@@ -195,10 +232,13 @@ mod tests {
         let spec: DriveSpec = "name=cd1,image=/a,,b=c.iso,serial=X-1,vendor=ACME".parse().unwrap();
         assert_eq!(spec.name, "cd1");
         assert_eq!(spec.image, Some("/a,b=c.iso".into()));
-        assert_eq!(spec.identity().serial, "X-1");
-        assert_eq!(spec.identity().vendor, "ACME");
+        assert_eq!(spec.identity(Identity::named(&spec.name)).serial, "X-1");
+        assert_eq!(spec.identity(Identity::named(&spec.name)).vendor, "ACME");
         let whole: DriveSpec = "name=cd2,product=X,revision=1.02,behaviour=seek-delay+edc-errors".parse().unwrap();
-        assert_eq!((whole.identity().product, whole.identity().revision), ("X".to_owned(), "1.02".to_owned()));
+        assert_eq!(
+            (whole.identity(Identity::named("")).product, whole.identity(Identity::named("")).revision),
+            ("X".to_owned(), "1.02".to_owned())
+        );
         assert_eq!(whole.behaviours, Some("edc-errors+seek-delay".parse().unwrap()));
         assert_eq!((spec.behaviours, spec.audio), (None, None));
         let heard: DriveSpec = "name=cd3,audio=wav:/a,,b.wav".parse().unwrap();

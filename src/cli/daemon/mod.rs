@@ -6,6 +6,7 @@
 mod args;
 mod confine;
 mod drive;
+mod state;
 mod targets;
 
 use std::fs::DirBuilder;
@@ -24,11 +25,13 @@ use signal_hook::iterator::Signals;
 
 use self::args::Args;
 use self::confine::Sandbox;
+use self::state::StateFolder;
 use super::error::{CliError, Exit, report};
 use crate::control;
 use crate::image::OpenOptions;
 use crate::sound;
 use crate::source::BlockCache;
+use crate::sys::service::{self, Manager};
 use crate::sys::socket::BoundSocket;
 use crate::vhost_user::Server;
 
@@ -66,6 +69,7 @@ enum End {
 fn run(args: &Args) -> Result<(), CliError> {
     // First of all: once this process opens descriptors of its own, a number that was not inherited may be one of them.
     let inherited = args.fd.map(targets::inherit).transpose()?;
+    let kept = service::kept(state::STORED);
     args::start_log(args.log_level);
     allow_descriptors();
     // No thread starts before the sandbox is closed: one that did would be outside.
@@ -77,7 +81,9 @@ fn run(args: &Args) -> Result<(), CliError> {
     let options = OpenOptions { cache: Arc::clone(&cache), passwords: &passwords, ..args.how.options(&spool) };
     let specs = args.drives()?;
     let groups = targets::group(&specs, args)?;
-    let drives = drive::make(&specs, &options)?;
+    let manager = service_manager();
+    let state = args.state_dir.as_deref().map(|path| StateFolder::open(path, &spool, manager.clone(), kept));
+    let drives = drive::make(&specs, &options, state.transpose()?)?;
     let signals = Signals::new([SIGTERM, SIGINT])?;
 
     let mut targets = targets::open(&groups, &drives, args, inherited)?;
@@ -100,6 +106,7 @@ fn run(args: &Args) -> Result<(), CliError> {
                 allow_outside: args.how.allow_outside,
                 spool,
                 sandboxed: args.sandbox == Sandbox::On,
+                keep_open: args.state_dir.is_some() && manager.is_some(),
             };
             // Nobody listens any more only when the process is ending anyway.
             let quit = move || drop(end.send(End::Asked));
@@ -117,6 +124,9 @@ fn run(args: &Args) -> Result<(), CliError> {
         serving.push((stop, thread::Builder::new().name("serve".to_owned()).spawn(serve)?));
     }
     info!("ready: {} drive(s)", drives.len());
+    if let Some(Err(error)) = manager.as_ref().map(|manager| manager.ready()) {
+        warn!("the service manager cannot be told: {error}");
+    }
 
     let result = wait_for_end(&ended, serving.len());
     serving.iter().for_each(|(stop, _)| stop.stop());
@@ -126,6 +136,12 @@ fn run(args: &Args) -> Result<(), CliError> {
         }
     }
     Ok(result?)
+}
+
+/// The service manager that started this process, if it was one.
+fn service_manager() -> Option<Arc<Manager>> {
+    let manager = Manager::of_this_process();
+    manager.inspect_err(|error| warn!("the service manager cannot be reached: {error}")).ok().flatten().map(Arc::new)
 }
 
 /// Takes as many descriptors as this user may have: a front-end costs a few for each of its rings, and the usual limit is for

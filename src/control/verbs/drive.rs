@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{Call, Returns, Verb};
 use crate::control::error::VerbError;
 use crate::control::server::Attached;
-use crate::drive::{Drive, Medium, Tray};
+use crate::drive::{Absent, Drive, Medium, Tray};
 
 pub(super) static VERBS: &[Verb] = &[
     Verb { name: "query-block", arguments: &[], returns: Returns::List, run: query_block },
@@ -80,6 +80,9 @@ fn describe(attached: &Attached) -> Value {
     }
     if let Some(medium) = &snapshot.medium {
         value["medium"] = self::medium(medium);
+    }
+    if let Some(Absent { locator, reason }) = &snapshot.absent {
+        value["absent"] = json!({ "locator": locator, "reason": reason });
     }
     value
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use clap::{Parser, ValueEnum};
 use spindle::drive::{Drive, Identity, Medium, Tray};
-use spindle::image::{OpenOptions, open_path};
+use spindle::image::{OpenOptions, Origin, open_path};
 use spindle::scsi::{Nexus, Target};
 use spindle::sys::memory::{GuestMemory, anonymous};
 use spindle::virtio::chain::Chain;
@@ -80,7 +80,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let opened = open_path(image.path(), &OpenOptions::default())?;
     let drive = Arc::new(Drive::new(Identity::named("cd0"), Tray::Closed));
-    let medium = Medium { disc: opened.disc, locator: "budget".to_owned(), format: opened.format.id };
+    let medium =
+        Medium { disc: opened.disc, locator: "budget".to_owned(), format: opened.format.id, origin: Origin::default() };
     drive.change_medium(Arc::new(medium), false).map_err(|_| "the drive did not take the medium")?;
     let target = Target::new(vec![drive]);
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use spindle::drive::{Drive, Identity, Medium, Tray};
-use spindle::image::{OpenOptions, open_source};
+use spindle::image::{OpenOptions, Origin, open_source};
 use spindle::scsi::{DataIn, DataOut, LogicalUnit, Lun, Nexus, Reset, SenseFormat, Status, Task};
 use spindle::source::{MemorySource, Scatter};
 use spindle::sys::memory::anonymous;
@@ -51,7 +51,7 @@ fn medium(kind: u8) -> Arc<Medium> {
     let bytes = [2048, 40 * 2048, 300 * 2048, 17 * 2048 + 1, 2049, 1][usize::from(kind) % 6];
     let opened = open_source(Arc::new(MemorySource::new(vec![kind; bytes])), &OpenOptions::default())
         .expect("any bytes are a plain image");
-    Arc::new(Medium { disc: opened.disc, locator: String::new(), format: opened.format.id })
+    Arc::new(Medium { disc: opened.disc, locator: String::new(), format: opened.format.id, origin: Origin::default() })
 }
 
 fn command(
@@ -75,6 +75,7 @@ fn command(
         cdb: padded,
         data_in: DataIn::new(Scatter::new(&pieces)),
         data_out: DataOut::new(Scatter::new(&sent)),
+        unkept: false,
     };
     let status = drive.execute(&mut task);
     assert!(task.data_in.filled() <= room);

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use spindle::drive::{Drive, Identity, Medium, Tray};
-use spindle::image::{OpenOptions, open_source};
+use spindle::image::{OpenOptions, Origin, open_source};
 use spindle::scsi::{LogicalUnit, Nexus, Target};
 use spindle::source::MemorySource;
 use spindle::sys::memory::{GuestMemory, anonymous};
@@ -31,7 +31,8 @@ pub fn run(input: &[u8]) {
     let drive = Drive::new(Identity::named("cd0"), Tray::Closed);
     let opened = open_source(Arc::new(MemorySource::new(vec![7; 64 * 2048])), &OpenOptions::default())
         .expect("any bytes are a plain image");
-    let medium = Medium { disc: opened.disc, locator: String::new(), format: opened.format.id };
+    let medium =
+        Medium { disc: opened.disc, locator: String::new(), format: opened.format.id, origin: Origin::default() };
     drive.change_medium(Arc::new(medium), false).expect("nobody holds a lock");
     let target = Target::new(vec![Arc::new(drive) as Arc<dyn LogicalUnit>]);
 

@@ -20,7 +20,8 @@ pub fn run(input: &[u8]) {
     let listener = UnixListener::bind(&path).expect("a socket in the folder for temporary files");
     let drive = Arc::new(Drive::new(Identity::named("cd0"), Tray::Closed));
     let cache = BlockCache::with_workers(1 << 20, 0);
-    let policy = Policy { cache, allow_outside: false, spool: std::env::temp_dir(), sandboxed: false };
+    let policy =
+        Policy { cache, allow_outside: false, spool: std::env::temp_dir(), sandboxed: false, keep_open: false };
     let server = Server::start(listener, Attached::to_one_target(&[drive]), policy, Box::new(|| ())).expect("a thread");
 
     let mut client = UnixStream::connect(&path).expect("the server listens");

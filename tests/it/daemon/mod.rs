@@ -4,6 +4,7 @@ mod drives;
 mod lifecycle;
 mod refusal;
 mod resources;
+mod restart;
 mod sandbox;
 mod sockets;
 mod sound;

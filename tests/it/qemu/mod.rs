@@ -13,6 +13,7 @@ mod machines;
 mod play;
 mod qmp_client;
 mod raw;
+mod restarts;
 mod rip;
 mod said;
 mod sessions;

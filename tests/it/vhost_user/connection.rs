@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use spindle::drive::{Drive, Identity, Tray};
 use spindle::vhost_user::{Endpoint, Relay, Server};
@@ -150,6 +151,29 @@ fn a_front_end_that_leaves_with_requests_under_way_harms_nobody() {
         }
     }
     attentions(&mut backend.guest(Options::default()));
+}
+
+/// The memory outlives the connection, and so does whoever writes there: a ring that is never empty holds up nobody else.
+#[test]
+fn a_guest_that_still_asks_when_its_connection_has_ended_is_left() {
+    let (_drive, backend) = served();
+    let mut guest = backend.guest(Options::default());
+    let pending = guest.begin(REQUESTS, &Command::new(&[0x12, 0, 0, 0, 36, 0], 36));
+    guest.finish(pending);
+    let stop = Arc::new(AtomicBool::new(false));
+    let asking = guest.keep_asking(REQUESTS, pending.head, Arc::clone(&stop));
+    // Until the worker is in the ring for good.
+    while guest.used_index(REQUESTS) < 1000 {
+        guest.kick(REQUESTS);
+        std::thread::yield_now();
+    }
+    guest.hang_up();
+    let (path, (sender, served)) = (backend.path(), std::sync::mpsc::channel());
+    std::thread::spawn(move || sender.send(attentions(&mut Guest::connect(&path, Options::default()))));
+    let next = served.recv_timeout(std::time::Duration::from_secs(60));
+    stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    asking.join().unwrap();
+    assert_eq!(next.expect("the next front-end is served"), [(0x29, 0)]);
 }
 
 #[test]

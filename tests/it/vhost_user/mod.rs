@@ -2,6 +2,7 @@
 
 mod connection;
 mod memory;
+mod restart;
 mod rings;
 mod shrink;
 mod waits;

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use spindle::drive::{Drive, Identity, Medium, Tray};
-use spindle::image::{OpenOptions, open_path};
+use spindle::image::{OpenOptions, Origin, open_path};
 use spindle::sys::guarded::rescued;
 use tempfile::NamedTempFile;
 
@@ -22,7 +22,8 @@ fn drive(seed: u32) -> (NamedTempFile, Arc<Drive>) {
     fill(&image, seed);
     let opened = open_path(image.path(), &OpenOptions::default()).unwrap();
     let drive = Arc::new(Drive::new(Identity::named("cd0"), Tray::Closed));
-    let medium = Medium { disc: opened.disc, locator: "test".to_owned(), format: opened.format.id };
+    let medium =
+        Medium { disc: opened.disc, locator: "test".to_owned(), format: opened.format.id, origin: Origin::default() };
     drive.change_medium(Arc::new(medium), false).unwrap();
     (image, drive)
 }

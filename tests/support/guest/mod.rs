@@ -6,6 +6,9 @@ mod ring;
 use std::fs::File;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 
 use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
 use vhost::vhost_user::message::VhostUserHeaderFlag;
@@ -58,6 +61,7 @@ impl Default for Options {
 
 pub struct Guest {
     pub frontend: Frontend,
+    stream: UnixStream,
     memory: GuestMemoryMmap<()>,
     rings: Vec<Ring>,
     heap: u64,
@@ -82,24 +86,50 @@ impl Guest {
 
     /// Connects and negotiates, and shares the memory; no ring is started.
     pub fn negotiate(stream: UnixStream, options: Options) -> Self {
-        let mut frontend = Frontend::from_stream(stream, 256);
-        frontend.set_owner().unwrap();
-        let offered = frontend.get_features().unwrap();
-        let wanted = VERSION_1 | PROTOCOL_FEATURES | options.features;
-        assert_eq!(wanted & !offered, 0, "the back-end does not offer what the guest wants");
-        let protocol = frontend.get_protocol_features().unwrap();
-        frontend.set_protocol_features(protocol).unwrap();
-        // Every message is answered from here on, so that a test knows what has happened.
-        frontend.set_hdr_flags(VhostUserHeaderFlag::NEED_REPLY);
-        frontend.set_features(wanted).unwrap();
         let count = REQUESTS + options.request_queues;
-        assert!(frontend.get_queue_num().unwrap() >= count as u64);
-
         let memory = memory();
-        frontend.set_mem_table(&regions(&memory)).unwrap();
+        let frontend = handshake(&stream, options.features, count, &memory);
         let event_idx = options.features & EVENT_IDX != 0;
         let rings = (0..count as u64).map(|at| Ring::new(at * RING_BYTES, options.ring_size, event_idx)).collect();
-        Self { frontend, memory, rings, heap: HEAP, features: options.features }
+        Self { frontend, stream, memory, rings, heap: HEAP, features: options.features }
+    }
+
+    /// Ends the connection, and nothing else: the memory stays as it is.
+    pub fn hang_up(&self) {
+        let _ = self.stream.shutdown(std::net::Shutdown::Both);
+    }
+
+    /// Goes on with another back-end, as QEMU does after a lost connection: every ring at its used index.
+    pub fn reconnect(&mut self, path: &Path) {
+        self.stream = UnixStream::connect(path).unwrap();
+        self.frontend = handshake(&self.stream, self.features, self.rings.len(), &self.memory);
+        for index in 0..self.rings.len() {
+            let base = self.rings[index].used_index(&self.memory);
+            self.start_ring(index, base);
+            self.enable_ring(index, true);
+        }
+    }
+
+    /// Asks for the chain at `head` again and again, without a kick, from a thread of its own, until `stop`. Whatever is returned, there
+    /// is always more.
+    pub fn keep_asking(&self, queue: usize, head: u16, stop: Arc<AtomicBool>) -> JoinHandle<()> {
+        let memory = self.memory.clone();
+        let never_empty = self.rings[queue].never_empty(head);
+        std::thread::spawn(move || {
+            while !stop.load(Ordering::Relaxed) {
+                never_empty(&memory);
+            }
+        })
+    }
+
+    /// Up to which position chains have been returned.
+    pub fn used_index(&self, queue: usize) -> u16 {
+        self.rings[queue].used_index(&self.memory)
+    }
+
+    /// Makes the last used chain of a ring one that was not returned: as if the back-end had ended just before.
+    pub fn unreturn(&mut self, queue: usize) {
+        self.rings[queue].unreturn(&self.memory);
     }
 
     /// Where the guest's memory is, as the back-end is told: the part with the rings, then the other.
@@ -141,6 +171,16 @@ impl Guest {
     pub fn renew_call(&mut self, queue: usize) {
         self.rings[queue].renew_call();
         self.frontend.set_vring_call(queue, &self.rings[queue].call).unwrap();
+        self.rings[queue].wait_for_call();
+    }
+
+    /// Wants to be called through other descriptors from the next start of each ring on.
+    pub fn renew_calls(&mut self) {
+        self.rings.iter_mut().for_each(Ring::renew_call);
+    }
+
+    /// Waits for a call, whether or not there is a used element.
+    pub fn wait_for_call(&self, queue: usize) {
         self.rings[queue].wait_for_call();
     }
 
@@ -227,6 +267,23 @@ impl Guest {
         self.memory.read_slice(&mut bytes, GuestAddress(at)).unwrap();
         bytes
     }
+}
+
+/// Everything that comes before the rings.
+fn handshake(stream: &UnixStream, features: u64, rings: usize, memory: &GuestMemoryMmap<()>) -> Frontend {
+    let mut frontend = Frontend::from_stream(stream.try_clone().unwrap(), 256);
+    frontend.set_owner().unwrap();
+    let offered = frontend.get_features().unwrap();
+    let wanted = VERSION_1 | PROTOCOL_FEATURES | features;
+    assert_eq!(wanted & !offered, 0, "the back-end does not offer what the guest wants");
+    let protocol = frontend.get_protocol_features().unwrap();
+    frontend.set_protocol_features(protocol).unwrap();
+    // Every message is answered from here on, so that a test knows what has happened.
+    frontend.set_hdr_flags(VhostUserHeaderFlag::NEED_REPLY);
+    frontend.set_features(wanted).unwrap();
+    assert!(frontend.get_queue_num().unwrap() >= rings as u64);
+    frontend.set_mem_table(&regions(memory)).unwrap();
+    frontend
 }
 
 fn regions(memory: &GuestMemoryMmap<()>) -> Vec<VhostUserMemoryRegionInfo> {

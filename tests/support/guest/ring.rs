@@ -190,6 +190,31 @@ impl Ring {
         }
     }
 
+    /// Up to which position the device has returned chains.
+    pub fn used_index(&self, memory: &GuestMemoryMmap<()>) -> u16 {
+        load(memory, self.used() + 2)
+    }
+
+    /// What makes chains at `head` available behind those that were returned.
+    pub fn never_empty(&self, head: u16) -> impl Fn(&GuestMemoryMmap<()>) + Send + use<> {
+        let (available, used, size) = (self.available(), self.used(), self.size);
+        move |memory| {
+            for slot in 0..u64::from(size) {
+                store(memory, available + 4 + 2 * slot, &head.to_le_bytes());
+            }
+            store(memory, available + 2, &load(memory, used + 2).wrapping_add(4).to_le_bytes());
+        }
+    }
+
+    /// Takes back what the last used element said. Its chain is still in the ring, if nothing was added since.
+    pub fn unreturn(&mut self, memory: &GuestMemoryMmap<()>) {
+        self.next_used -= 1;
+        let element = self.used() + 4 + 8 * u64::from(self.next_used.0 % self.size);
+        let head: u32 = memory.load(GuestAddress(element), Ordering::Relaxed).unwrap();
+        self.chains[head as usize] = vec![self.free.pop().expect("the chain was returned")];
+        store(memory, self.used() + 2, &self.next_used.0.to_le_bytes());
+    }
+
     /// The next used element, if there is one.
     pub fn take(&mut self, memory: &GuestMemoryMmap<()>) -> Option<(u16, u32)> {
         let used: u16 = memory.load(GuestAddress(self.used() + 2), Ordering::Acquire).unwrap();

@@ -4,18 +4,27 @@
 //! while the tray is closed on it; a tray that a nexus locked on a medium opens only by force; every change that a guest can
 //! observe leaves it a unit attention and a media event.
 
-use std::collections::BTreeMap;
-use std::collections::VecDeque;
+mod kept;
+mod nexus;
+
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, VecDeque};
 use std::mem;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use thiserror::Error;
 
 use super::mode_page::{Live, ModePages, PageControl};
-use super::playback::Playback;
+use super::playback::{AudioStatus, Piece, Playback};
 use super::speed::Speed;
 use super::{DriveEvent, Medium};
+use crate::disc::Lba;
 use crate::scsi::{Nexus, Reset, Sense, SenseKey};
+
+pub use self::kept::{Absent, Kept};
+use self::nexus::{EjectRequest, MediaEvent, NexusState, Prevent};
 
 /// Position of the tray.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -39,93 +48,6 @@ fn holders(nexuses: &[Nexus]) -> String {
     names.join(", ")
 }
 
-/// Media events of GET EVENT STATUS NOTIFICATION (MMC-6, 6.7.2.5).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-pub enum MediaEvent {
-    /// Somebody wants the medium out.
-    EjectRequest = 1,
-    /// A medium became ready.
-    NewMedia = 2,
-    /// The medium was removed.
-    MediaRemoval = 3,
-}
-
-/// What became of the EjectRequest that a nexus was told.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-enum EjectRequest {
-    /// It was told none, or answered it.
-    #[default]
-    None,
-    /// Its answer is awaited.
-    Told,
-    /// The medium left before it answered.
-    Void,
-}
-
-/// How removal is prevented (MMC-6, PREVENT ALLOW MEDIUM REMOVAL).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Prevent {
-    /// Ends with the nexus.
-    pub plain: bool,
-    /// Ends only by command or reset.
-    pub persistent: bool,
-}
-
-/// What belongs to one initiator.
-#[derive(Debug)]
-struct NexusState {
-    prevent: Prevent,
-    /// Unit attentions to report, oldest first; each kind at most once.
-    attentions: VecDeque<Sense>,
-    /// Media events to report, oldest first; each kind at most once.
-    media_events: VecDeque<MediaEvent>,
-    eject_request: EjectRequest,
-    /// The features that are current changed since GET EVENT STATUS NOTIFICATION last said so.
-    features_changed: bool,
-}
-
-impl NexusState {
-    /// A nexus that has just met the drive learns of the power-on first.
-    fn new() -> Self {
-        Self {
-            prevent: Prevent::default(),
-            attentions: VecDeque::from([Sense::RESET_OCCURRED]),
-            media_events: VecDeque::new(),
-            eject_request: EjectRequest::None,
-            features_changed: false,
-        }
-    }
-
-    fn attend(&mut self, sense: Sense) {
-        if !self.attentions.contains(&sense) {
-            self.attentions.push_back(sense);
-        }
-    }
-
-    fn notice(&mut self, event: MediaEvent) {
-        self.media_events.retain(|&queued| queued != event);
-        self.media_events.push_back(event);
-    }
-
-    fn medium_left(&mut self) {
-        self.attentions.retain(|&sense| sense != Sense::MEDIUM_MAY_HAVE_CHANGED);
-        self.attend(Sense::MEDIUM_REMOVED);
-        self.media_events.clear();
-        self.notice(MediaEvent::MediaRemoval);
-        if self.eject_request == EjectRequest::Told {
-            self.eject_request = EjectRequest::Void;
-        }
-        self.features_changed = true;
-    }
-
-    fn medium_arrived(&mut self) {
-        self.attend(Sense::MEDIUM_MAY_HAVE_CHANGED);
-        self.notice(MediaEvent::NewMedia);
-        self.features_changed = true;
-    }
-}
-
 /// Everything that changes.
 #[derive(Debug)]
 pub struct State {
@@ -137,6 +59,12 @@ pub struct State {
     playback: Playback,
     /// Who reserved the drive (RESERVE).
     reservation: Option<Nexus>,
+    /// The medium that should be in it and is not, after a restart.
+    absent: Option<Absent>,
+    /// Set with every change that outlives the process; whoever has kept what there is clears it.
+    unkept: Arc<AtomicBool>,
+    /// Counts those changes.
+    version: u64,
 }
 
 impl State {
@@ -151,7 +79,37 @@ impl State {
             modes,
             speed: Speed::default(),
             reservation: None,
+            absent: None,
+            unkept: Arc::default(),
+            version: 0,
         }
+    }
+
+    /// Set while there is a change that nobody has kept.
+    pub fn unkept(&self) -> &Arc<AtomicBool> {
+        &self.unkept
+    }
+
+    /// Grows with every change that outlives the process.
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// All changes up to `version` have been kept.
+    pub fn was_kept(&self, version: u64) {
+        if self.version == version {
+            self.unkept.store(false, Ordering::Relaxed);
+        }
+    }
+
+    fn changed(&mut self) {
+        self.version += 1;
+        self.unkept.store(true, Ordering::Relaxed);
+    }
+
+    /// The medium that should be in it and is not, after a restart.
+    pub fn absent(&self) -> Option<&Absent> {
+        self.absent.as_ref()
     }
 
     /// Position of the tray.
@@ -207,6 +165,7 @@ impl State {
                 let without_medium = Sense::new(SenseKey::NotReady, 0x53, 0x02);
                 return Err(self.medium.as_ref().map_or(without_medium, |_| Sense::REMOVAL_PREVENTED));
             }
+            self.changed();
             if mem::take(&mut self.nexus(nexus).eject_request) == EjectRequest::Void {
                 return Err(Sense::MEDIUM_MAY_HAVE_CHANGED);
             }
@@ -219,7 +178,9 @@ impl State {
         if self.tray == Tray::Open {
             return;
         }
+        self.changed();
         self.tray = Tray::Open;
+        self.absent = None;
         self.playback.reset();
         events.push(DriveEvent::TrayMoved { open: true });
         if self.medium.is_some() {
@@ -233,6 +194,7 @@ impl State {
         if self.tray == Tray::Closed {
             return;
         }
+        self.changed();
         self.tray = Tray::Closed;
         events.push(DriveEvent::TrayMoved { open: false });
         if self.medium.is_some() {
@@ -246,6 +208,7 @@ impl State {
             return None;
         }
         let medium = self.medium.take()?;
+        self.changed();
         events.push(DriveEvent::MediumChanged { medium: None });
         Some(medium)
     }
@@ -255,8 +218,10 @@ impl State {
         if self.tray == Tray::Closed || self.medium.is_some() {
             return Err(medium);
         }
+        self.changed();
         events.push(DriveEvent::MediumChanged { medium: Some(Arc::clone(&medium)) });
         self.medium = Some(medium);
+        self.absent = None;
         Ok(())
     }
 
@@ -285,12 +250,14 @@ impl State {
         for nexus in self.nexuses.values_mut().filter(|nexus| nexus.prevent != Prevent::default()) {
             nexus.notice(MediaEvent::EjectRequest);
         }
+        self.changed();
         events.push(DriveEvent::EjectRequested);
     }
 
     /// PREVENT ALLOW MEDIUM REMOVAL: `change` edits the nexus' own prevent state.
     pub fn set_prevent(&mut self, nexus: Nexus, change: impl FnOnce(&mut Prevent), events: &mut Vec<DriveEvent>) {
         let before = self.is_locked();
+        self.changed();
         change(&mut self.nexus(nexus).prevent);
         self.tell_lock(before, events);
     }
@@ -298,7 +265,12 @@ impl State {
     /// The oldest unit attention of `nexus`, if any; it is not reported again when `take` is set.
     pub fn attention(&mut self, nexus: Nexus, take: bool) -> Option<Sense> {
         let attentions = &mut self.nexus(nexus).attentions;
-        if take { attentions.pop_front() } else { attentions.front().copied() }
+        if !take {
+            return attentions.front().copied();
+        }
+        let attention = attentions.pop_front()?;
+        self.changed();
+        Some(attention)
     }
 
     /// True when a nexus other than `nexus` holds the reservation.
@@ -309,11 +281,14 @@ impl State {
     /// RESERVE: `nexus` holds the reservation, unless another does.
     pub fn reserve(&mut self, nexus: Nexus) {
         self.reservation.get_or_insert(nexus);
+        self.changed();
     }
 
     /// RELEASE: nothing happens unless `nexus` holds the reservation.
     pub fn release(&mut self, nexus: Nexus) {
-        self.reservation.take_if(|holder| *holder == nexus);
+        if self.reservation.take_if(|holder| *holder == nexus).is_some() {
+            self.changed();
+        }
     }
 
     /// The D_SENSE bit of the Control mode page.
@@ -335,6 +310,7 @@ impl State {
     pub fn select_modes(&mut self, nexus: Nexus, list: &[u8], pages_at: usize) -> Result<(), Sense> {
         let selected = self.modes.selected(list, pages_at, self.live())?;
         if selected != self.modes {
+            self.changed();
             self.modes = selected;
             self.playback.set_ports(self.modes.ports());
             self.attend_others(nexus, Sense::MODE_PARAMETERS_CHANGED);
@@ -347,9 +323,34 @@ impl State {
         &self.playback
     }
 
-    /// See [`playback`](Self::playback).
+    /// See [`playback`](Self::playback). What is done to it outlives the process.
     pub fn playback_mut(&mut self) -> &mut Playback {
+        self.changed();
         &mut self.playback
+    }
+
+    /// See [`Playback::hear`].
+    pub fn hear(&mut self) {
+        self.playback.hear();
+    }
+
+    /// See [`Playback::advance`].
+    pub fn advance(&mut self, now: Duration) -> Option<Lba> {
+        self.playback.advance(now)
+    }
+
+    /// See [`Playback::take_unheard`].
+    pub fn take_unheard(&mut self) -> VecDeque<Piece> {
+        self.playback.take_unheard()
+    }
+
+    /// See [`Playback::tell_status`].
+    pub fn tell_audio_status(&mut self) -> AudioStatus {
+        let told = self.playback.tell_status();
+        if matches!(told, AudioStatus::Completed | AudioStatus::Failed) {
+            self.changed();
+        }
+        told
     }
 
     /// The SOTC bit of the CD Audio Control mode page.
@@ -368,6 +369,7 @@ impl State {
 
     /// See [`speed`](Self::speed).
     pub fn speed_mut(&mut self) -> &mut Speed {
+        self.changed();
         &mut self.speed
     }
 
@@ -380,6 +382,7 @@ impl State {
 
     /// Raises a unit attention for every nexus but `except`.
     pub fn attend_others(&mut self, except: Nexus, sense: Sense) {
+        self.changed();
         for (_, nexus) in self.nexuses.iter_mut().filter(|(id, _)| **id != except) {
             nexus.attend(sense);
         }
@@ -388,16 +391,21 @@ impl State {
     /// The oldest media event of `nexus`; it is not reported again.
     pub fn take_media_event(&mut self, nexus: Nexus) -> Option<MediaEvent> {
         let nexus = self.nexus(nexus);
-        let event = nexus.media_events.pop_front();
-        if event == Some(MediaEvent::EjectRequest) {
+        let event = nexus.media_events.pop_front()?;
+        if event == MediaEvent::EjectRequest {
             nexus.eject_request = EjectRequest::Told;
         }
-        event
+        self.changed();
+        Some(event)
     }
 
     /// Whether the current features changed for `nexus`; it is not reported again.
     pub fn take_feature_change(&mut self, nexus: Nexus) -> bool {
-        mem::take(&mut self.nexus(nexus).features_changed)
+        let changed = mem::take(&mut self.nexus(nexus).features_changed);
+        if changed {
+            self.changed();
+        }
+        changed
     }
 
     /// True when some nexus prevents removal persistently.
@@ -408,6 +416,7 @@ impl State {
     /// See [`crate::scsi::LogicalUnit::reset`].
     pub fn reset(&mut self, kind: Reset, events: &mut Vec<DriveEvent>) {
         let before = self.is_locked();
+        self.changed();
         match kind {
             // Every nexus meets the drive anew: the power-on attention, no lock, no events of the old life.
             Reset::PowerOn | Reset::LogicalUnit => {
@@ -431,11 +440,19 @@ impl State {
     }
 
     fn nexus(&mut self, id: Nexus) -> &mut NexusState {
-        self.nexuses.entry(id).or_insert_with(NexusState::new)
+        match self.nexuses.entry(id) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => {
+                self.version += 1;
+                self.unkept.store(true, Ordering::Relaxed);
+                unknown.insert(NexusState::new())
+            }
+        }
     }
 
     fn unlock_all(&mut self, events: &mut Vec<DriveEvent>) {
         let before = self.is_locked();
+        self.changed();
         self.nexuses.values_mut().for_each(|nexus| nexus.prevent = Prevent::default());
         self.tell_lock(before, events);
     }

@@ -1,0 +1,183 @@
+//! `--state-dir`: what drives remember over the end of the daemon.
+//!
+//! One file for each drive, written before a guest or a client is told of a change. It has no password: an image that needs one asks
+//! again. Descriptors that clients passed are kept by the service manager where there is one.
+
+mod file;
+mod record;
+mod slots;
+
+use std::collections::HashMap;
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use log::warn;
+
+use self::file::{Current, StateFile};
+use self::record::{MediumRecord, Record, bytes};
+use self::slots::{Found, Slots};
+use crate::cli::error::{CliError, Exit};
+use crate::drive::{Absent, Drive, Identity, Medium};
+use crate::image::{ImageErrorKind, OpenOptions};
+use crate::sys::service::Manager;
+
+/// What names of descriptors begin with that are kept for drives.
+pub const STORED: &str = "spindle.";
+
+/// The folder, and the descriptors that were kept.
+#[derive(Debug)]
+pub struct StateFolder {
+    path: PathBuf,
+    spool: PathBuf,
+    manager: Option<Arc<Manager>>,
+    kept: HashMap<String, OwnedFd>,
+}
+
+impl StateFolder {
+    /// Opens or makes the folder, which must be this user's alone: the next daemon opens what the files in it name.
+    ///
+    /// # Errors
+    /// When it cannot be made, or somebody else may enter it.
+    pub fn open(
+        path: &Path,
+        spool: &Path,
+        manager: Option<Arc<Manager>>,
+        kept: Vec<(String, OwnedFd)>,
+    ) -> Result<Self, CliError> {
+        let open = || {
+            match DirBuilder::new().mode(0o700).create(path) {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+                _ => {}
+            }
+            let found = fs::metadata(path)?;
+            if !found.is_dir() || found.uid() != rustix::process::geteuid().as_raw() || found.mode() & 0o077 != 0 {
+                return Err(io::Error::other("is not a private folder of this user (mode 0700)"));
+            }
+            Ok(())
+        };
+        open().map_err(|error| refused(path, &error))?;
+        Ok(Self { path: path.to_owned(), spool: spool.to_owned(), manager, kept: kept.into_iter().collect() })
+    }
+
+    /// The file of the drive called `name`, and what it says.
+    ///
+    /// # Errors
+    /// When another daemon uses it, or it cannot be opened.
+    pub fn drive(&self, name: &str) -> Result<(StateFile, Option<Remembered>), CliError> {
+        let path = self.path.join(format!("{name}.state"));
+        let (slots, found) = Slots::open(&path).map_err(|error| match error.kind() {
+            io::ErrorKind::WouldBlock => refused(&path, &io::Error::other("is in use by another spindled")),
+            _ => refused(&path, &error),
+        })?;
+        let record = match found {
+            Found::Nothing => None,
+            Found::Record(record) => serde_json::from_slice::<Record>(&record).ok().or_else(|| garbage(&path)),
+            Found::Garbage => garbage(&path),
+        };
+        let generation = record.as_ref().map_or(0, |record| record.generation);
+        let file = StateFile {
+            name: name.to_owned(),
+            manager: self.manager.clone(),
+            current: Mutex::new(Current { slots, medium: None, record: None, generation, failed: false }),
+        };
+        Ok((file, record.map(Remembered)))
+    }
+
+    fn reopen(&mut self, record: &MediumRecord, options: &OpenOptions<'_>) -> Result<Arc<Medium>, Absent> {
+        let origin = record.origin(&mut self.kept);
+        let absent = |reason: String| Absent { locator: record.locator.clone(), reason };
+        // Whoever put it in had allowed that.
+        let spool = record.spool.then_some(&*self.spool);
+        let options = OpenOptions { cache: Arc::clone(&options.cache), spool, ..*options };
+        let opened = origin.reopen(&options).map_err(|error| match error.kind() {
+            ImageErrorKind::NeedsPassword | ImageErrorKind::WrongPassword => {
+                absent("it needs its password again".to_owned())
+            }
+            _ => absent(error.to_string()),
+        })?;
+        if opened.format.id != record.format {
+            return Err(absent(format!("it was read as {} and is now read as {}", record.format, opened.format.id)));
+        }
+        let (locator, format) = (record.locator.clone(), opened.format.id);
+        Ok(Arc::new(Medium { disc: opened.disc, locator, format, origin }))
+    }
+
+    /// Has what was kept for no drive closed.
+    pub fn finish(self) {
+        for name in self.kept.keys() {
+            forget(self.manager.as_deref(), name);
+        }
+    }
+}
+
+fn refused(path: &Path, error: &io::Error) -> CliError {
+    CliError::new(Exit::Failure, format!("--state-dir: {}: {error}", path.display()))
+}
+
+fn garbage<T>(path: &Path) -> Option<T> {
+    warn!("{} is damaged, or of another version of Spindle: its drive starts anew", path.display());
+    None
+}
+
+fn forget(manager: Option<&Manager>, name: &str) {
+    if let Some(manager) = manager
+        && let Err(error) = manager.forget(name)
+    {
+        warn!("the service manager keeps {name} open: {error}");
+    }
+}
+
+/// What a drive's file said when the daemon started.
+#[derive(Debug)]
+pub struct Remembered(Record);
+
+impl Remembered {
+    /// Whether the command line asked for this image then. If it asks for another now, that is what its writer wants.
+    pub fn asked_for(&self, image: Option<&Path>) -> bool {
+        self.0.asked == image.map(record::asked)
+    }
+
+    /// The names that the drive had.
+    pub fn identity(&self, name: &str) -> Identity {
+        let was = &self.0.identity;
+        let mut identity = Identity::named(name);
+        for (was, most, field) in [
+            (&was.vendor, 8, &mut identity.vendor),
+            (&was.product, 16, &mut identity.product),
+            (&was.revision, 4, &mut identity.revision),
+            (&was.serial, 20, &mut identity.serial),
+        ] {
+            if !was.is_empty() && was.len() <= most && was.bytes().all(|byte| (0x20..0x7F).contains(&byte)) {
+                field.clone_from(was);
+            }
+        }
+        identity
+    }
+
+    /// The drive as it was, with its medium if that can be had.
+    pub fn restore(self, drive: Drive, file: &StateFile, folder: &mut StateFolder, options: &OpenOptions<'_>) -> Drive {
+        let Record { drive: kept, medium: record, notes, .. } = self.0;
+        let medium = match record {
+            None => Ok(None),
+            Some(record) => match folder.reopen(&record, options) {
+                Ok(medium) => {
+                    file.holds(Arc::clone(&medium), record);
+                    Ok(Some(medium))
+                }
+                Err(absent) => {
+                    record.stored().for_each(|name| forget(folder.manager.as_deref(), name));
+                    Err(absent)
+                }
+            },
+        };
+        if let Err(absent) = &medium {
+            warn!("{} is not put into its drive again: {}", absent.locator, absent.reason);
+        }
+        let notes = notes.into_iter().filter_map(|(key, note)| Some((key, bytes(&note)?))).collect();
+        drive.restored(&kept, medium, notes)
+    }
+}

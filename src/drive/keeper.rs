@@ -1,0 +1,77 @@
+//! Having somebody keep what must outlive the process.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::state::{Absent, Kept};
+use super::{Drive, Medium, lock};
+use crate::scsi::Note;
+
+/// Keeps the state of one drive over the end of this process, at whatever moment that comes.
+pub trait Keeper: Send + Sync {
+    /// Keeps all of this in place of what was kept before: either of the two is found afterwards, and never a mixture. Called by one
+    /// thread at a time, with no lock held that a command of the drive waits for, except one that keeps a change itself. An
+    /// implementer must return soon, and must report by itself what it cannot keep.
+    fn keep(&self, kept: &Kept, medium: Option<&Arc<Medium>>, notes: &BTreeMap<u16, Vec<u8>>);
+}
+
+/// Who keeps, and the notes of transports.
+#[derive(Default)]
+pub(super) struct Keeping {
+    keeper: Option<Arc<dyn Keeper>>,
+    notes: BTreeMap<u16, Vec<u8>>,
+}
+
+impl Drive {
+    /// The same drive, kept by `keeper`, from now on.
+    #[must_use]
+    pub fn kept_by(self, keeper: Arc<dyn Keeper>) -> Self {
+        lock(&self.keeping).keeper = Some(keeper);
+        self.keep_all(None);
+        self
+    }
+
+    /// The same drive as it was when it was kept. If its medium cannot be had any more, `medium` says why.
+    #[must_use]
+    pub fn restored(
+        self,
+        kept: &Kept,
+        medium: Result<Option<Arc<Medium>>, Absent>,
+        notes: BTreeMap<u16, Vec<u8>>,
+    ) -> Self {
+        self.state().restore(kept, medium, self.clock.now());
+        lock(&self.keeping).notes = notes;
+        self
+    }
+
+    /// See [`crate::scsi::LogicalUnit::keep`].
+    pub(super) fn keep_all(&self, note: Option<Note>) {
+        let mut keeping = lock(&self.keeping);
+        if let Some(Note { key, bytes }) = note {
+            keeping.notes.insert(key, bytes);
+        } else if !self.core.unkept.load(Ordering::Relaxed) {
+            return;
+        }
+        let (kept, medium, version) = {
+            let state = self.state_by_now();
+            if keeping.keeper.is_none() {
+                return state.was_kept(state.version());
+            }
+            (state.kept(), state.medium_in_tray().cloned(), state.version())
+        };
+        if let Some(keeper) = &keeping.keeper {
+            keeper.keep(&kept, medium.as_ref(), &keeping.notes);
+        }
+        self.state().was_kept(version);
+    }
+
+    /// See [`crate::scsi::LogicalUnit::notes`].
+    pub(super) fn kept_notes(&self) -> Vec<Note> {
+        lock(&self.keeping).notes.iter().map(|(&key, bytes)| Note { key, bytes: bytes.clone() }).collect()
+    }
+
+    pub(super) fn forget_notes(&self) {
+        lock(&self.keeping).notes.clear();
+    }
+}

@@ -1,0 +1,88 @@
+//! What becomes of the chains of each kind of ring.
+
+use std::cell::Cell;
+
+use super::backend::Backend;
+use super::events::EventQueue;
+use super::serve::Handler;
+use crate::scsi::Note;
+use crate::source::Scatter;
+use crate::virtio::chain::Chain;
+use crate::virtio::request::Outcome;
+use crate::virtio::wire::Event;
+use crate::virtio::{answer, control, request};
+use zerocopy::IntoBytes;
+
+/// A request queue: commands.
+pub(super) struct Requests<'b> {
+    pub backend: &'b Backend,
+    /// The worker, and which of its rings this is.
+    pub worker: usize,
+    pub index: usize,
+}
+
+impl Handler for Requests<'_> {
+    fn holds(&self, position: u16, chain: &Chain<'_>) -> bool {
+        self.backend.holds(self.worker, self.index, position, chain)
+    }
+
+    /// What a command changed is kept before its chain is returned, together with its answer.
+    fn execute(&self, position: u16, chain: &Chain<'_>) -> Outcome {
+        let Self { backend, worker, index } = *self;
+        let outcome = request::execute(&backend.target, backend.nexus, chain);
+        if let Some(lun) = outcome.unkept {
+            let note = |bytes| Note { key: Backend::request_queue(worker, index), bytes };
+            backend.target.keep(lun, answer::remember(position, chain, outcome.written).map(note));
+        }
+        outcome
+    }
+
+    fn read_ahead(&self, chain: &Chain<'_>) {
+        request::read_ahead(&self.backend.target, self.backend.nexus, chain);
+    }
+}
+
+/// The same ring at the first look after a restart: the process before this one may have carried out the command, and not have returned
+/// it. Nothing is held back.
+pub(super) struct Resumed<'b> {
+    pub requests: Requests<'b>,
+    /// What that process kept of this ring.
+    pub notes: Vec<Note>,
+}
+
+impl Handler for Resumed<'_> {
+    fn execute(&self, position: u16, chain: &Chain<'_>) -> Outcome {
+        let repeated = self.notes.iter().find_map(|note| answer::repeat(&note.bytes, position, chain));
+        repeated.unwrap_or_else(|| self.requests.execute(position, chain))
+    }
+}
+
+/// The control queue: task management.
+pub(super) struct Controls<'b>(pub &'b Backend);
+
+impl Handler for Controls<'_> {
+    fn execute(&self, _position: u16, chain: &Chain<'_>) -> Outcome {
+        control::execute(&self.0.target, self.0.nexus, chain)
+    }
+}
+
+/// The event queue: buffers, each of which stays where it is as long as there is no event for it.
+pub(super) struct Events<'b> {
+    pub queue: &'b EventQueue,
+    /// Taken from the queue, and not in a buffer yet.
+    pub next: Cell<Option<Event>>,
+}
+
+impl Handler for Events<'_> {
+    fn holds(&self, _position: u16, _chain: &Chain<'_>) -> bool {
+        let next = self.next.take().or_else(|| self.queue.take());
+        let none = next.is_none();
+        self.next.set(next);
+        none
+    }
+
+    fn execute(&self, _position: u16, chain: &Chain<'_>) -> Outcome {
+        let written = self.next.take().map_or(0, |event| Scatter::new(&chain.writable).copy_from(event.as_bytes()));
+        Outcome::of(written as u32)
+    }
+}

@@ -1,0 +1,204 @@
+//! Which disc is in the drive afterwards, and which is not and why.
+
+use std::fs::{self, File};
+use std::os::fd::AsFd;
+use std::path::Path;
+
+use serde_json::json;
+use tempfile::TempDir;
+
+use super::{Restarted, TEST_UNIT_READY, events, folder_with_image, read, sense, write_image};
+use crate::support::disc::block;
+use crate::support::host::run;
+use crate::support::images::described::isz;
+
+const SPINDLE: &str = env!("CARGO_BIN_EXE_spindle");
+
+/// `spindle insert`, which passes the files open.
+fn insert(here: &Restarted, image: &str) {
+    run(SPINDLE, &["insert", "--control", &here.path("control"), image]);
+}
+
+fn status(here: &Restarted) -> String {
+    run(SPINDLE, &["status", "--control", &here.path("control")])
+}
+
+/// A CUE sheet with its data file in another folder than the daemon's; its path.
+fn sheet(folder: &Path, seed: u32) -> String {
+    write_image(folder.join("disc.bin"), seed);
+    let sheet = folder.join("disc.cue");
+    fs::write(&sheet, "FILE disc.bin BINARY\nTRACK 01 MODE1/2048\nINDEX 01 00:00:00\n").unwrap();
+    sheet.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_disc_that_was_passed_open_is_found_again_with_all_its_files() {
+    let mut here = Restarted::start(&[]);
+    let images = TempDir::new().unwrap();
+    let sheet = sheet(images.path(), 5);
+    insert(&here, &sheet);
+    let mut guest = here.guest();
+    for _ in 0..2 {
+        here.restart_under(&mut guest);
+        assert_eq!(sense(&mut guest, &TEST_UNIT_READY), (0, 0, 0));
+        assert_eq!(read(&mut guest, 63), block(5, 63));
+        let query = here.query();
+        assert_eq!((&query["medium"]["locator"], &query["medium"]["format"]), (&json!(sheet), &json!("cue")));
+        assert_eq!(query.get("absent"), None);
+    }
+    // A data file, whose descriptor is found beside it.
+    insert(&here, images.path().join("disc.bin").to_str().unwrap());
+    here.restart();
+    assert_eq!(here.query()["medium"]["format"], "cue");
+}
+
+#[test]
+fn a_path_in_a_media_root_is_opened_again() {
+    let folder = TempDir::new().unwrap();
+    let images = folder.path().join("images");
+    fs::create_dir(&images).unwrap();
+    let sheet = sheet(&images, 6);
+    let mut here = Restarted::start_in(folder, &["--media-root", images.to_str().unwrap()]);
+    here.client().ok("media-insert", json!({"file": sheet}));
+    let mut guest = here.guest();
+    here.restart_under(&mut guest);
+    assert_eq!(read(&mut guest, 7), block(6, 7));
+}
+
+/// Changed, replaced, cut, gone: the image itself, or a file that it names.
+#[test]
+fn a_file_that_changed_meanwhile_is_not_put_in_and_the_guest_and_the_log_say_so() {
+    type Change = fn(&Path);
+    let written: Change = |file| {
+        let mut bytes = fs::read(file).unwrap();
+        bytes[0] ^= 1;
+        fs::write(file, bytes).unwrap();
+    };
+    let replaced: Change = |file| {
+        let copy = file.with_extension("copy");
+        let times = fs::FileTimes::new().set_modified(fs::metadata(file).unwrap().modified().unwrap());
+        fs::copy(file, &copy).unwrap();
+        File::options().write(true).open(&copy).unwrap().set_times(times).unwrap();
+        fs::rename(copy, file).unwrap();
+    };
+    let cut: Change = |file| {
+        let times = fs::FileTimes::new().set_modified(fs::metadata(file).unwrap().modified().unwrap());
+        let file = File::options().write(true).open(file).unwrap();
+        file.set_len(file.metadata().unwrap().len() - 1).unwrap();
+        file.set_times(times).unwrap();
+    };
+    let removed: Change = |file| fs::remove_file(file).unwrap();
+    for (name, change, reason) in [
+        ("disc.bin", written, "has changed"),
+        ("disc.cue", replaced, "has changed"),
+        ("disc.bin", cut, "has changed"),
+        ("disc.cue", removed, "No such file"),
+        ("disc.bin", removed, "No such file"),
+    ] {
+        let images = TempDir::new().unwrap();
+        let sheet = sheet(images.path(), 5);
+        for by_command_line in [true, false] {
+            let sheet = if by_command_line { sheet.clone() } else { self::sheet(images.path(), 5) };
+            let arguments = if by_command_line { vec![sheet.as_str()] } else { Vec::new() };
+            let mut here = Restarted::start(&arguments);
+            if !by_command_line {
+                insert(&here, &sheet);
+            }
+            let mut guest = here.guest();
+            let runtime = here.kill();
+            change(&images.path().join(name));
+            here.start_again(runtime);
+            let said = here.daemon().log().join("\n");
+            assert!(said.contains("is not put into its drive again") && said.contains(reason), "{name}: {said}");
+            guest.reconnect(&here.daemon().path());
+            assert_eq!(sense(&mut guest, &TEST_UNIT_READY), (6, 0x3A, 0));
+            assert_eq!(sense(&mut guest, &TEST_UNIT_READY), (2, 0x3A, 1));
+            assert_eq!(events(&mut guest), (3, 0));
+            let absent = here.query()["absent"].take();
+            assert_eq!(absent["locator"], sheet);
+            assert!(absent["reason"].as_str().unwrap().contains(name), "{absent}");
+            let shown = status(&here);
+            assert!(shown.contains("empty (not put in again: ") && shown.contains(reason), "{shown}");
+            // It is said until there is another disc.
+            here.restart();
+            assert_eq!(here.query()["absent"], absent);
+            let other = here.image("other.iso", 7);
+            insert(&here, &other);
+            assert_eq!(here.query().get("absent"), None);
+            guest.reconnect(&here.daemon().path());
+            super::settle(&mut guest);
+            assert_eq!(read(&mut guest, 2), block(7, 2));
+        }
+    }
+}
+
+/// No password is kept anywhere. Where somebody can be asked, they are asked again.
+#[test]
+fn an_image_under_a_password_asks_for_it_again() {
+    let content: Vec<u8> = (0..64).flat_map(|lba| block(9, lba)).collect();
+    let options = isz::Options {
+        header: 64,
+        chunk: 16384,
+        pointer: Some(3),
+        cipher: isz::Cipher::Aes256,
+        split: None,
+        footer: false,
+    };
+    let images = TempDir::new().unwrap();
+    let locked = images.path().join("disc.isz");
+    fs::write(&locked, &isz::files(&content, options)[0].1).unwrap();
+    let password = images.path().join("password");
+    fs::write(&password, "secret\n").unwrap();
+    let insert_locked = |here: &Restarted| {
+        let arguments = ["insert", "--control", &here.path("control"), "--password-file", password.to_str().unwrap()];
+        run(SPINDLE, &[&arguments[..], &[locked.to_str().unwrap()]].concat());
+    };
+    // Nobody is at a terminal.
+    let mut here = Restarted::start(&[]);
+    insert_locked(&here);
+    let mut guest = here.guest();
+    assert_eq!(read(&mut guest, 63), block(9, 63));
+    for entry in fs::read_dir(here.path("state")).unwrap() {
+        let kept = fs::read(entry.unwrap().path()).unwrap();
+        assert!(!kept.windows(6).any(|window| window == b"secret"), "the password is in the state");
+    }
+    here.restart_under(&mut guest);
+    assert_eq!(here.query()["absent"]["reason"], "it needs its password again");
+    assert_eq!(sense(&mut guest, &TEST_UNIT_READY), (6, 0x3A, 0));
+    insert_locked(&here);
+    super::settle(&mut guest);
+    assert_eq!(read(&mut guest, 63), block(9, 63));
+    // The daemon has it from a file, at each start.
+    here.arguments = vec!["--password-file".to_owned(), password.to_str().unwrap().to_owned()];
+    here.restart_under(&mut guest);
+    assert_eq!(sense(&mut guest, &TEST_UNIT_READY), (0, 0, 0));
+    assert_eq!(read(&mut guest, 63), block(9, 63));
+}
+
+#[test]
+fn another_image_on_the_command_line_is_what_its_writer_wants() {
+    let (folder, image) = folder_with_image(3);
+    let mut here = Restarted::start_in(folder, &[&image]);
+    let inserted = here.image("inserted.iso", 4);
+    insert(&here, &inserted);
+    here.restart();
+    assert_eq!(here.query()["medium"]["locator"], inserted);
+    let asked = here.image("asked.iso", 5);
+    here.arguments = vec![asked.clone()];
+    here.restart();
+    assert_eq!(here.query()["medium"]["locator"], asked);
+}
+
+/// Nothing is kept of what no drive holds.
+#[test]
+fn fd_sets_and_open_media_end_with_the_daemon() {
+    let mut here = Restarted::start(&[]);
+    let image = File::open(here.image("disc.iso", 1)).unwrap();
+    let mut client = here.client();
+    client.send_with(b"{\"execute\": \"add-fd\", \"arguments\": {\"fdset-id\": 1}}", &[image.as_fd()]);
+    assert!(client.answer().get("return").is_some());
+    client.ok("media-open", json!({"file": "/dev/fdset/1", "node-name": "next"}));
+    here.restart();
+    assert_eq!(here.client().ok("query-fdsets", json!({})), json!([]));
+    here.client().refused("media-close", json!({"node-name": "next"}));
+}

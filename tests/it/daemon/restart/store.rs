@@ -1,0 +1,175 @@
+//! A service manager that keeps descriptors (systemd's `FDSTORE`), played by the test.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::IoSliceMut;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixDatagram;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
+use serde_json::json;
+use tempfile::TempDir;
+
+use super::{Restarted, TEST_UNIT_READY, good, read, sense, write_image};
+use crate::support::daemon::Daemon;
+use crate::support::disc::block;
+
+/// What the manager was sent, and what it keeps.
+struct Manager {
+    socket: UnixDatagram,
+    name: String,
+    kept: BTreeMap<String, OwnedFd>,
+    ready: u32,
+}
+
+impl Manager {
+    fn at(name: String) -> Self {
+        let socket = UnixDatagram::bind(&name).unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        Self { socket, name, kept: BTreeMap::new(), ready: 0 }
+    }
+
+    /// Takes the next message.
+    fn receive(&mut self) {
+        let mut text = [0; 4096];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4))];
+        let mut control = RecvAncillaryBuffer::new(&mut space);
+        let got =
+            recvmsg(&self.socket, &mut [IoSliceMut::new(&mut text)], &mut control, RecvFlags::CMSG_CLOEXEC).unwrap();
+        let descriptors: Vec<OwnedFd> = control
+            .drain()
+            .filter_map(|message| if let RecvAncillaryMessage::ScmRights(sent) = message { Some(sent) } else { None })
+            .flatten()
+            .collect();
+        let text = str::from_utf8(&text[..got.bytes]).unwrap();
+        let name = text.lines().find_map(|line| line.strip_prefix("FDNAME="));
+        let legal = |name: &&str| name.len() <= 255 && name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b':');
+        assert!(name.is_none_or(|name| legal(&name)), "{text}");
+        match (text.lines().next().unwrap(), name) {
+            ("FDSTORE=1", Some(name)) => {
+                assert_eq!(descriptors.len(), 1);
+                self.kept.insert(name.to_owned(), descriptors.into_iter().next().unwrap());
+            }
+            ("FDSTOREREMOVE=1", Some(name)) => {
+                self.kept.remove(name);
+            }
+            ("READY=1", None) => self.ready += 1,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Takes messages until so many descriptors are kept.
+    fn until_it_keeps(&mut self, count: usize) {
+        while self.kept.len() != count {
+            self.receive();
+        }
+    }
+
+    /// Starts a daemon that finds at most two kept descriptors as 3 and 4.
+    fn start(&self, here: &mut Restarted, runtime: TempDir) {
+        let (direct, runtime) = here.command(runtime);
+        let names: Vec<_> = self.kept.keys().map(String::as_str).collect();
+        let mut command = Command::new("sh");
+        // The shell moves descriptors to where no safe Rust puts them; its number becomes the daemon's.
+        let moved = ["", "3<&0", "3<&0 4<&1"][names.len()];
+        command.args(["-c", &format!("LISTEN_PID=$$ exec \"$0\" \"$@\" {moved} 0</dev/null 1>/dev/null")]);
+        command.arg(direct.get_program()).args(direct.get_args());
+        command.envs(direct.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        command.env("NOTIFY_SOCKET", &self.name).env("LISTEN_FDS", names.len().to_string());
+        command.env("LISTEN_FDNAMES", names.join(":"));
+        let mut kept = self.kept.values().map(|descriptor| descriptor.try_clone().unwrap());
+        command.stdin(kept.next().map_or_else(Stdio::null, Stdio::from));
+        command.stdout(kept.next().map_or_else(Stdio::null, Stdio::from));
+        here.daemon = Some(Daemon::run(command, runtime));
+    }
+}
+
+fn insert(here: &Restarted, image: &str) {
+    crate::support::host::run(env!("CARGO_BIN_EXE_spindle"), &["insert", "--control", &here.path("control"), image]);
+}
+
+/// A CUE sheet and its data file.
+fn sheet(folder: &TempDir, seed: u32) -> String {
+    write_image(folder.path().join("track.bin"), seed);
+    let sheet = folder.path().join("disc.cue");
+    fs::write(&sheet, "FILE track.bin BINARY\nTRACK 01 MODE1/2048\nINDEX 01 00:00:00\n").unwrap();
+    sheet.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn discs_without_a_name_survive_where_a_service_manager_keeps_them_open() {
+    let folder = TempDir::new().unwrap();
+    let mut manager = Manager::at(folder.path().join("notify").to_str().unwrap().to_owned());
+    let mut here = Restarted { daemon: None, arguments: Vec::new(), folder };
+    manager.start(&mut here, TempDir::new().unwrap());
+    manager.receive();
+    assert_eq!(manager.ready, 1);
+    let images = TempDir::new().unwrap();
+    insert(&here, &sheet(&images, 5));
+    manager.until_it_keeps(2);
+    // Whoever passed them removes them: no path leads to them any more.
+    fs::remove_file(images.path().join("disc.cue")).unwrap();
+    fs::remove_file(images.path().join("track.bin")).unwrap();
+    let mut guest = here.guest();
+    for start in 2..4 {
+        let runtime = here.kill();
+        manager.start(&mut here, runtime);
+        while manager.ready < start {
+            manager.receive();
+        }
+        guest.reconnect(&here.daemon().path());
+        assert_eq!(sense(&mut guest, &TEST_UNIT_READY), (0, 0, 0));
+        assert_eq!(read(&mut guest, 63), block(5, 63));
+        assert_eq!(manager.kept.len(), 2);
+    }
+    // Another disc takes their place, also there.
+    let before: Vec<_> = manager.kept.keys().cloned().collect();
+    insert(&here, &here.image("other.iso", 6));
+    manager.until_it_keeps(3);
+    manager.until_it_keeps(1);
+    assert!(before.iter().all(|name| !manager.kept.contains_key(name)));
+    here.client().ok("media-eject", json!({}));
+    manager.until_it_keeps(0);
+}
+
+#[test]
+fn a_file_that_is_kept_open_and_has_changed_is_not_put_in() {
+    let folder = TempDir::new().unwrap();
+    let mut manager = Manager::at(folder.path().join("notify").to_str().unwrap().to_owned());
+    let mut here = Restarted { daemon: None, arguments: Vec::new(), folder };
+    manager.start(&mut here, TempDir::new().unwrap());
+    let images = TempDir::new().unwrap();
+    insert(&here, &sheet(&images, 5));
+    manager.receive();
+    manager.until_it_keeps(2);
+    let mut guest = here.guest();
+    let runtime = here.kill();
+    let track = fs::OpenOptions::new().write(true).open(images.path().join("track.bin")).unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&track, b"changed", 2048).unwrap();
+    fs::remove_file(images.path().join("track.bin")).unwrap();
+    manager.start(&mut here, runtime);
+    guest.reconnect(&here.daemon().path());
+    assert_eq!(sense(&mut guest, &TEST_UNIT_READY), (6, 0x3A, 0));
+    let reason = here.query()["absent"]["reason"].as_str().unwrap().to_owned();
+    assert!(reason.contains("has changed"), "{reason}");
+    manager.until_it_keeps(0);
+}
+
+/// What another daemon, or this one's last words before its end, left there.
+#[test]
+fn descriptors_that_no_drive_knows_are_let_go_of() {
+    let folder = TempDir::new().unwrap();
+    let (ours, _theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+    let mut manager = Manager::at(folder.path().join("notify").to_str().unwrap().to_owned());
+    manager.kept.insert("spindle.cd9.4.0".to_owned(), ours.as_fd().try_clone_to_owned().unwrap());
+    manager.kept.insert("somebody.else".to_owned(), ours.into());
+    let mut here = Restarted { daemon: None, arguments: Vec::new(), folder };
+    manager.start(&mut here, TempDir::new().unwrap());
+    manager.until_it_keeps(1);
+    assert!(manager.kept.contains_key("somebody.else"));
+    let mut guest = here.guest();
+    good(&mut guest, &[0x12, 0, 0, 0, 36, 0], 36);
+}

@@ -1,0 +1,103 @@
+//! The daemon is killed while a guest of QEMU 10 reads. `qemu-scripts/restart-soak` does the same more often.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use tempfile::TempDir;
+
+use crate::support::host::patterned_file;
+use crate::support::vm::{Daemon, Vm};
+
+const BLOCKS: u32 = 8192;
+/// Kills, unless `SPINDLE_RESTARTS` says how many.
+const RESTARTS: usize = 8;
+/// For the machine to come back: reached only when it does not.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A number in a report.
+fn count(report: &str, word: &str) -> u64 {
+    let line = report.lines().find_map(|line| line.strip_prefix(word));
+    line.unwrap_or_else(|| panic!("{word}: {report}")).parse().unwrap()
+}
+
+/// The machine has connected again.
+fn wait_for_connection(daemon: &Daemon, before: usize) {
+    let deadline = Instant::now() + PATIENCE;
+    while daemon.connections() == before {
+        assert!(Instant::now() < deadline, "the machine does not come back\n{}", daemon.log());
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn kills_under_a_guests_read_load_cost_it_nothing() {
+    let restarts = std::env::var("SPINDLE_RESTARTS").map_or(RESTARTS, |times| times.parse().unwrap());
+    let folder = TempDir::with_prefix("spindle-").unwrap();
+    let (image, state) = (folder.path().join("disc.iso"), folder.path().join("state"));
+    patterned_file(&image, 7, BLOCKS);
+    let mut daemon = Daemon::start(&["--state-dir", state.to_str().unwrap(), image.to_str().unwrap()]);
+    let mut vm = Vm::reconnecting(&daemon);
+    // Somebody holds the medium, and two read it: one by its own commands, one through the kernel.
+    vm.ok("sg_prevent --prevent=1 /dev/sg0 && dmesg -c");
+    vm.ok(&format!(
+        "for load in 'sg /dev/sg0' 'block /dev/sr0'; do
+             set -- $load
+             (spindle-read-load $1 $2 {BLOCKS} /tmp/stop >/tmp/$1 2>&1; echo $? >/tmp/$1.status) &
+         done"
+    ));
+    let mut random = 0x2545_F491_4F6C_DD1D_u64;
+    for _ in 0..restarts {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        thread::sleep(Duration::from_micros(random % 700_000));
+        let before = daemon.connections();
+        daemon.restart();
+        // Most kills come while requests are served; some before the machine is back.
+        if !random.is_multiple_of(5) {
+            wait_for_connection(&daemon, before);
+        }
+    }
+    vm.ok("sleep 1; touch /tmp/stop");
+    vm.until("cat /tmp/sg.status /tmp/block.status 2>/dev/null | wc -l", "2");
+    let (generic, block) = (vm.ok("cat /tmp/sg"), vm.ok("cat /tmp/block"));
+    assert_eq!(vm.ok("cat /tmp/sg.status /tmp/block.status"), "0\n0\n", "{generic}{block}");
+    for report in [&generic, &block] {
+        let other = report.lines().find(|line| !line.starts_with("reads ") && *line != "discs 1");
+        assert_eq!(other, None, "{generic}{block}\n{}", vm.ok("dmesg | tail -n 40"));
+    }
+    // Every kind of complaint that the kernel has about a drive.
+    let complaints =
+        vm.run("dmesg | grep -iE 'sense key|i/o error|reset|abort|timed out|unit attention|disc change'").1;
+    assert_eq!(complaints, "", "the kernel's own view");
+    let drive = daemon.status();
+    assert_eq!(drive[0]["locked-by"], serde_json::json!([0]), "{drive}");
+    println!(
+        "restarts {restarts}, reads {} and {}, errors 0, wrong or doubled 0",
+        count(&generic, "reads "),
+        count(&block, "reads ")
+    );
+}
+
+/// QEMU 7.2 does not connect again, nor does QEMU 10 that was not told to. A machine that was not reading goes on, and gets its drive
+/// back by hot-plug (docs/guide/restarts.md).
+#[test]
+fn a_machine_that_does_not_reconnect_gets_its_drive_back_by_hot_plug() {
+    let folder = TempDir::with_prefix("spindle-").unwrap();
+    let (image, state) = (folder.path().join("disc.iso"), folder.path().join("state"));
+    patterned_file(&image, 7, BLOCKS);
+    let mut daemon = Daemon::start(&["--state-dir", state.to_str().unwrap(), image.to_str().unwrap()]);
+    let mut vm = Vm::linux(&daemon);
+    assert_eq!(vm.ok("spindle-read-load seed /dev/sg0"), "7\n");
+    daemon.restart();
+    vm.qmp("device_del", &json!({ "id": "cd" }));
+    vm.until("ls /dev/sg0 2>&1", "No such file");
+    let path = daemon.folder().join("drive");
+    let address = json!({ "type": "unix", "data": { "path": path } });
+    let backend = json!({ "type": "socket", "data": { "addr": address, "server": false } });
+    vm.qmp("chardev-add", &json!({ "id": "again", "backend": backend }));
+    vm.qmp("device_add", &json!({ "driver": "vhost-user-scsi-pci", "id": "cd2", "chardev": "again" }));
+    vm.until("ls /dev/sg0", "sg0\n");
+    assert_eq!(vm.ok("spindle-read-load seed /dev/sg0"), "7\n");
+}

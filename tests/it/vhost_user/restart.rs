@@ -1,0 +1,152 @@
+//! A back-end that ends after it has kept a change and before it has returned the chain: the next one gives the same answer.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use spindle::drive::{Drive, Identity, Keeper, Kept, Medium, Tray};
+
+use crate::support::backend::Backend;
+use crate::support::disc::patterned;
+use crate::support::guest::{Command, Guest, Options, REQUESTS, Reply};
+
+type Everything = (Kept, Option<Arc<Medium>>, BTreeMap<u16, Vec<u8>>);
+
+/// Keeps in memory, and how often it was asked to.
+#[derive(Default)]
+struct Memory(Mutex<(Option<Everything>, u32)>);
+
+impl Keeper for Memory {
+    fn keep(&self, kept: &Kept, medium: Option<&Arc<Medium>>, notes: &BTreeMap<u16, Vec<u8>>) {
+        let mut memory = self.0.lock().unwrap();
+        *memory = (Some((kept.clone(), medium.cloned(), notes.clone())), memory.1 + 1);
+    }
+}
+
+/// A drive and its back-end, as they are after a restart if something was kept.
+fn started(memory: &Arc<Memory>) -> (Arc<Drive>, Backend) {
+    let drive = Drive::new(Identity::named("cd0"), Tray::Closed);
+    let drive = match memory.0.lock().unwrap().0.clone() {
+        Some((kept, medium, notes)) => drive.restored(&kept, Ok(medium), notes),
+        None => {
+            drive.change_medium(patterned(1, 300), false).unwrap();
+            drive
+        }
+    };
+    let drive = Arc::new(drive.kept_by(Arc::clone(memory) as _));
+    (Arc::clone(&drive), Backend::serve(&[drive]))
+}
+
+fn run(guest: &mut Guest, cdb: &[u8]) -> Reply {
+    guest.command(REQUESTS, &Command::new(cdb, 64))
+}
+
+fn settle(guest: &mut Guest) {
+    while run(guest, &[0; 6]).status != 0 {}
+    while run(guest, &EVENTS).data[4] != 0 {}
+}
+
+/// GET EVENT STATUS NOTIFICATION of the media class, and of operational changes.
+const EVENTS: [u8; 10] = [0x4A, 1, 0, 0, 0x10, 0, 0, 0, 8, 0];
+const CHANGES: [u8; 10] = [0x4A, 1, 0, 0, 0x02, 0, 0, 0, 8, 0];
+
+/// Carries out `cdb`, and once more in a back-end that goes on where the first ended just before it returned the chain.
+fn twice(memory: &Arc<Memory>, guest: &mut Guest, here: &mut Option<(Arc<Drive>, Backend)>, cdb: &[u8]) -> Reply {
+    let pending = guest.begin(REQUESTS, &Command::new(cdb, 64));
+    let first = guest.finish(pending);
+    *here = None;
+    guest.unreturn(REQUESTS);
+    let next = here.insert(started(memory));
+    guest.reconnect(&next.1.path());
+    let again = guest.finish(pending);
+    assert_eq!(again, first, "{cdb:x?}");
+    first
+}
+
+/// What a guest is told that sends `cdb` three times, with or without a restart amid each.
+fn story(cdb: &[u8], prepare: &str, restarts: bool) -> Vec<Reply> {
+    let memory = Arc::<Memory>::default();
+    let here = started(&memory);
+    let mut guest = here.1.guest(Options::default());
+    settle(&mut guest);
+    match prepare {
+        "change" => here.0.change_medium(patterned(2, 300), false).unwrap(),
+        "ask" => {
+            assert_eq!(run(&mut guest, &[0x1E, 0, 0, 0, 1, 0]).status, 0);
+            here.0.request_eject();
+        }
+        _ => {}
+    }
+    let mut here = Some(here);
+    let send = |_| {
+        if restarts { twice(&memory, &mut guest, &mut here, cdb) } else { run(&mut guest, cdb) }
+    };
+    (0..3).map(send).collect()
+}
+
+#[test]
+fn a_command_whose_answer_was_not_returned_is_answered_as_before() {
+    for (cdb, prepare) in [
+        (&[0; 6][..], "change"),
+        (&[0x03, 0, 0, 0, 18, 0], "change"),
+        (&[0x28, 0, 0, 0, 0, 1, 0, 0, 1, 0], "change"),
+        (&EVENTS, "change"),
+        (&CHANGES, "change"),
+        (&EVENTS, "ask"),
+        (&[0x1E, 0, 0, 0, 1, 0], ""),
+        (&[0x1B, 0, 0, 0, 2, 0], ""),
+        (&[0xBB, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0], ""),
+    ] {
+        assert_eq!(story(cdb, prepare, true), story(cdb, prepare, false), "{cdb:x?}");
+    }
+}
+
+/// The late answer to a request to eject: carried out twice it would throw the new disc out.
+#[test]
+fn a_late_eject_does_not_take_the_new_disc() {
+    let memory = Arc::<Memory>::default();
+    let here = started(&memory);
+    let mut guest = here.1.guest(Options::default());
+    settle(&mut guest);
+    assert_eq!(run(&mut guest, &[0x1E, 0, 0, 0, 1, 0]).status, 0);
+    here.0.request_eject();
+    assert_eq!(run(&mut guest, &EVENTS).data[4], 1);
+    here.0.change_medium(patterned(2, 300), true).unwrap();
+    while run(&mut guest, &[0; 6]).status != 0 {}
+    let mut here = Some(here);
+    let reply = twice(&memory, &mut guest, &mut here, &[0x1B, 0, 0, 0, 2, 0]);
+    assert_eq!((reply.status, reply.sense[2], reply.sense[12]), (2, 6, 0x28));
+    assert_eq!(here.unwrap().0.snapshot().tray, Tray::Closed);
+}
+
+/// Reads change nothing that must be kept, and cost nothing of it.
+#[test]
+fn reads_are_not_kept() {
+    let memory = Arc::<Memory>::default();
+    let here = started(&memory);
+    let mut guest = here.1.guest(Options::default());
+    settle(&mut guest);
+    let before = memory.0.lock().unwrap().1;
+    for lba in 0..100 {
+        assert_eq!(run(&mut guest, &[0x28, 0, 0, 0, 0, lba, 0, 0, 1, 0]).status, 0);
+        run(&mut guest, &EVENTS);
+        guest.free_all();
+    }
+    assert_eq!(memory.0.lock().unwrap().1, before);
+    // Every change is, before the guest learns of it.
+    assert_eq!(run(&mut guest, &[0x1E, 0, 0, 0, 1, 0]).status, 0);
+    assert!(memory.0.lock().unwrap().1 > before);
+}
+
+/// A driver that finds chains returned of which nobody told it any more waits for a call.
+#[test]
+fn a_ring_that_starts_is_called_for_what_was_returned_before() {
+    let memory = Arc::<Memory>::default();
+    let here = started(&memory);
+    let mut guest = here.1.guest(Options::default());
+    settle(&mut guest);
+    drop(here);
+    let next = started(&memory);
+    guest.renew_calls();
+    guest.reconnect(&next.1.path());
+    guest.wait_for_call(REQUESTS);
+}
