@@ -5,17 +5,17 @@ use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use log::{debug, warn};
 use vhost::vhost_user::VhostUserProtocolFeatures;
 use vhost::vhost_user::message::VhostUserVirtioFeatures;
-use vhost_user_backend::{VhostUserBackend, VringT};
+use vhost_user_backend::{ShutdownHandle, VhostUserBackend, VringT};
 use virtio_bindings::bindings::virtio_config::{VIRTIO_F_ANY_LAYOUT, VIRTIO_F_NOTIFY_ON_EMPTY, VIRTIO_F_VERSION_1};
 use virtio_bindings::bindings::virtio_ring::{VIRTIO_RING_F_EVENT_IDX, VIRTIO_RING_F_INDIRECT_DESC};
 use virtio_queue::QueueT;
-use vm_memory::GuestMemoryAtomic;
+use vm_memory::{GuestAddressSpace, GuestMemoryAtomic};
 use vmm_sys_util::epoll::EventSet;
 use vmm_sys_util::event::{EventConsumer, EventFlag, EventNotifier, new_event_consumer_and_notifier};
 use vmm_sys_util::eventfd::{EFD_CLOEXEC, EFD_NONBLOCK, EventFd};
@@ -26,7 +26,7 @@ use super::ring::Ring;
 use super::serve::Look;
 use crate::scsi::{Delay, Nexus, Reset, Target, Wake};
 use crate::source::Scatter;
-use crate::sys::memory::{DirtyBitmap, GuestMemory};
+use crate::sys::memory::{DirtyBitmap, GuestMemory, watch};
 use crate::virtio::chain::Chain;
 use crate::virtio::request::Outcome;
 use crate::virtio::wire::Event;
@@ -50,12 +50,19 @@ const CONTROL_WORKER: usize = 0;
 pub const EVENT_READY: u64 = QUEUES as u64 + 1;
 /// The same for the descriptor that says that a delay of one of the worker's rings is over.
 pub const DELAY_OVER: u64 = QUEUES as u64 + 2;
+/// The same for the descriptor that says that the guest's memory is gone.
+pub const MEMORY_GONE: u64 = QUEUES as u64 + 3;
 
 /// One connection's device.
 pub struct Backend {
     target: Arc<Target>,
     nexus: Nexus,
+    /// The guest's memory, once it is watched: nothing here touches any that is not.
     pub(super) memory: GuestMemoryAtomic<GuestMemory>,
+    /// Readable once some of it is gone.
+    memory_gone: Arc<EventFd>,
+    /// Ends the connection.
+    connection: OnceLock<ShutdownHandle>,
     events: Arc<EventQueue>,
     features: AtomicU64,
     /// How long a worker looks at its empty rings again before it waits for a kick.
@@ -77,19 +84,15 @@ impl Backend {
     ///
     /// # Errors
     /// When there is no descriptor left.
-    pub fn new(
-        target: Arc<Target>,
-        nexus: Nexus,
-        memory: GuestMemoryAtomic<GuestMemory>,
-        events: Arc<EventQueue>,
-        poll: Duration,
-    ) -> io::Result<Self> {
+    pub fn new(target: Arc<Target>, nexus: Nexus, events: Arc<EventQueue>, poll: Duration) -> io::Result<Self> {
         let waker = |_| EventFd::new(EFD_NONBLOCK | EFD_CLOEXEC).map(Arc::new);
         let wakers = if target.is_slow() { (0..=workers()).map(waker).collect::<io::Result<_>>()? } else { Vec::new() };
         Ok(Self {
             target,
             nexus,
-            memory,
+            memory: GuestMemoryAtomic::new(GuestMemory::new()),
+            memory_gone: Arc::new(EventFd::new(EFD_NONBLOCK | EFD_CLOEXEC)?),
+            connection: OnceLock::new(),
             events,
             features: AtomicU64::new(0),
             poll,
@@ -104,6 +107,17 @@ impl Backend {
     /// The descriptor of each worker, in order, that becomes readable when a delay is over; none when nothing is slow.
     pub fn delay_descriptors(&self) -> impl Iterator<Item = RawFd> {
         self.wakers.iter().map(|waker| waker.as_raw_fd())
+    }
+
+    /// The descriptor that becomes readable when the guest's memory is gone.
+    pub fn memory_descriptor(&self) -> RawFd {
+        self.memory_gone.as_raw_fd()
+    }
+
+    /// What ends the connection when its front-end is at fault.
+    pub fn ends_by(&self, connection: ShutdownHandle) {
+        // Set once for a connection, and there is one.
+        let _ = self.connection.set(connection);
     }
 
     /// The descriptors of the workers' exit events. vhost-user-backend 0.24 takes them out of their owner
@@ -217,7 +231,7 @@ impl Backend {
         if served > 0 && self.wants_call(state.get_queue(), served) {
             let _ = state.signal_used_queue();
         }
-        let _ = state.enable_notification();
+        let _ = state.get_queue_mut().enable_notification(&*self.memory.memory());
     }
 
     pub(super) fn complain(&self, what: &str) {
@@ -283,8 +297,10 @@ impl VhostUserBackend for Backend {
         // The crate has told the rings already.
     }
 
-    fn update_memory(&self, _memory: GuestMemoryAtomic<GuestMemory>) -> io::Result<()> {
-        // It is the one this device was made with; the rings look at it for every chain.
+    fn update_memory(&self, memory: GuestMemoryAtomic<GuestMemory>) -> io::Result<()> {
+        let now = memory.memory();
+        watch(&now, &self.memory_gone);
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner).replace((*now).clone());
         Ok(())
     }
 
@@ -322,6 +338,16 @@ impl VhostUserBackend for Backend {
             (CONTROL_WORKER, EVENT_QUEUE | EVENT_READY) => {
                 if let Some(vring) = vrings.get(EVENT_QUEUE as usize) {
                     self.deliver_events(vring);
+                }
+            }
+            (CONTROL_WORKER, MEMORY_GONE) => {
+                // As long as it is not known how to end the connection, this comes again.
+                if let Some(connection) = self.connection.get() {
+                    let _ = self.memory_gone.read();
+                    warn!(
+                        "memory that the front-end shares is gone (its file is shorter than it said); the connection ends"
+                    );
+                    connection.shutdown();
                 }
             }
             (_, DELAY_OVER) => {

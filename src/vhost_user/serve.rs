@@ -64,7 +64,7 @@ impl Backend {
         if !state.is_enabled() || !state.get_queue().ready() {
             return Look::Rest;
         }
-        if state.disable_notification().is_err() {
+        if state.get_queue_mut().disable_notification(&*self.memory.memory()).is_err() {
             self.complain("a ring outside its memory");
             return Look::Rest;
         }
@@ -87,7 +87,8 @@ impl Backend {
             return Look::Rest;
         }
         // With an empty ring: true when something came between the last look and this.
-        if served == BATCH || wait && state.enable_notification().unwrap_or(false) {
+        let mut kick = || state.get_queue_mut().enable_notification(&*self.memory.memory());
+        if served == BATCH || wait && kick().unwrap_or(false) {
             return Look::More;
         }
         Look::Empty { served: served > 0 }

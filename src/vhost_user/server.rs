@@ -14,7 +14,7 @@ use vhost_user_backend::{Error as DaemonError, ShutdownHandle, VhostUserDaemon};
 use vm_memory::GuestMemoryAtomic;
 use vmm_sys_util::epoll::EventSet;
 
-use super::backend::{Backend, DELAY_OVER, EVENT_READY, QUEUES};
+use super::backend::{Backend, DELAY_OVER, EVENT_READY, MEMORY_GONE, QUEUES};
 use super::events::{EventQueue, UnitEvents};
 use super::relay::Relay;
 use crate::drive::Drive;
@@ -162,7 +162,7 @@ impl Server {
         let nexus = Nexus(0);
         let memory = GuestMemoryAtomic::new(GuestMemory::new());
         let events = Arc::clone(&self.events);
-        let backend = Backend::new(Arc::clone(&self.target), nexus, memory.clone(), events, self.poll)?;
+        let backend = Backend::new(Arc::clone(&self.target), nexus, events, self.poll)?;
         let backend = Arc::new(backend);
         self.events.clear();
         let mut daemon = VhostUserDaemon::new("vhost-user".to_owned(), Arc::clone(&backend), memory)
@@ -170,6 +170,7 @@ impl Server {
         let workers = daemon.get_epoll_handlers();
         if let Some(worker) = workers.first() {
             worker.register_listener(self.events.descriptor(), EventSet::IN, EVENT_READY)?;
+            worker.register_listener(backend.memory_descriptor(), EventSet::IN, MEMORY_GONE)?;
         }
         for (worker, descriptor) in workers.iter().zip(backend.delay_descriptors()) {
             worker.register_listener(descriptor, EventSet::IN, DELAY_OVER)?;
@@ -178,7 +179,10 @@ impl Server {
             .start(&mut Listener::from(listener.try_clone()?))
             .map_err(|error| io::Error::other(error.to_string()))?;
         info!("a front-end connected");
-        *self.stop.connection() = daemon.shutdown_handle().map(ShutdownHandleDebug);
+        if let Some(connection) = daemon.shutdown_handle() {
+            backend.ends_by(connection.clone());
+            *self.stop.connection() = Some(ShutdownHandleDebug(connection));
+        }
         if self.stop.is_stopped() {
             daemon.request_shutdown();
         }

@@ -67,7 +67,10 @@ fn a_file_cut_off_under_load_loses_the_missing_blocks_and_nothing_else() {
     for left in [3001 * 2048, 2000 * 2048, 1001 * 2048 + 100] {
         // Where the system took pages back meanwhile, or a fault had to wait, the drive reads the file again and none is
         // rescued: rare, so it is not rare many times.
-        assert!((0..20).any(|_| cut_off(&mut guest, &image, left)), "the mapping was not read when {left} bytes were left");
+        assert!(
+            (0..20).any(|_| cut_off(&mut guest, &image, left)),
+            "the mapping was not read when {left} bytes were left"
+        );
     }
 }
 

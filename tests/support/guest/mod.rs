@@ -11,7 +11,7 @@ use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
 use vhost::vhost_user::message::VhostUserHeaderFlag;
 use vhost::vhost_user::{Frontend, VhostUserFrontend};
 use vhost::{VhostBackend, VhostUserMemoryRegionInfo, VringConfigData};
-use vm_memory::{Bytes, FileOffset, GuestAddress, GuestMemoryBackend, GuestMemoryMmap};
+use vm_memory::{Bytes, FileOffset, GuestAddress, GuestMemoryBackend, GuestMemoryMmap, GuestMemoryRegion};
 
 pub use self::request::{Command, Layout, Reply, lun};
 use self::ring::Ring;
@@ -105,6 +105,12 @@ impl Guest {
     /// Where the guest's memory is, as the back-end is told: the part with the rings, then the other.
     pub fn regions(&self) -> Vec<VhostUserMemoryRegionInfo> {
         regions(&self.memory)
+    }
+
+    /// Cuts the file of a part of the memory off. This process must not touch what is gone.
+    pub fn cut_memory(&self, part: usize, left: u64) {
+        let region = self.memory.iter().nth(part).unwrap();
+        ftruncate(region.file_offset().unwrap().file(), left).unwrap();
     }
 
     /// These features from now on. A ring that the feature changes anything for must be stopped.
