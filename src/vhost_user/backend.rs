@@ -23,7 +23,7 @@ use zerocopy::IntoBytes;
 
 use super::events::EventQueue;
 use super::ring::Ring;
-use super::serve::Look;
+use super::serve::{Look, Served};
 use crate::scsi::{Delay, Nexus, Reset, Target, Wake};
 use crate::source::Scatter;
 use crate::sys::memory::{DirtyBitmap, GuestMemory, watch};
@@ -48,8 +48,8 @@ const EVENT_QUEUE: u64 = 1;
 const CONTROL_WORKER: usize = 0;
 /// What `handle_event` is given for our own event descriptor: above every ring and the crate's exit event.
 pub const EVENT_READY: u64 = QUEUES as u64 + 1;
-/// The same for the descriptor that says that a delay of one of the worker's rings is over.
-pub const DELAY_OVER: u64 = QUEUES as u64 + 2;
+/// The same for the descriptor that says that a delay of one of the worker's rings is over, or that one has more chains.
+pub const LOOK_AGAIN: u64 = QUEUES as u64 + 2;
 /// The same for the descriptor that says that the guest's memory is gone.
 pub const MEMORY_GONE: u64 = QUEUES as u64 + 3;
 
@@ -73,8 +73,9 @@ pub struct Backend {
     complained: AtomicBool,
     /// Rings whose next chain waits, by worker and index within it: the chain's position and what it waits for.
     held: Mutex<HashMap<(usize, usize), (u16, Delay)>>,
-    /// For each worker what wakes it when a delay is over.
+    /// For each worker what has it look again, and the rings that have more chains than were served at a time, by index within it.
     wakers: Vec<Arc<EventFd>>,
+    again: Vec<AtomicU64>,
     /// Descriptors that the crate gives up without closing them, when its workers start.
     exit_descriptors: Mutex<Vec<RawFd>>,
 }
@@ -86,7 +87,7 @@ impl Backend {
     /// When there is no descriptor left.
     pub fn new(target: Arc<Target>, nexus: Nexus, events: Arc<EventQueue>, poll: Duration) -> io::Result<Self> {
         let waker = |_| EventFd::new(EFD_NONBLOCK | EFD_CLOEXEC).map(Arc::new);
-        let wakers = if target.is_slow() { (0..=workers()).map(waker).collect::<io::Result<_>>()? } else { Vec::new() };
+        let numbers = || (0..=workers()).map(|_| AtomicU64::new(0)).collect();
         Ok(Self {
             target,
             nexus,
@@ -96,16 +97,17 @@ impl Backend {
             events,
             features: AtomicU64::new(0),
             poll,
-            kicked: (0..=workers()).map(|_| AtomicU64::new(0)).collect(),
+            kicked: numbers(),
             complained: AtomicBool::new(false),
             held: Mutex::default(),
-            wakers,
+            wakers: (0..=workers()).map(waker).collect::<io::Result<_>>()?,
+            again: numbers(),
             exit_descriptors: Mutex::new(Vec::new()),
         })
     }
 
-    /// The descriptor of each worker, in order, that becomes readable when a delay is over; none when nothing is slow.
-    pub fn delay_descriptors(&self) -> impl Iterator<Item = RawFd> {
+    /// The descriptor of each worker, in order, that becomes readable when it must look again.
+    pub fn wake_descriptors(&self) -> impl Iterator<Item = RawFd> {
         self.wakers.iter().map(|waker| waker.as_raw_fd())
     }
 
@@ -126,10 +128,30 @@ impl Backend {
         std::mem::take(&mut self.exit_descriptors.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Serves the control queue.
+    fn serve_control(&self, vring: &Ring) {
+        let execute = |chain: &Chain<'_>| control::execute(&self.target, self.nexus, chain);
+        if self.serve(vring, |_, _| false, execute) == Served::Some {
+            self.look_again(CONTROL_WORKER, CONTROL_QUEUE as usize);
+        }
+    }
+
     /// Serves one request queue.
     fn serve_requests(&self, vring: &Ring, worker: usize, index: usize) {
-        let hold = |position, chain: &Chain<'_>| self.holds(worker, index, position, chain);
-        self.serve(vring, hold, |chain| request::execute(&self.target, self.nexus, chain));
+        let slow = self.target.is_slow();
+        let hold = |position, chain: &Chain<'_>| slow && self.holds(worker, index, position, chain);
+        if self.serve(vring, hold, |chain| request::execute(&self.target, self.nexus, chain)) == Served::Some {
+            self.look_again(worker, index);
+        }
+    }
+
+    /// Has a worker come back to a ring when its other rings have had their turn.
+    fn look_again(&self, worker: usize, index: usize) {
+        if let (Some(again), Some(waker)) = (self.again.get(worker), self.wakers.get(worker)) {
+            again.fetch_or(1 << index, Ordering::Relaxed);
+            // Fails only when the counter is full, and then the worker is awake anyway.
+            let _ = waker.write(1);
+        }
     }
 
     /// Serves the request queues of a worker for as long as they are not all empty for [`poll`](Self::poll); then the guest must
@@ -139,12 +161,13 @@ impl Backend {
         let kicked = self.kicked.get(worker).map_or(bit, |kicked| kicked.fetch_or(bit, Ordering::Relaxed) | bit);
         let rings = || vrings.iter().enumerate().filter(|(index, _)| kicked >> index & 1 != 0);
         let execute = |chain: &Chain<'_>| request::execute(&self.target, self.nexus, chain);
+        let slow = self.target.is_slow();
         let start = Instant::now();
         let mut last = start;
         loop {
             let mut served = false;
             for (index, vring) in rings() {
-                let hold = |position, chain: &Chain<'_>| self.holds(worker, index, position, chain);
+                let hold = |position, chain: &Chain<'_>| slow && self.holds(worker, index, position, chain);
                 served |= matches!(self.look(vring, false, hold, execute), Look::More | Look::Empty { served: true });
             }
             let now = Instant::now();
@@ -185,7 +208,7 @@ impl Backend {
         }
     }
 
-    /// The rings of a worker whose next chain has waited long enough.
+    /// The rings of a worker whose next chain has waited long enough, or that have more chains.
     fn released(&self, worker: usize) -> Vec<usize> {
         if let Some(waker) = self.wakers.get(worker) {
             // The count does not matter, and an empty one is no fault.
@@ -194,7 +217,9 @@ impl Backend {
         let over = |(&(of, index), (_, delay)): (&(usize, usize), &(u16, Delay))| {
             (of == worker && delay.is_over()).then_some(index)
         };
-        self.held().iter().filter_map(over).collect()
+        let again = self.again.get(worker).map_or(0, |again| again.swap(0, Ordering::Relaxed));
+        let again = (0..QUEUES).filter(|index| again >> index & 1 != 0);
+        self.held().iter().filter_map(over).chain(again).collect()
     }
 
     fn held(&self) -> MutexGuard<'_, HashMap<(usize, usize), (u16, Delay)>> {
@@ -332,7 +357,7 @@ impl VhostUserBackend for Backend {
         match (worker, u64::from(index)) {
             (CONTROL_WORKER, CONTROL_QUEUE) => {
                 if let Some(vring) = vrings.first() {
-                    self.serve(vring, |_, _| false, |chain| control::execute(&self.target, self.nexus, chain));
+                    self.serve_control(vring);
                 }
             }
             (CONTROL_WORKER, EVENT_QUEUE | EVENT_READY) => {
@@ -350,10 +375,12 @@ impl VhostUserBackend for Backend {
                     connection.shutdown();
                 }
             }
-            (_, DELAY_OVER) => {
+            (_, LOOK_AGAIN) => {
                 for index in self.released(worker) {
-                    if let Some(vring) = vrings.get(index) {
-                        self.serve_requests(vring, worker, index);
+                    match vrings.get(index) {
+                        Some(vring) if worker == CONTROL_WORKER => self.serve_control(vring),
+                        Some(vring) => self.serve_requests(vring, worker, index),
+                        None => {}
                     }
                 }
             }

@@ -13,6 +13,9 @@ use crate::virtio::split::Split;
 /// Chains that are served before the ring's lock is offered to the connection thread: a guest that never stops asking
 /// must not keep the front-end from stopping the ring.
 const BATCH: usize = 64;
+/// How often that is done before the worker looks for other events. A ring need never be empty: where the used ring lies
+/// over the available one, each chain that is returned makes another available.
+const MOST_BATCHES: usize = 16;
 
 /// Why no further chain of a ring is served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +24,15 @@ pub(super) enum RunEnd {
     Empty,
     /// The next one waits for time to pass, or the ring is broken.
     Stuck,
+}
+
+/// What was served of a ring.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Served {
+    /// All that can be.
+    All,
+    /// As much as is served at a time; there may be more.
+    Some,
 }
 
 /// How a look at a ring ended.
@@ -35,7 +47,7 @@ pub(super) enum Look {
 }
 
 impl Backend {
-    /// Serves a ring until it is empty, strictly in order, and holds its lock from each chain's removal to its return:
+    /// Serves a ring until it is empty or had its turn, strictly in order, and holds its lock from each chain's removal to its return:
     /// so a ring that the front-end stops has no request in flight, and one that continues elsewhere loses none.
     ///
     /// A chain for which `hold` says so is left where it is, and the ring with it: in ring order nothing can be returned before
@@ -45,10 +57,14 @@ impl Backend {
         vring: &Ring,
         hold: impl Fn(u16, &Chain<'_>) -> bool,
         execute: impl Fn(&Chain<'_>) -> Outcome,
-    ) {
-        while self.look(vring, true, &hold, &execute) == Look::More {
+    ) -> Served {
+        for _ in 0..MOST_BATCHES {
+            if self.look(vring, true, &hold, &execute) != Look::More {
+                return Served::All;
+            }
             std::thread::yield_now();
         }
+        Served::Some
     }
 
     /// Serves at most [`BATCH`] chains. With `wait` the guest must kick for what it adds to an empty ring.
