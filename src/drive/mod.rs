@@ -10,6 +10,7 @@ mod clock;
 mod commands;
 mod disc_info;
 mod event;
+mod fault;
 mod feature;
 mod identity;
 mod inquiry;
@@ -48,11 +49,13 @@ use crate::sound::Sink;
 pub use self::behaviour::Behaviours;
 pub use self::clock::{Alarm, Clock, HostClock};
 pub use self::commands::{Access, COMMANDS, Command, MediumNeed};
+pub use self::fault::{ALL_BLOCKS, Fault, FaultKind, TooManyFaults};
 pub use self::identity::Identity;
 pub use self::listener::{DriveEvent, Listener};
 pub use self::playback::AudioStatus;
 pub use self::state::{EjectRefused, Tray};
 
+use self::fault::Faults;
 use self::mechanism::Mechanism;
 use self::player::Player;
 use self::state::State;
@@ -85,6 +88,7 @@ pub struct Snapshot {
 pub struct Drive {
     identity: Identity,
     behaviours: Behaviours,
+    faults: Faults,
     clock: Arc<dyn Clock>,
     core: Arc<Core>,
     /// Where the head is in time; in use only where behaviours are slow.
@@ -157,6 +161,7 @@ impl Drive {
         Self {
             identity,
             behaviours: Behaviours::default(),
+            faults: Faults::default(),
             clock: HostClock::shared(),
             core: Arc::new(Core { state: Mutex::new(State::new(tray)), head: AtomicI32::new(0) }),
             mechanism: Mutex::default(),
@@ -221,7 +226,7 @@ impl Drive {
     /// Opens the tray. What is in it stays in it.
     ///
     /// # Errors
-    /// When a guest prevents removal and `force` is not set; nothing has changed then.
+    /// When a guest prevents removal and `force` is not set, or the tray is stuck; nothing has changed then.
     pub fn open_tray(&self, force: bool) -> Result<(), EjectRefused> {
         self.transition(|state, events| state.open_tray(force, events))
     }
@@ -365,11 +370,11 @@ impl LogicalUnit for Drive {
     }
 
     fn is_slow(&self) -> bool {
-        self.behaviours.slow()
+        self.behaviours.slow() || self.faults.delay()
     }
 
     fn delay(&self, task: &Task<'_>, wake: &Wake) -> Option<Delay> {
-        if self.behaviours.slow() { pace::delay(self, task, wake) } else { None }
+        if self.is_slow() { pace::delay(self, task, wake) } else { None }
     }
 
     fn reset(&self, kind: Reset) {

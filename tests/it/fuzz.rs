@@ -184,10 +184,3 @@ fn dictionaries_have_what_is_in_the_corpora() {
         assert!(entries.iter().filter(there).count() * 3 >= entries.len(), "{name}: most are in no file");
     }
 }
-#[test]
-fn zz_write_seeds() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/corpus");
-    fs::write(folder.join("rings/all"), rings::seed()).unwrap();
-    fs::write(folder.join("frontend/session"), frontend::seed()).unwrap();
-    fs::write(folder.join("frontend/cut-off"), frontend::seed_cut_off()).unwrap();
-}

@@ -6,6 +6,7 @@ mod basic;
 mod behaviour;
 mod disc_info;
 mod event;
+mod fault;
 mod feature;
 mod inquiry;
 mod key;

@@ -125,6 +125,17 @@ impl Guest {
     /// Tells the back-end where the ring is and that it goes on at `base`, as a front-end starts one.
     pub fn start_ring(&mut self, index: usize, base: u16) {
         let ring = &self.rings[index];
+        let (available, used) = (ring.available(), ring.used());
+        self.start_ring_with(index, base, available, used);
+    }
+
+    /// The same from the first chain on, with the two rings elsewhere: for what no driver does.
+    pub fn start_ring_at(&mut self, index: usize, available: u64, used: u64) {
+        self.start_ring_with(index, 0, available, used);
+    }
+
+    fn start_ring_with(&mut self, index: usize, base: u16, available: u64, used: u64) {
+        let ring = &self.rings[index];
         let host = |at: u64| self.memory.get_host_address(GuestAddress(at)).unwrap() as u64;
         self.frontend.set_vring_num(index, ring.size).unwrap();
         self.frontend.set_vring_base(index, base).unwrap();
@@ -133,8 +144,8 @@ impl Guest {
             queue_size: ring.size,
             flags: 0,
             desc_table_addr: host(ring.descriptors()),
-            used_ring_addr: host(ring.used()),
-            avail_ring_addr: host(ring.available()),
+            used_ring_addr: host(used),
+            avail_ring_addr: host(available),
             log_addr: None,
         };
         self.frontend.set_vring_addr(index, &addresses).unwrap();
