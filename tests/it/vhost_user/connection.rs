@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use spindle::drive::{Drive, Identity, Tray};
 use spindle::vhost_user::{Endpoint, Relay, Server};
@@ -19,7 +19,6 @@ use crate::support::guest::{CONTROL, Command, Guest, Options, REQUESTS};
 use crate::support::message::{GET_FEATURES, SET_VRING_CALL, SET_VRING_KICK, SET_VRING_NUM, message, send_to_the_end};
 
 const TEST_UNIT_READY: [u8; 6] = [0; 6];
-const INQUIRY: [u8; 6] = [0x12, 0, 0, 0, 36, 0];
 const READ: [u8; 10] = [0x28, 0, 0, 0, 0, 7, 0, 0, 1, 0];
 
 /// Sense key, ASC and ASCQ of each unit attention that is pending, in order.
@@ -239,21 +238,14 @@ fn a_call_descriptor_that_cannot_be_written_holds_up_no_end() {
 #[test]
 fn a_kick_descriptor_that_somebody_else_reads_holds_up_no_end() {
     let (_drive, backend) = served();
-    // Two rings share it: who comes second finds nothing to read.
-    let kick = rustix::event::eventfd(0, rustix::event::EventfdFlags::CLOEXEC).unwrap();
-    let mut guest = with_descriptor(&backend, SET_VRING_KICK, kick.as_fd());
-    for _ in 0..200 {
-        guest.free_all();
-        guest.begin_quietly(REQUESTS, &Command::new(&INQUIRY, 36));
+    for _ in 0..30 {
+        // Two rings share it: the worker that comes second finds nothing to read.
+        let kick = rustix::event::eventfd(0, rustix::event::EventfdFlags::CLOEXEC).unwrap();
+        let guest = with_descriptor(&backend, SET_VRING_KICK, kick.as_fd());
         rustix::io::write(&kick, &1_u64.to_ne_bytes()).unwrap();
-        let deadline = Instant::now() + Duration::from_secs(60);
-        while guest.poll(REQUESTS).is_none() {
-            assert!(Instant::now() < deadline, "a kick was lost");
-            std::thread::yield_now();
-        }
+        drop(guest);
+        next_is_answered(&backend);
     }
-    drop(guest);
-    next_is_answered(&backend);
 }
 
 /// Each chain that is returned makes another available: the two indices are one.
