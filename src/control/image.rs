@@ -11,7 +11,7 @@ use super::fdset::FdSets;
 use crate::drive::Medium;
 use crate::image::{ImageError, ImageErrorKind, NoPassword, OpenOptions, Opened, Passwords, open_path, open_with};
 use crate::source::siblings::NamedSources;
-use crate::source::{BlockCache, FileSource, SharedSource};
+use crate::source::{BlockCache, FileSource, SharedSource, is_remote, is_remote_file};
 
 /// How the daemon opens images, whoever asks.
 #[derive(Debug, Clone)]
@@ -56,10 +56,15 @@ pub fn open(sets: &Mutex<FdSets>, policy: &Policy, request: &Request<'_>) -> Res
         allow_outside: policy.allow_outside,
         spool: spool.then_some(&*policy.spool),
     };
-    let opened = match filename.strip_prefix("/dev/fdset/") {
-        Some(number) => open_set(sets, number, shown, &options),
-        None => open_path(Path::new(filename), &options).map_err(|error| by_path(&error, policy)),
-    }?;
+    let (opened, remote) = match filename.strip_prefix("/dev/fdset/") {
+        Some(number) => open_set(sets, number, shown, &options)?,
+        None => {
+            let path = Path::new(filename);
+            let opened = open_path(path, &options).map_err(|error| by_path(&error, policy))?;
+            // One that was opened and is gone since is none that waits.
+            (opened, is_remote(path).unwrap_or(false))
+        }
+    };
     if let Some(wanted) = format.filter(|wanted| !matches!(*wanted, "raw" | "auto") && *wanted != opened.format.id) {
         return Err(VerbError::generic(format!(
             "{shown}: the content is of format {}, not {wanted}",
@@ -75,22 +80,30 @@ pub fn open(sets: &Mutex<FdSets>, policy: &Policy, request: &Request<'_>) -> Res
             std::path::absolute(filename).unwrap_or_else(|_| PathBuf::from(filename)).to_string_lossy().into_owned()
         }
     };
-    Ok(Arc::new(Medium { disc: opened.disc, locator, format: opened.format.id }))
+    Ok(Arc::new(Medium { disc: opened.disc, locator, format: opened.format.id, remote }))
 }
 
-/// The first descriptor of a set is the image, the others are the files that it names.
-fn open_set(sets: &Mutex<FdSets>, number: &str, shown: &str, options: &OpenOptions<'_>) -> Result<Opened, VerbError> {
+/// The first descriptor of a set is the image, the others are the files that it names. Also whether any of them is on storage that
+/// may not answer.
+fn open_set(
+    sets: &Mutex<FdSets>,
+    number: &str,
+    shown: &str,
+    options: &OpenOptions<'_>,
+) -> Result<(Opened, bool), VerbError> {
     let number = number.parse().map_err(|_| VerbError::generic(format!("{shown}: not the number of an fd set")))?;
     let files = sets.lock().unwrap_or_else(PoisonError::into_inner).open(number);
     let open = || {
         let (image, companions) = files.map_err(ImageError::io)?;
+        let all = companions.iter().map(|(_, file)| file).chain([&image]);
+        let remote = all.map(is_remote_file).any(|remote| remote.unwrap_or(false));
         let source = |file: File| -> Result<SharedSource, ImageError> {
             Ok(Arc::new(FileSource::from_file(file).map_err(ImageError::io)?))
         };
         let siblings = companions.into_iter().map(|(name, file)| Ok((name, source(file)?)));
         let siblings = NamedSources(siblings.collect::<Result<_, ImageError>>()?);
         let name = shown.rsplit('/').next().unwrap_or_default();
-        open_with(source(image)?, name, Arc::new(siblings), options)
+        Ok((open_with(source(image)?, name, Arc::new(siblings), options)?, remote))
     };
     open().map_err(|error: ImageError| refusal(&error.in_file(shown)))
 }

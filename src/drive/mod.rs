@@ -12,6 +12,7 @@ mod disc_info;
 mod event;
 mod fault;
 mod feature;
+mod fetch;
 mod identity;
 mod inquiry;
 mod key;
@@ -56,6 +57,7 @@ pub use self::playback::AudioStatus;
 pub use self::state::{EjectRefused, Tray};
 
 use self::fault::Faults;
+use self::fetch::Fetch;
 use self::mechanism::Mechanism;
 use self::player::Player;
 use self::state::State;
@@ -69,6 +71,8 @@ pub struct Medium {
     pub locator: String,
     /// Id of its image format.
     pub format: &'static str,
+    /// Its storage may not answer for minutes: see [`crate::source::is_remote`].
+    pub remote: bool,
 }
 
 /// A drive as it is at one moment.
@@ -89,6 +93,7 @@ pub struct Drive {
     identity: Identity,
     behaviours: Behaviours,
     faults: Faults,
+    fetch: Fetch,
     clock: Arc<dyn Clock>,
     core: Arc<Core>,
     /// Where the head is in time; in use only where behaviours are slow.
@@ -162,6 +167,7 @@ impl Drive {
             identity,
             behaviours: Behaviours::default(),
             faults: Faults::default(),
+            fetch: Fetch::new(Duration::ZERO),
             clock: HostClock::shared(),
             core: Arc::new(Core { state: Mutex::new(State::new(tray)), head: AtomicI32::new(0) }),
             mechanism: Mutex::default(),
@@ -327,8 +333,15 @@ impl Drive {
         if events.iter().any(|event| matches!(event, DriveEvent::TrayMoved { .. })) {
             self.move_head(Lba(0));
         }
+        let medium = events.iter().rev().find_map(|event| match event {
+            DriveEvent::MediumChanged { medium } => Some(medium.clone()),
+            _ => None,
+        });
         lock(&self.untold).extend(events);
         drop(state);
+        if let Some(medium) = medium {
+            self.fetch.medium_changed(medium.as_ref());
+        }
         self.wake_player();
         self.moved.notify_all();
         self.tell_untold();
@@ -370,7 +383,7 @@ impl LogicalUnit for Drive {
     }
 
     fn is_slow(&self) -> bool {
-        self.behaviours.slow() || self.faults.delay()
+        self.behaviours.slow() || self.faults.delay() || self.fetch.in_use()
     }
 
     fn delay(&self, task: &Task<'_>, wake: &Wake) -> Option<Delay> {

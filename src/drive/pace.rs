@@ -28,7 +28,7 @@ pub(super) fn delay(drive: &Drive, task: &Task<'_>, wake: &Wake) -> Option<Delay
     };
     let done = hardware.saturating_add(drive.faults.delay_of(span.0, blocks));
     if done <= now {
-        return None;
+        return drive.fetch.ask(&medium, &drive.clock, span, wake);
     }
     let delay = Delay::default();
     let (ended, wake) = (delay.clone(), Arc::clone(wake));

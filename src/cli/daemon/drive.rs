@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use log::warn;
 
@@ -12,6 +13,7 @@ use crate::cli::open::locator;
 use crate::drive::{Behaviours, Drive, Identity, Medium, Tray};
 use crate::image::{OpenOptions, open_path};
 use crate::sound;
+use crate::source::is_remote;
 
 /// What one `--drive` says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -145,7 +147,11 @@ fn field(key: &str, value: &str, most: usize) -> Result<String, String> {
 ///
 /// # Errors
 /// When two have the same name or serial number, or an image cannot be opened.
-pub fn make(specs: &[DriveSpec], options: &OpenOptions<'_>) -> Result<Vec<Arc<Drive>>, CliError> {
+pub fn make(
+    specs: &[DriveSpec],
+    options: &OpenOptions<'_>,
+    read_deadline: Duration,
+) -> Result<Vec<Arc<Drive>>, CliError> {
     let mut names = HashSet::new();
     if let Some(twice) = specs.iter().find(|spec| !names.insert(&spec.name)) {
         return Err(CliError::new(Exit::Usage, format!("two drives are named {}", twice.name)));
@@ -159,12 +165,13 @@ pub fn make(specs: &[DriveSpec], options: &OpenOptions<'_>) -> Result<Vec<Arc<Dr
             return Err(CliError::new(Exit::Usage, twice));
         }
     }
-    specs.iter().map(|spec| make_one(spec, options)).collect()
+    specs.iter().map(|spec| make_one(spec, options, read_deadline)).collect()
 }
 
-fn make_one(spec: &DriveSpec, options: &OpenOptions<'_>) -> Result<Arc<Drive>, CliError> {
+fn make_one(spec: &DriveSpec, options: &OpenOptions<'_>, read_deadline: Duration) -> Result<Arc<Drive>, CliError> {
     let tray = if spec.tray_open { Tray::Open } else { Tray::Closed };
-    let mut drive = Drive::new(spec.identity(), tray).behaving(spec.behaviours.unwrap_or_default());
+    let drive = Drive::new(spec.identity(), tray).behaving(spec.behaviours.unwrap_or_default());
+    let mut drive = drive.with_read_deadline(read_deadline);
     if let Some(audio) = &spec.audio {
         let refused = |error| CliError::new(Exit::Failure, format!("drive {}: audio {audio}: {error}", spec.name));
         if let Some(sink) = audio.open().map_err(refused)? {
@@ -177,7 +184,9 @@ fn make_one(spec: &DriveSpec, options: &OpenOptions<'_>) -> Result<Arc<Drive>, C
             warn!("{}: {warning}", image.display());
         }
         let locator = locator(image).unwrap_or_else(|_| image.to_string_lossy().into_owned());
-        let medium = Medium { disc: opened.disc, locator, format: opened.format.id };
+        // An image that was opened and is gone since is none that waits.
+        let remote = is_remote(image).unwrap_or(false);
+        let medium = Medium { disc: opened.disc, locator, format: opened.format.id, remote };
         // A drive that nobody has seen yet is not locked.
         drive
             .change_medium(Arc::new(medium), false)

@@ -77,7 +77,7 @@ fn run(args: &Args) -> Result<(), CliError> {
     let options = OpenOptions { cache: Arc::clone(&cache), passwords: &passwords, ..args.how.options(&spool) };
     let specs = args.drives()?;
     let groups = targets::group(&specs, args)?;
-    let drives = drive::make(&specs, &options)?;
+    let drives = drive::make(&specs, &options, Duration::from_secs(args.read_deadline.into()))?;
     let signals = Signals::new([SIGTERM, SIGINT])?;
 
     let mut targets = targets::open(&groups, &drives, args, inherited)?;

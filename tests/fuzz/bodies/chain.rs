@@ -31,7 +31,7 @@ pub fn run(input: &[u8]) {
     static MEDIUM: LazyLock<Arc<Medium>> = LazyLock::new(|| {
         let opened = open_source(Arc::new(MemorySource::new(vec![7; 64 * 2048])), &OpenOptions::default())
             .expect("any bytes are a plain image");
-        Arc::new(Medium { disc: opened.disc, locator: String::new(), format: opened.format.id })
+        Arc::new(Medium { disc: opened.disc, locator: String::new(), format: opened.format.id, remote: false })
     });
     let drive = Drive::new(Identity::named("cd0"), Tray::Closed);
     drive.change_medium(Arc::clone(&MEDIUM), false).expect("nobody holds a lock");

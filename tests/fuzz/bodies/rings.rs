@@ -196,7 +196,9 @@ impl Guest {
                 return None;
             }
             for index in 0..entries {
-                let Ok(words) = self.memory.read_obj::<[u64; 2]>(GuestAddress(at + 16 * index)) else { continue };
+                let Ok(words) = self.memory.read_obj::<[u64; 2]>(GuestAddress(at.wrapping_add(16 * index))) else {
+                    continue;
+                };
                 let [buffer, rest] = words.map(u64::from_le);
                 let (len, flags) = (rest & 0xFFFF_FFFF, (rest >> 32) as u16);
                 if flags & INDIRECT != 0 && next == 0 {
@@ -220,7 +222,7 @@ fn medium(kind: u8) -> Arc<Medium> {
         [vec![7; 64 * 2048], sectors()].map(|bytes| {
             let source = Arc::new(MemorySource::new(bytes));
             let opened = open_source(source, &OpenOptions::default()).expect("a plain image");
-            Arc::new(Medium { disc: opened.disc, locator: String::new(), format: opened.format.id })
+            Arc::new(Medium { disc: opened.disc, locator: String::new(), format: opened.format.id, remote: false })
         })
     });
     Arc::clone(&MEDIA[usize::from(kind & 1)])

@@ -7,3 +7,4 @@ mod resources;
 mod sandbox;
 mod sockets;
 mod sound;
+mod storage;

@@ -8,6 +8,7 @@ mod disc_info;
 mod event;
 mod fault;
 mod feature;
+mod fetch;
 mod inquiry;
 mod key;
 mod medium;
