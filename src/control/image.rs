@@ -61,8 +61,8 @@ pub fn open(sets: &Mutex<FdSets>, policy: &Policy, request: &Request<'_>) -> Res
         None => {
             let path = Path::new(filename);
             let opened = open_path(path, &options).map_err(|error| by_path(&error, policy))?;
-            // One that was opened and is gone since is none that waits.
-            (opened, is_remote(path).unwrap_or(false))
+            // A file system that does not say what it is may be anything.
+            (opened, is_remote(path).unwrap_or(true))
         }
     };
     if let Some(wanted) = format.filter(|wanted| !matches!(*wanted, "raw" | "auto") && *wanted != opened.format.id) {
@@ -96,7 +96,7 @@ fn open_set(
     let open = || {
         let (image, companions) = files.map_err(ImageError::io)?;
         let all = companions.iter().map(|(_, file)| file).chain([&image]);
-        let remote = all.map(is_remote_file).any(|remote| remote.unwrap_or(false));
+        let remote = all.map(is_remote_file).any(|remote| remote.unwrap_or(true));
         let source = |file: File| -> Result<SharedSource, ImageError> {
             Ok(Arc::new(FileSource::from_file(file).map_err(ImageError::io)?))
         };

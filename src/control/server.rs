@@ -24,6 +24,7 @@ use super::outlet::Outlet;
 use super::verbs::{Call, find, version};
 use crate::drive::{Drive, Medium};
 use crate::sys::descriptors::receive;
+use crate::sys::join::join_within;
 
 /// Most clients at a time; one more is told so and sent away.
 const MOST_CLIENTS: usize = 32;
@@ -32,6 +33,8 @@ const MOST_DESCRIPTORS: usize = 16;
 
 /// How long one line may wait for a client that does not read. Also what such a client can delay the daemon's end.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long the server's end waits for one client.
+const PATIENCE: Duration = Duration::from_secs(3);
 /// How long to wait for descriptors to become free before the next try to accept.
 const WITHOUT_DESCRIPTORS: Duration = Duration::from_millis(200);
 
@@ -183,7 +186,8 @@ fn accept(shared: &Arc<Shared>, listener: &UnixListener) {
         let _ = client.stream.shutdown(Shutdown::Read);
     }
     for thread in threads {
-        let _ = thread.join();
+        // One that opens an image on storage that does not answer is left behind.
+        let _ = join_within(thread, PATIENCE);
     }
 }
 

@@ -8,5 +8,6 @@ pub mod descriptors;
 pub mod fault;
 pub mod file;
 pub mod guarded;
+pub mod join;
 pub mod memory;
 pub mod socket;

@@ -184,8 +184,8 @@ fn make_one(spec: &DriveSpec, options: &OpenOptions<'_>, read_deadline: Duration
             warn!("{}: {warning}", image.display());
         }
         let locator = locator(image).unwrap_or_else(|_| image.to_string_lossy().into_owned());
-        // An image that was opened and is gone since is none that waits.
-        let remote = is_remote(image).unwrap_or(false);
+        // A file system that does not say what it is may be anything.
+        let remote = is_remote(image).unwrap_or(true);
         let medium = Medium { disc: opened.disc, locator, format: opened.format.id, remote };
         // A drive that nobody has seen yet is not locked.
         drive

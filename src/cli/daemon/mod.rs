@@ -29,6 +29,7 @@ use crate::control;
 use crate::image::OpenOptions;
 use crate::sound;
 use crate::source::BlockCache;
+use crate::sys::join::join_within;
 use crate::sys::socket::BoundSocket;
 use crate::vhost_user::Server;
 
@@ -54,6 +55,9 @@ fn usage_error(error: &clap::Error) -> CliError {
     let reason = reason.join(" ");
     CliError::new(Exit::Usage, format!("{} (see --help)", reason.strip_prefix("error: ").unwrap_or(&reason)))
 }
+
+/// How long the end waits for a connection whose worker is in a read.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Why the daemon ends.
 enum End {
@@ -121,8 +125,10 @@ fn run(args: &Args) -> Result<(), CliError> {
     let result = wait_for_end(&ended, serving.len());
     serving.iter().for_each(|(stop, _)| stop.stop());
     for (_, thread) in serving {
-        if thread.join().is_err() {
-            return Err(CliError::new(Exit::Failure, "the serving thread panicked"));
+        match join_within(thread, PATIENCE) {
+            Some(Ok(())) => {}
+            Some(Err(_)) => return Err(CliError::new(Exit::Failure, "the serving thread panicked")),
+            None => warn!("a read from storage that does not answer is left behind"),
         }
     }
     Ok(result?)
