@@ -73,8 +73,13 @@ fn reads_of_allocate_nothing(bytes: &[u8]) {
     std::fs::write(image.path(), bytes).unwrap();
     let opened = open_path(image.path(), &OpenOptions::default()).unwrap();
     let drive = Arc::new(Drive::new(Identity::named("cd0"), Tray::Closed));
-    let medium =
-        Medium { disc: opened.disc, locator: "test".to_owned(), format: opened.format.id, origin: Origin::default() };
+    let medium = Medium {
+        disc: opened.disc,
+        locator: "test".to_owned(),
+        format: opened.format.id,
+        origin: Origin::default(),
+        remote: false,
+    };
     drive.change_medium(Arc::new(medium), false).unwrap();
     let backend = Backend::serve(&[drive]);
     let mut guest = backend.guest(Options::default());

@@ -7,6 +7,7 @@ mod error;
 mod extract;
 mod extract_into;
 mod extract_track;
+mod fault;
 mod formats;
 mod hash;
 mod info;
@@ -44,6 +45,7 @@ enum Verb {
     Tray(tray::Args),
     Status(status::Args),
     Watch(watch::Args),
+    Fault(fault::Args),
     Info(info::Args),
     Ls(ls::Args),
     Extract(extract::Args),
@@ -61,6 +63,7 @@ pub fn main() -> ExitCode {
         Verb::Tray(args) => tray::run(&args),
         Verb::Status(args) => status::run(&args),
         Verb::Watch(args) => watch::run(&args),
+        Verb::Fault(args) => fault::run(&args),
         Verb::Info(args) => info::run(&args),
         Verb::Ls(args) => ls::run(&args),
         Verb::Extract(args) => extract::run(&args),

@@ -51,5 +51,10 @@ fn describe(drive: &Value) -> String {
             None => "empty".to_owned(),
         },
     };
-    format!("{}: {medium}, tray {}{lock}{audio}", text("name"), text("tray"))
+    let faults = match drive["faults"].as_u64() {
+        Some(1) => ", 1 injected fault".to_owned(),
+        Some(count) if count > 0 => format!(", {count} injected faults"),
+        _ => String::new(),
+    };
+    format!("{}: {medium}, tray {}{lock}{audio}{faults}", text("name"), text("tray"))
 }

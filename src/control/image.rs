@@ -13,7 +13,7 @@ use crate::image::{
     ImageError, ImageErrorKind, NoPassword, OpenOptions, Opened, Origin, Passwords, open_passable, open_with,
 };
 use crate::source::siblings::NamedSources;
-use crate::source::{BlockCache, FileSource, SharedSource};
+use crate::source::{BlockCache, FileSource, SharedSource, is_remote_file};
 
 /// How the daemon opens images, whoever asks.
 #[derive(Debug, Clone)]
@@ -60,10 +60,15 @@ pub fn open(sets: &Mutex<FdSets>, policy: &Policy, request: &Request<'_>) -> Res
         allow_outside: policy.allow_outside,
         spool: spool.then_some(&*policy.spool),
     };
-    let (opened, origin) = match filename.strip_prefix("/dev/fdset/") {
-        Some(number) => open_set(sets, number, shown, &options, policy.keep_open),
-        None => open_by_path(Path::new(filename), &options).map_err(|error| by_path(&error, policy)),
-    }?;
+    let (opened, origin, remote) = match filename.strip_prefix("/dev/fdset/") {
+        Some(number) => open_set(sets, number, shown, &options, policy.keep_open)?,
+        None => {
+            let path = Path::new(filename);
+            let (opened, origin) = open_by_path(path, &options).map_err(|error| by_path(&error, policy))?;
+            let remote = origin.is_remote();
+            (opened, origin, remote)
+        }
+    };
     if let Some(wanted) = format.filter(|wanted| !matches!(*wanted, "raw" | "auto") && *wanted != opened.format.id) {
         return Err(VerbError::generic(format!(
             "{shown}: the content is of format {}, not {wanted}",
@@ -79,7 +84,7 @@ pub fn open(sets: &Mutex<FdSets>, policy: &Policy, request: &Request<'_>) -> Res
             std::path::absolute(filename).unwrap_or_else(|_| PathBuf::from(filename)).to_string_lossy().into_owned()
         }
     };
-    Ok(Arc::new(Medium { disc: opened.disc, locator, format: opened.format.id, origin }))
+    Ok(Arc::new(Medium { disc: opened.disc, locator, format: opened.format.id, origin, remote }))
 }
 
 fn open_by_path(path: &Path, options: &OpenOptions<'_>) -> Result<(Opened, Origin), ImageError> {
@@ -88,18 +93,21 @@ fn open_by_path(path: &Path, options: &OpenOptions<'_>) -> Result<(Opened, Origi
     Ok((image.opened, origin.map_err(|error| ImageError::io(error).in_file(path.display().to_string()))?))
 }
 
-/// The first descriptor of a set is the image, the others are the files that it names.
+/// The first descriptor of a set is the image, the others are the files that it names. Also whether any of them is on storage that
+/// may not answer.
 fn open_set(
     sets: &Mutex<FdSets>,
     number: &str,
     shown: &str,
     options: &OpenOptions<'_>,
     keep_open: bool,
-) -> Result<(Opened, Origin), VerbError> {
+) -> Result<(Opened, Origin, bool), VerbError> {
     let number = number.parse().map_err(|_| VerbError::generic(format!("{shown}: not the number of an fd set")))?;
     let files = sets.lock().unwrap_or_else(PoisonError::into_inner).open(number);
     let open = || {
         let (image, companions) = files.map_err(ImageError::io)?;
+        let all = companions.iter().map(|(_, file)| file).chain([&image]);
+        let remote = all.map(is_remote_file).any(|remote| remote.unwrap_or(true));
         let source = |file: File| -> Result<SharedSource, ImageError> {
             Ok(Arc::new(FileSource::from_file(file).map_err(ImageError::io)?))
         };
@@ -112,7 +120,7 @@ fn open_set(
         let mut files = vec![(name.as_bytes().to_vec(), image)];
         files.extend(companions.into_iter().filter(used));
         let origin = Origin::by_descriptors(files, options.spool.is_some(), keep_open).map_err(ImageError::io)?;
-        Ok((opened, origin))
+        Ok((opened, origin, remote))
     };
     open().map_err(|error: ImageError| refusal(&error.in_file(shown)))
 }

@@ -10,6 +10,7 @@ mod events;
 mod fdset;
 mod image;
 mod message;
+mod outlet;
 mod path;
 mod schema;
 mod server;

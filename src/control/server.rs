@@ -6,12 +6,13 @@ use std::net::Shutdown;
 use std::os::fd::AsFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use log::{debug, warn};
+use rustix::net::sockopt;
+use rustix::process::{Uid, geteuid};
 use serde_json::{Map, Value, json};
 
 use super::error::VerbError;
@@ -19,19 +20,23 @@ use super::events::Announcer;
 use super::fdset::FdSets;
 use super::image::Policy;
 use super::message::{Frame, Framer};
+use super::outlet::Outlet;
 use super::verbs::{Call, find, version};
 use crate::drive::{Drive, Medium};
 use crate::sys::descriptors::receive;
+use crate::sys::join::join_within;
 
 /// Most clients at a time; one more is told so and sent away.
 const MOST_CLIENTS: usize = 32;
-/// Lines that wait for a client that does not read; one more and it loses its connection.
-const MOST_WAITING: usize = 1024;
 /// Descriptors that a client may send before a verb takes them; more are closed.
 const MOST_DESCRIPTORS: usize = 16;
 
 /// How long one line may wait for a client that does not read. Also what such a client can delay the daemon's end.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long the server's end waits for one client.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// How long to wait for descriptors to become free before the next try to accept.
+const WITHOUT_DESCRIPTORS: Duration = Duration::from_millis(200);
 
 /// A drive, and where guests find it.
 #[derive(Debug, Clone)]
@@ -63,13 +68,13 @@ pub struct Shared {
     /// Ends the daemon; must return at once.
     pub quit: Box<dyn Fn() + Send + Sync>,
     nodes: Mutex<BTreeMap<String, Arc<Medium>>>,
-    clients: Mutex<HashMap<u64, Outlet>>,
+    clients: Mutex<HashMap<u64, Connected>>,
     stopped: AtomicBool,
 }
 
-/// Where a client's lines go.
-struct Outlet {
-    lines: SyncSender<Arc<str>>,
+/// A client, as others see it.
+struct Connected {
+    outlet: Arc<Outlet>,
     stream: UnixStream,
     /// Set once `qmp_capabilities` has been answered: no event comes before that answer.
     events: bool,
@@ -84,11 +89,11 @@ impl Shared {
     /// Sends an event to every client that has negotiated. Never waits.
     pub fn broadcast(&self, event: &Value) {
         let line = line(event);
-        for outlet in self.clients().values().filter(|outlet| outlet.events) {
-            if let Err(TrySendError::Full(_)) = outlet.lines.try_send(Arc::clone(&line)) {
+        for client in self.clients().values().filter(|client| client.events) {
+            if !client.outlet.offer(Arc::clone(&line)) {
                 warn!("a control client does not read what it is sent; closing its connection");
                 // It may be gone already.
-                let _ = outlet.stream.shutdown(Shutdown::Both);
+                let _ = client.stream.shutdown(Shutdown::Both);
             }
         }
     }
@@ -98,7 +103,7 @@ impl Shared {
         self.stopped.load(Ordering::SeqCst)
     }
 
-    fn clients(&self) -> MutexGuard<'_, HashMap<u64, Outlet>> {
+    fn clients(&self) -> MutexGuard<'_, HashMap<u64, Connected>> {
         self.clients.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -169,60 +174,85 @@ fn accept(shared: &Arc<Shared>, listener: &UnixListener) {
                 Err(error) => warn!("a control client could not be served: {error}"),
             },
             Err(error) if matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted) => {}
+            // There are none left, or no memory. Clients that leave give some back.
             Err(error) => {
-                warn!("no more control clients: {error}");
-                break;
+                debug!("no control client can be accepted now: {error}");
+                thread::sleep(WITHOUT_DESCRIPTORS);
             }
         }
     }
     // Only the reading side: the answer to `quit` is still on its way out.
-    for outlet in shared.clients().values() {
-        let _ = outlet.stream.shutdown(Shutdown::Read);
+    for client in shared.clients().values() {
+        let _ = client.stream.shutdown(Shutdown::Read);
     }
     for thread in threads {
-        let _ = thread.join();
+        // One that opens an image on storage that does not answer is left behind.
+        let _ = join_within(thread, PATIENCE);
     }
 }
 
 /// Greets a client and starts its two threads.
-fn start_client(shared: &Arc<Shared>, mut stream: UnixStream, number: u64) -> io::Result<[JoinHandle<()>; 2]> {
+fn start_client(shared: &Arc<Shared>, stream: UnixStream, number: u64) -> io::Result<[JoinHandle<()>; 2]> {
+    if !may_command(sockopt::socket_peercred(&stream)?.uid) {
+        return refuse(stream, "This socket is for the user who runs spindled, and for root");
+    }
     if shared.clients().len() >= MOST_CLIENTS {
-        let refusal =
-            json!({ "error": VerbError::generic(format!("There are {MOST_CLIENTS} clients already")).to_json() });
-        stream.set_nonblocking(true)?;
-        stream.write_all(line(&refusal).as_bytes())?;
-        return Err(io::Error::other(format!("there are {MOST_CLIENTS} already")));
+        return refuse(stream, &format!("There are {MOST_CLIENTS} clients already"));
     }
     stream.set_write_timeout(Some(WRITE_TIMEOUT))?;
-    let (lines, waiting) = sync_channel(MOST_WAITING);
+    let outlet = Arc::new(Outlet::default());
     let greeting = json!({ "QMP": { "version": version(), "capabilities": [] } });
-    // The queue is new and empty.
-    let _ = lines.try_send(line(&greeting));
+    // It is new and empty.
+    outlet.offer(line(&greeting));
     let (to, from) = (stream.try_clone()?, stream.try_clone()?);
-    let writer = thread::Builder::new().name("control-out".to_owned()).spawn(move || write(to, &waiting))?;
-    shared.clients().insert(number, Outlet { lines: lines.clone(), stream, events: false });
-    let reader = {
-        let shared = Arc::clone(shared);
-        thread::Builder::new().name("control-in".to_owned()).spawn(move || {
-            let descriptors = VecDeque::new();
-            let mut client = Client { shared: &shared, number, lines, negotiated: false, descriptors, stream: &from };
-            if let Err(error) = client.read() {
-                debug!("control client {number}: {error}");
-            }
-            drop(client);
-            shared.clients().remove(&number);
-        })?
-    };
+    let reading = Reading { shared: Arc::clone(shared), number, outlet: Arc::clone(&outlet) };
+    shared.clients().insert(number, Connected { outlet: Arc::clone(&outlet), stream, events: false });
+    let writer = thread::Builder::new().name("control-out".to_owned()).spawn(move || write(to, &outlet))?;
+    let reader = thread::Builder::new().name("control-in".to_owned()).spawn(move || {
+        let Reading { shared, number, outlet } = &reading;
+        let descriptors = VecDeque::new();
+        let mut client = Client { shared, number: *number, outlet, negotiated: false, descriptors, stream: &from };
+        if let Err(error) = client.read() {
+            debug!("control client {number}: {error}");
+        }
+    })?;
     Ok([reader, writer])
 }
 
+/// Whether a process of user `peer` may use the socket. Its mode says the same, but a mode is changed by mistake.
+fn may_command(peer: Uid) -> bool {
+    peer.is_root() || peer == geteuid()
+}
+
+/// Tells a client why it is not served, if it listens.
+fn refuse<T>(mut stream: UnixStream, why: &str) -> io::Result<T> {
+    stream.set_nonblocking(true)?;
+    stream.write_all(line(&json!({ "error": VerbError::generic(why).to_json() })).as_bytes())?;
+    Err(io::Error::other(why))
+}
+
+/// A client whose reading thread runs, or is about to; it is gone when this is, however that came.
+struct Reading {
+    shared: Arc<Shared>,
+    number: u64,
+    outlet: Arc<Outlet>,
+}
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        self.outlet.close();
+        self.shared.clients().remove(&self.number);
+    }
+}
+
 /// Writes lines until the client or the server is done.
-fn write(mut to: UnixStream, lines: &Receiver<Arc<str>>) {
-    for line in lines {
+fn write(mut to: UnixStream, outlet: &Outlet) {
+    while let Some(line) = outlet.take() {
         if to.write_all(line.as_bytes()).is_err() {
             break;
         }
     }
+    outlet.close();
     // Also ends the reading thread, if the client still sends.
     let _ = to.shutdown(Shutdown::Both);
 }
@@ -231,7 +261,7 @@ fn write(mut to: UnixStream, lines: &Receiver<Arc<str>>) {
 struct Client<'a> {
     shared: &'a Arc<Shared>,
     number: u64,
-    lines: SyncSender<Arc<str>>,
+    outlet: &'a Outlet,
     negotiated: bool,
     descriptors: VecDeque<std::os::fd::OwnedFd>,
     stream: &'a UnixStream,
@@ -257,7 +287,7 @@ impl Client<'_> {
                 };
                 gone |= match self.negotiated == before {
                     // Waits while the client does not read: that holds up only this client.
-                    true => self.lines.send(line(&answer)).is_err(),
+                    true => !self.outlet.put(line(&answer)),
                     false => !self.send_with_events(&answer),
                 };
             });
@@ -320,9 +350,9 @@ impl Client<'_> {
     /// read what it was sent.
     fn send_with_events(&self, answer: &Value) -> bool {
         let mut clients = self.shared.clients();
-        let Some(outlet) = clients.get_mut(&self.number) else { return false };
-        outlet.events = true;
-        outlet.lines.try_send(line(answer)).is_ok()
+        let Some(client) = clients.get_mut(&self.number) else { return false };
+        client.events = true;
+        client.outlet.offer(line(answer))
     }
 
     /// There is no capability to enable.

@@ -10,7 +10,8 @@ use super::{BLOCK_SIZE, Disc, Lba, SectorError};
 pub struct Lost {
     /// Its address.
     pub lba: Lba,
-    reason: &'static str,
+    /// In words.
+    pub reason: &'static str,
 }
 
 const WRONG_EDC: &str = "its EDC is wrong";

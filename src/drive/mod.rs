@@ -10,7 +10,9 @@ mod clock;
 mod commands;
 mod disc_info;
 mod event;
+mod fault;
 mod feature;
+mod fetch;
 mod identity;
 mod inquiry;
 mod keeper;
@@ -50,12 +52,15 @@ use crate::sound::Sink;
 pub use self::behaviour::Behaviours;
 pub use self::clock::{Alarm, Clock, HostClock};
 pub use self::commands::{Access, COMMANDS, Command, MediumNeed};
+pub use self::fault::{ALL_BLOCKS, Fault, FaultKind, TooManyFaults};
 pub use self::identity::Identity;
 pub use self::keeper::Keeper;
 pub use self::listener::{DriveEvent, Listener};
 pub use self::playback::AudioStatus;
 pub use self::state::{Absent, EjectRefused, Kept, Tray};
 
+use self::fault::Faults;
+use self::fetch::Fetch;
 use self::keeper::Keeping;
 use self::mechanism::Mechanism;
 use self::player::Player;
@@ -72,6 +77,8 @@ pub struct Medium {
     pub format: &'static str,
     /// The files that it can be opened from again.
     pub origin: Origin,
+    /// Its storage may not answer for minutes: see [`crate::source::is_remote`].
+    pub remote: bool,
 }
 
 /// A drive as it is at one moment.
@@ -93,6 +100,8 @@ pub struct Snapshot {
 pub struct Drive {
     identity: Identity,
     behaviours: Behaviours,
+    faults: Faults,
+    fetch: Fetch,
     clock: Arc<dyn Clock>,
     core: Arc<Core>,
     /// Where the head is in time; in use only where behaviours are slow.
@@ -170,6 +179,8 @@ impl Drive {
         Self {
             identity,
             behaviours: Behaviours::default(),
+            faults: Faults::default(),
+            fetch: Fetch::new(Duration::ZERO),
             clock: HostClock::shared(),
             core: Arc::new(Core { state: Mutex::new(state), unkept, head: AtomicI32::new(0) }),
             mechanism: Mutex::default(),
@@ -236,7 +247,7 @@ impl Drive {
     /// Opens the tray. What is in it stays in it.
     ///
     /// # Errors
-    /// When a guest prevents removal and `force` is not set; nothing has changed then.
+    /// When a guest prevents removal and `force` is not set, or the tray is stuck; nothing has changed then.
     pub fn open_tray(&self, force: bool) -> Result<(), EjectRefused> {
         self.by_host(|state, events| state.open_tray(force, events))
     }
@@ -351,8 +362,15 @@ impl Drive {
         if events.iter().any(|event| matches!(event, DriveEvent::TrayMoved { .. })) {
             self.move_head(Lba(0));
         }
+        let medium = events.iter().rev().find_map(|event| match event {
+            DriveEvent::MediumChanged { medium } => Some(medium.clone()),
+            _ => None,
+        });
         lock(&self.untold).extend(events);
         drop(state);
+        if let Some(medium) = medium {
+            self.fetch.medium_changed(medium.as_ref());
+        }
         self.wake_player();
         self.moved.notify_all();
         result
@@ -403,11 +421,11 @@ impl LogicalUnit for Drive {
     }
 
     fn is_slow(&self) -> bool {
-        self.behaviours.slow()
+        self.behaviours.slow() || self.faults.delay() || self.fetch.in_use()
     }
 
     fn delay(&self, task: &Task<'_>, wake: &Wake) -> Option<Delay> {
-        if self.behaviours.slow() { pace::delay(self, task, wake) } else { None }
+        if self.is_slow() { pace::delay(self, task, wake) } else { None }
     }
 
     fn read_ahead(&self, task: &Task<'_>) {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Context, Drive, lock};
-use crate::disc::{Disc, Lba, Lost, Msf};
+use crate::disc::{Lba, Msf};
 use crate::scsi::{Delay, Task, Wake};
 
 /// What `task` waits for, if it is a command that moves the head and that the drive would carry out now.
@@ -22,9 +22,13 @@ pub(super) fn delay(drive: &Drive, task: &Task<'_>, wake: &Wake) -> Option<Delay
     }
     let now = drive.clock.now();
     let span = (Lba(i32::try_from(lba).ok()?), blocks);
-    let done = lock(&drive.mechanism).run(&medium, span, speed, drive.behaviours, now);
+    let hardware = match drive.behaviours.slow() {
+        true => lock(&drive.mechanism).run(&medium, span, speed, drive.behaviours, now),
+        false => now,
+    };
+    let done = hardware.saturating_add(drive.faults.delay_of(span.0, blocks));
     if done <= now {
-        return None;
+        return drive.fetch.ask(&medium, &drive.clock, span, wake);
     }
     let delay = Delay::default();
     let (ended, wake) = (delay.clone(), Arc::clone(wake));
@@ -66,12 +70,7 @@ fn blocks(task: &Task<'_>) -> Option<(i64, u32)> {
 }
 
 impl Context<'_> {
-    /// The first of `blocks` blocks from `start` that was lost before it came into the image, where the drive minds that.
-    pub(super) fn lost(&self, disc: &Disc, start: Lba, blocks: u32) -> Option<Lost> {
-        self.drive.behaviours.edc_errors.then(|| disc.first_lost(start, blocks)).flatten()
-    }
-
-    /// Whether such a block is transferred all the same (MMC-6, Read/Write Error Recovery mode page: TB).
+    /// Whether a block that was lost is transferred all the same (MMC-6, Read/Write Error Recovery mode page: TB).
     pub(super) fn transfers_lost_blocks(&self) -> bool {
         self.drive.state().transfer_block()
     }

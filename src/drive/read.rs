@@ -123,7 +123,7 @@ fn read(cx: &Context<'_>, task: &mut Task<'_>, lba: u64, blocks: u32) -> Result<
     if whole < wanted {
         task.data_in.mark_overrun();
     }
-    let lost = cx.lost(disc, start, blocks_in(whole));
+    let lost = cx.lost(disc, start, blocks_in(whole))?;
     let given = lost.map_or(blocks_in(whole), |lost| lost.lba.since(start) + u32::from(cx.transfers_lost_blocks()));
     let result = disc.read_user_data(start, task.data_in.window(given as usize * BLOCK_SIZE as usize));
     let good = match &result {

@@ -94,7 +94,7 @@ fn verify(cx: &Context<'_>, task: &mut Task<'_>, lba: u64, blocks: u32) -> Resul
     }
     for index in 0..blocks {
         let at = start.plus(index);
-        let sound = cx.lost(disc, at, 1).map_or(Ok(()), |lost| Err(lost.error()));
+        let sound = cx.lost(disc, at, 1)?.map_or(Ok(()), |lost| Err(lost.error()));
         sound.and_then(|()| disc.read_block(at, &mut stored)).map_err(|error| sector_sense(cx, &error))?;
         // Data that the initiator did not send cannot be compared; the transport reports the overrun.
         if byte_check == 0b01 && task.data_out.take(&mut given) < LEN {

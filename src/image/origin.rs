@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::{ImageError, ImageErrorKind, OpenOptions, Opened, Passable, open_with};
 use crate::source::siblings::NamedSources;
-use crate::source::{FileIdentity, FileSource, SharedSource};
+use crate::source::{FileIdentity, FileSource, SharedSource, is_remote, is_remote_file};
 
 /// The files of an image. None for one that cannot be opened again.
 #[derive(Debug, Default)]
@@ -62,6 +62,18 @@ impl Origin {
             Ok(OriginFile { name, path: path_of(&file, identity), identity, file: keep_open.then_some(file) })
         };
         Ok(Self { files: files.into_iter().map(file).collect::<io::Result<_>>()?, spool })
+    }
+
+    /// Whether any of them is on storage that may not answer for minutes.
+    #[must_use]
+    pub fn is_remote(&self) -> bool {
+        let remote = |file: &OriginFile| match (&file.file, &file.path) {
+            (Some(file), _) => is_remote_file(file),
+            (None, Some(path)) => is_remote(path),
+            (None, None) => Ok(true),
+        };
+        // A file system that does not say what it is may be anything.
+        self.files.iter().any(|file| remote(file).unwrap_or(true))
     }
 
     /// Opens the image again: the same files, and no others.

@@ -83,6 +83,10 @@ impl Sense {
     pub const ILLEGAL_MODE_FOR_TRACK: Self = Self::new(SenseKey::IllegalRequest, 0x64, 0x00);
     /// 05/6F/01 COPY PROTECTION KEY EXCHANGE FAILURE - KEY NOT PRESENT.
     pub const KEY_NOT_PRESENT: Self = Self::new(SenseKey::IllegalRequest, 0x6F, 0x01);
+    /// 02/04/01 LOGICAL UNIT IS IN PROCESS OF BECOMING READY.
+    pub const BECOMING_READY: Self = Self::new(SenseKey::NotReady, 0x04, 0x01);
+    /// 04/53/00 MEDIA LOAD OR EJECT FAILED.
+    pub const EJECT_FAILED: Self = Self::new(SenseKey::HardwareError, 0x53, 0x00);
     /// 06/28/00 NOT READY TO READY CHANGE, MEDIUM MAY HAVE CHANGED.
     pub const MEDIUM_MAY_HAVE_CHANGED: Self = Self::new(SenseKey::UnitAttention, 0x28, 0x00);
     /// 06/29/00 POWER ON, RESET, OR BUS DEVICE RESET OCCURRED.

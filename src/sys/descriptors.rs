@@ -41,6 +41,10 @@ pub fn receive(from: &UnixStream, buf: &mut [u8]) -> io::Result<(usize, Vec<Owne
 /// # Errors
 /// What the socket reports; `InvalidData` for more than [`MAX_DESCRIPTORS`].
 pub fn send(to: &UnixStream, mut bytes: &[u8], descriptors: &[impl AsFd]) -> io::Result<()> {
+    // Room that is rounded up would hold one more.
+    if descriptors.len() > MAX_DESCRIPTORS {
+        return Err(io::ErrorKind::InvalidData.into());
+    }
     let borrowed: Vec<_> = descriptors.iter().map(AsFd::as_fd).collect();
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_DESCRIPTORS))];
     let mut control = SendAncillaryBuffer::new(&mut space);
@@ -58,4 +62,27 @@ pub fn send(to: &UnixStream, mut bytes: &[u8], descriptors: &[impl AsFd]) -> io:
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+
+    use super::*;
+
+    #[test]
+    fn descriptors_come_with_the_first_byte_and_as_many_as_a_message_may_carry() {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let file = File::open("/dev/null").unwrap();
+        let mut buf = [0; 16];
+        for count in [0, 1, MAX_DESCRIPTORS] {
+            send(&ours, b"message", &vec![file.as_fd(); count]).unwrap();
+            let (len, descriptors) = receive(&theirs, &mut buf).unwrap();
+            assert_eq!((&buf[..len], descriptors.len()), (&b"message"[..], count));
+        }
+        let too_many = send(&ours, b"message", &vec![file.as_fd(); MAX_DESCRIPTORS + 1]).unwrap_err();
+        assert_eq!(too_many.kind(), io::ErrorKind::InvalidData);
+        drop(ours);
+        assert_eq!(receive(&theirs, &mut buf).unwrap().0, 0);
+    }
 }

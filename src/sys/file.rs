@@ -200,3 +200,47 @@ pub fn close_all(descriptors: Vec<RawFd>) {
         drop(unsafe { OwnedFd::from_raw_fd(descriptor) });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::IntoRawFd;
+
+    use vm_memory::{Bytes, GuestAddress, GuestMemoryBackend};
+
+    use super::*;
+    use crate::sys::memory::anonymous;
+
+    /// More pieces than one system call takes, of lengths that fit nowhere.
+    #[test]
+    fn pieces_are_filled_in_order_and_nothing_beside_them() {
+        let stored: Vec<u8> = (0..20_000_u32).map(|at| (at % 251) as u8).collect();
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), &stored).unwrap();
+        let memory = anonymous(0x1_0000).unwrap();
+        let pieces: Vec<_> = (0..100_u64).map(|at| memory.get_slice(GuestAddress(at * 200), 150).unwrap()).collect();
+        read_exact_into(file.as_file(), pieces.iter().cloned(), 7, Wait::ForStorage).unwrap();
+        for (at, wanted) in (0..100_u64).zip(stored[7..].chunks(150)) {
+            let mut given = [0; 200];
+            memory.read_slice(&mut given, GuestAddress(at * 200)).unwrap();
+            assert_eq!((&given[..150], &given[150..]), (wanted, &[0; 50][..]));
+        }
+        read_blocks_into(file.as_file(), pieces.into_iter().take(40), (100, 20), 11, Wait::ForStorage).unwrap();
+        let wanted: Vec<u8> = stored[11..].chunks(120).flat_map(|block| &block[..100]).copied().take(6000).collect();
+        for (at, wanted) in (0..40_u64).zip(wanted.chunks(150)) {
+            let mut given = [0; 150];
+            memory.read_slice(&mut given, GuestAddress(at * 200)).unwrap();
+            assert_eq!(given, wanted);
+        }
+        let end = memory.get_slice(GuestAddress(0), 150).unwrap();
+        let past = read_exact_into(file.as_file(), [end].into_iter(), 19_900, Wait::ForStorage).unwrap_err();
+        assert_eq!(past.kind(), io::ErrorKind::UnexpectedEof);
+    }
+
+    #[test]
+    fn descriptors_that_nobody_owns_are_closed() {
+        let (mut reader, writer) = std::io::pipe().unwrap();
+        close_all(vec![writer.into_raw_fd()]);
+        // The end of the pipe.
+        assert_eq!(io::Read::read(&mut reader, &mut [0]).unwrap(), 0);
+    }
+}

@@ -1,17 +1,17 @@
 //! A file mapped read-only, and copies from it that fail instead of ending the process.
 //!
 //! A mapping of a file that shrank, or whose storage fails, raises SIGBUS where it is read. All reading is done by one routine in
-//! assembler, which touches no stack; the handler looks whether the signal came from inside it, and if so continues at the
-//! routine's second exit, which reports the failure: as the kernel does with its own copies from user memory (its exception
-//! tables). Every other SIGBUS goes to whoever handled it before.
+//! assembler, which touches no stack; the handler ([`super::fault`]) looks whether the signal came from inside it, and if so
+//! continues at the routine's second exit, which reports the failure: as the kernel does with its own copies from user memory
+//! (its exception tables).
 
 use std::fs::File;
 use std::io;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use vm_memory::bitmap::Bitmap;
 
+use crate::sys::fault;
 use crate::sys::memory::GuestSlice;
 
 /// What the kernel zeroes of a page behind the end of a file ends with the page.
@@ -94,12 +94,11 @@ unsafe extern "C" {
     fn spindle_guarded_copy_failed();
 }
 
+/// Whether there is such a routine for this processor.
+const ROUTINE: bool = cfg!(any(target_arch = "x86_64", target_arch = "aarch64"));
+
 /// Faults that the handler turned into failures, of all threads.
 static RESCUED: AtomicU64 = AtomicU64::new(0);
-/// Who handled SIGBUS before.
-static PREVIOUS: OnceLock<libc::sigaction> = OnceLock::new();
-/// Whether the handler stands.
-static INSTALLED: OnceLock<bool> = OnceLock::new();
 
 /// How many faults became failed copies so far.
 #[must_use]
@@ -140,7 +139,7 @@ impl Mapping {
     /// When the operating system or this processor's port cannot: some file systems have no mappings.
     pub fn new(file: &File, len: u64) -> io::Result<Self> {
         let len = usize::try_from(len).map_err(|_| io::ErrorKind::OutOfMemory)?;
-        if !*INSTALLED.get_or_init(install) {
+        if !ROUTINE || !fault::handled() {
             return Err(io::ErrorKind::Unsupported.into());
         }
         // SAFETY: a new mapping at an address of the kernel's choice; it aliases no memory of Rust's.
@@ -264,72 +263,32 @@ unsafe fn copy(to: *mut u8, from: *const u8, len: usize) -> bool {
     }
 }
 
-/// Puts the handler in its place, once for the process; false when that cannot be.
+/// Takes a thread that had a fault inside the routine out of it; false when it is somewhere else.
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
-fn install() -> bool {
-    // SAFETY: `sigaction` is a structure for which zeros are a value; both calls get addresses of such. The handler does only
-    // what a signal handler may. What was there before is kept first, for the handler to find.
-    unsafe {
-        let mut previous: libc::sigaction = std::mem::zeroed();
-        if libc::sigaction(libc::SIGBUS, std::ptr::null(), &raw mut previous) != 0 {
-            return false;
-        }
-        PREVIOUS.get_or_init(|| previous);
-        let mut action: libc::sigaction = std::mem::zeroed();
-        action.sa_sigaction = on_sigbus as *const () as usize;
-        action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_RESTART;
-        libc::sigaction(libc::SIGBUS, &raw const action, std::ptr::null_mut()) == 0
-    }
-}
-
-#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-fn install() -> bool {
-    false
-}
-
-/// Runs on the thread that had the fault.
-#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
-extern "C" fn on_sigbus(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
+pub(super) fn leave(context: &mut libc::ucontext_t) -> bool {
     let (first, failed) = (spindle_guarded_copy as *const () as u64, spindle_guarded_copy_failed as *const () as u64);
-    // SAFETY: the kernel gives a handler with SA_SIGINFO the context that it will continue with, and nobody else has it.
-    let context_now = unsafe { &mut *context.cast::<libc::ucontext_t>() };
     #[cfg(target_arch = "x86_64")]
     let (at, here) = {
-        let at = &mut context_now.uc_mcontext.gregs[libc::REG_RIP as usize];
+        let at = &mut context.uc_mcontext.gregs[libc::REG_RIP as usize];
         let here = at.cast_unsigned();
         (at, here)
     };
     #[cfg(target_arch = "aarch64")]
     let (at, here) = {
-        let at = &mut context_now.uc_mcontext.pc;
+        let at = &mut context.uc_mcontext.pc;
         let here = *at;
         (at, here)
     };
-    if (first..failed).contains(&here) {
-        // The routine has nothing on the stack and no register to restore: its other exit is as good a way out.
-        *at = failed as _;
-        RESCUED.fetch_add(1, Ordering::Relaxed);
-        return;
+    if !(first..failed).contains(&here) {
+        return false;
     }
-    match PREVIOUS.get() {
-        Some(previous) if previous.sa_sigaction != libc::SIG_DFL && previous.sa_sigaction != libc::SIG_IGN => {
-            // SAFETY: the address is that of a handler which the system would have called, with the form that its flags say.
-            unsafe {
-                if previous.sa_flags & libc::SA_SIGINFO != 0 {
-                    let handler: extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut libc::c_void) =
-                        std::mem::transmute(previous.sa_sigaction);
-                    handler(signal, info, context);
-                } else {
-                    let handler: extern "C" fn(libc::c_int) = std::mem::transmute(previous.sa_sigaction);
-                    handler(signal);
-                }
-            }
-        }
-        // SAFETY: both functions may be called in a handler. The signal is blocked until this one returns, and then ends the
-        // process, as it would have without it.
-        _ => unsafe {
-            libc::signal(signal, libc::SIG_DFL);
-            libc::raise(signal);
-        },
-    }
+    // The routine has nothing on the stack and no register to restore: its other exit is as good a way out.
+    *at = failed as _;
+    RESCUED.fetch_add(1, Ordering::Relaxed);
+    true
+}
+
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+pub(super) fn leave(_: &mut libc::ucontext_t) -> bool {
+    false
 }

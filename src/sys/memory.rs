@@ -1,11 +1,14 @@
 //! Guest memory: the types every layer above names it by.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use vhost_user_backend::bitmap::{AtomicBitmapMmap, BitmapMmapRegion, BitmapReplace};
 use vm_memory::bitmap::{BS, Bitmap, BitmapSlice, NewBitmap, WithBitmapSlice};
-use vm_memory::{GuestAddress, GuestMemoryMmap, VolatileSlice};
+use vm_memory::{GuestAddress, GuestMemoryBackend, GuestMemoryMmap, GuestMemoryRegion, VolatileSlice};
+use vmm_sys_util::eventfd::EventFd;
+
+use super::fault::{Watched, in_log};
 
 /// The guest's memory, as mapped from the front-end's file descriptors.
 pub type GuestMemory = GuestMemoryMmap<DirtyBitmap>;
@@ -17,6 +20,8 @@ pub type GuestSlice<'a> = VolatileSlice<'a, BS<'a, DirtyBitmap>>;
 ///
 /// The crate's own bitmap counts its owners anew for each piece of memory that is looked up, and takes a lock for each that is
 /// written: some forty locked instructions for a READ. Here a piece borrows, and as long as there is no log, a flag says so.
+///
+/// It belongs to its region, and so has what else is to be kept for as long as that is mapped: see [`watch`].
 #[derive(Debug, Clone, Default)]
 pub struct DirtyBitmap(Arc<Log>);
 
@@ -25,6 +30,9 @@ struct Log {
     /// Set once `pages` has a log to write to.
     started: AtomicBool,
     pages: BitmapMmapRegion,
+    /// Who is told when the region or the log is gone.
+    gone: OnceLock<Arc<EventFd>>,
+    watched: OnceLock<Watched>,
 }
 
 /// The part of a [`DirtyBitmap`] from some byte of its region on.
@@ -76,7 +84,7 @@ impl BitmapSlice for DirtySlice<'_> {}
 impl Bitmap for DirtySlice<'_> {
     fn mark_dirty(&self, offset: usize, len: usize) {
         if self.log.started.load(Ordering::Acquire) {
-            self.log.pages.mark_dirty(self.start.saturating_add(offset), len);
+            self.log.mark_dirty(self.start.saturating_add(offset), len);
         }
     }
 
@@ -86,6 +94,29 @@ impl Bitmap for DirtySlice<'_> {
 
     fn slice_at(&self, offset: usize) -> Self {
         Self { log: self.log, start: self.start.saturating_add(offset) }
+    }
+}
+
+impl Log {
+    #[cold]
+    fn mark_dirty(&self, offset: usize, len: usize) {
+        match self.gone.get() {
+            Some(gone) => in_log(gone, || self.pages.mark_dirty(offset, len)),
+            None => self.pages.mark_dirty(offset, len),
+        }
+    }
+}
+
+/// Has `gone` told when memory of a front-end, or its log, cannot be accessed any more because its file was cut off. Whoever
+/// accesses it then finds zeros; without this the process would end. What is watched already stays as it is.
+pub fn watch(memory: &GuestMemory, gone: &Arc<EventFd>) {
+    for region in memory.iter() {
+        let log = &region.bitmap().log;
+        if log.watched.get().is_none()
+            && let Some(watched) = Watched::new(region.as_ptr(), region.size(), gone)
+        {
+            let _ = (log.gone.set(Arc::clone(gone)), log.watched.set(watched));
+        }
     }
 }
 

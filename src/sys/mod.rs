@@ -5,8 +5,10 @@
 
 pub mod counting;
 pub mod descriptors;
+pub mod fault;
 pub mod file;
 pub mod guarded;
+pub mod join;
 pub mod memory;
 pub mod service;
 pub mod socket;

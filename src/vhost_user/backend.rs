@@ -6,17 +6,17 @@ use std::io;
 use std::ops::Range;
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use log::{debug, warn};
 use vhost::vhost_user::VhostUserProtocolFeatures;
 use vhost::vhost_user::message::VhostUserVirtioFeatures;
-use vhost_user_backend::{VhostUserBackend, VringT};
+use vhost_user_backend::{ShutdownHandle, VhostUserBackend, VringT};
 use virtio_bindings::bindings::virtio_config::{VIRTIO_F_ANY_LAYOUT, VIRTIO_F_NOTIFY_ON_EMPTY, VIRTIO_F_VERSION_1};
 use virtio_bindings::bindings::virtio_ring::{VIRTIO_RING_F_EVENT_IDX, VIRTIO_RING_F_INDIRECT_DESC};
 use virtio_queue::QueueT;
-use vm_memory::GuestMemoryAtomic;
+use vm_memory::{GuestAddressSpace, GuestMemoryAtomic};
 use vmm_sys_util::epoll::EventSet;
 use vmm_sys_util::event::{EventConsumer, EventFlag, EventNotifier, new_event_consumer_and_notifier};
 use vmm_sys_util::eventfd::{EFD_CLOEXEC, EFD_NONBLOCK, EventFd};
@@ -24,9 +24,9 @@ use vmm_sys_util::eventfd::{EFD_CLOEXEC, EFD_NONBLOCK, EventFd};
 use super::events::EventQueue;
 use super::handlers::{Controls, Events, Requests, Resumed};
 use super::ring::Ring;
-use super::serve::Look;
+use super::serve::{Look, Served};
 use crate::scsi::{Delay, Nexus, Note, Reset, Target, Wake};
-use crate::sys::memory::{DirtyBitmap, GuestMemory};
+use crate::sys::memory::{DirtyBitmap, GuestMemory, watch};
 use crate::virtio::chain::Chain;
 use crate::virtio::{request, wire};
 
@@ -47,14 +47,21 @@ const REQUEST_QUEUES: Range<usize> = 2..QUEUES;
 const CONTROL_WORKER: usize = 0;
 /// What `handle_event` is given for our own event descriptor: above every ring and the crate's exit event.
 pub const EVENT_READY: u64 = QUEUES as u64 + 1;
-/// The same for the descriptor that says that a delay of one of the worker's rings is over.
-pub const DELAY_OVER: u64 = QUEUES as u64 + 2;
+/// The same for the descriptor that says that a delay of one of the worker's rings is over, or that one has more chains.
+pub const LOOK_AGAIN: u64 = QUEUES as u64 + 2;
+/// The same for the descriptor that says that the guest's memory is gone.
+pub const MEMORY_GONE: u64 = QUEUES as u64 + 3;
 
 /// One connection's device.
 pub struct Backend {
     pub(super) target: Arc<Target>,
     pub(super) nexus: Nexus,
+    /// The guest's memory, once it is watched: nothing here touches any that is not.
     pub(super) memory: GuestMemoryAtomic<GuestMemory>,
+    /// Readable once some of it is gone.
+    memory_gone: Arc<EventFd>,
+    /// Ends the connection.
+    connection: OnceLock<ShutdownHandle>,
     events: Arc<EventQueue>,
     features: AtomicU64,
     /// How long a worker looks at its empty rings again before it waits for a kick.
@@ -63,12 +70,11 @@ pub struct Backend {
     kicked: Vec<AtomicU64>,
     /// A guest that breaks the rules is named once; it could fill the log otherwise.
     complained: AtomicBool,
-    /// The connection has ended, and its workers must.
-    closing: AtomicBool,
     /// Rings whose next chain waits, by worker and index within it: the chain's position and what it waits for.
     held: Mutex<HashMap<(usize, usize), (u16, Delay)>>,
-    /// For each worker what wakes it when a delay is over.
+    /// For each worker what has it look again, and the rings that have more chains than were served at a time, by index within it.
     wakers: Vec<Arc<EventFd>>,
+    again: Vec<AtomicU64>,
     /// What the process before this one kept of its answers; each is good for the first look at its ring.
     notes: Mutex<Vec<Note>>,
     resuming: AtomicBool,
@@ -81,29 +87,25 @@ impl Backend {
     ///
     /// # Errors
     /// When there is no descriptor left.
-    pub fn new(
-        target: Arc<Target>,
-        nexus: Nexus,
-        memory: GuestMemoryAtomic<GuestMemory>,
-        events: Arc<EventQueue>,
-        poll: Duration,
-    ) -> io::Result<Self> {
+    pub fn new(target: Arc<Target>, nexus: Nexus, events: Arc<EventQueue>, poll: Duration) -> io::Result<Self> {
         let waker = |_| EventFd::new(EFD_NONBLOCK | EFD_CLOEXEC).map(Arc::new);
-        let wakers = if target.is_slow() { (0..=workers()).map(waker).collect::<io::Result<_>>()? } else { Vec::new() };
+        let numbers = || (0..=workers()).map(|_| AtomicU64::new(0)).collect();
         Ok(Self {
             target,
             nexus,
-            memory,
+            memory: GuestMemoryAtomic::new(GuestMemory::new()),
+            memory_gone: Arc::new(EventFd::new(EFD_NONBLOCK | EFD_CLOEXEC)?),
+            connection: OnceLock::new(),
             events,
             features: AtomicU64::new(0),
             poll,
-            kicked: (0..=workers()).map(|_| AtomicU64::new(0)).collect(),
+            kicked: numbers(),
             complained: AtomicBool::new(false),
-            closing: AtomicBool::new(false),
             resuming: AtomicBool::new(false),
             notes: Mutex::default(),
             held: Mutex::default(),
-            wakers,
+            wakers: (0..=workers()).map(waker).collect::<io::Result<_>>()?,
+            again: numbers(),
             exit_descriptors: Mutex::new(Vec::new()),
         })
     }
@@ -119,19 +121,20 @@ impl Backend {
         self.features.load(Ordering::Relaxed) != 0
     }
 
-    /// The descriptor of each worker, in order, that becomes readable when a delay is over; none when nothing is slow.
-    pub fn delay_descriptors(&self) -> impl Iterator<Item = RawFd> {
+    /// The descriptor of each worker, in order, that becomes readable when it must look again.
+    pub fn wake_descriptors(&self) -> impl Iterator<Item = RawFd> {
         self.wakers.iter().map(|waker| waker.as_raw_fd())
     }
 
-    /// No worker stays in a ring from now on. The guest's memory outlives its connection, and whoever still writes there could
-    /// keep a ring from ever being empty.
-    pub fn close(&self) {
-        self.closing.store(true, Ordering::Relaxed);
+    /// The descriptor that becomes readable when the guest's memory is gone.
+    pub fn memory_descriptor(&self) -> RawFd {
+        self.memory_gone.as_raw_fd()
     }
 
-    pub(super) fn is_closing(&self) -> bool {
-        self.closing.load(Ordering::Relaxed)
+    /// What ends the connection when its front-end is at fault.
+    pub fn ends_by(&self, connection: ShutdownHandle) {
+        // Set once for a connection, and there is one.
+        let _ = self.connection.set(connection);
     }
 
     /// The descriptors of the workers' exit events. vhost-user-backend 0.24 takes them out of their owner
@@ -140,9 +143,23 @@ impl Backend {
         std::mem::take(&mut self.exit_descriptors.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Serves the control queue.
+    fn serve_control(&self, vring: &Ring) {
+        if self.serve(vring, &Controls(self)) == Served::Some {
+            self.look_again(CONTROL_WORKER, CONTROL_QUEUE as usize);
+        }
+    }
+
     /// Serves one request queue.
     fn serve_requests(&self, vring: &Ring, worker: usize, index: usize) {
-        self.serve(vring, &Requests { backend: self, worker, index });
+        if self.serve(vring, &self.requests(worker, index)) == Served::Some {
+            self.look_again(worker, index);
+        }
+    }
+
+    /// What one request queue holds.
+    fn requests(&self, worker: usize, index: usize) -> Requests<'_> {
+        Requests { backend: self, worker, index, slow: self.target.is_slow() }
     }
 
     /// Looks at the first chain of a ring after a restart: the process before this one may have carried out its command, and not
@@ -158,7 +175,7 @@ impl Backend {
         self.resuming.store(!others.is_empty(), Ordering::Relaxed);
         *notes = others;
         drop(notes);
-        let first = Resumed { requests: Requests { backend: self, worker, index }, notes: own };
+        let first = Resumed { requests: self.requests(worker, index), notes: own };
         let (served, _) = self.run(state.get_queue_mut(), 1, &mut None, &first);
         if served > 0 {
             // Fails only when the counter is full: then the guest has been told already.
@@ -172,6 +189,15 @@ impl Backend {
         u16::try_from(first + worker + index * workers()).unwrap_or(u16::MAX)
     }
 
+    /// Has a worker come back to a ring when its other rings have had their turn.
+    fn look_again(&self, worker: usize, index: usize) {
+        if let (Some(again), Some(waker)) = (self.again.get(worker), self.wakers.get(worker)) {
+            again.fetch_or(1 << index, Ordering::Relaxed);
+            // Fails only when the counter is full, and then the worker is awake anyway.
+            let _ = waker.write(1);
+        }
+    }
+
     /// Serves the request queues of a worker for as long as they are not all empty for [`poll`](Self::poll); then the guest must
     /// kick again. A kick costs the guest and this side more than a request.
     fn poll_requests(&self, vrings: &[Ring], worker: usize, index: usize) {
@@ -183,7 +209,7 @@ impl Backend {
         loop {
             let mut served = false;
             for (index, vring) in rings() {
-                let look = self.look(vring, false, &Requests { backend: self, worker, index });
+                let look = self.look(vring, false, &self.requests(worker, index));
                 served |= matches!(look, Look::More | Look::Empty { served: true });
             }
             let now = Instant::now();
@@ -224,7 +250,7 @@ impl Backend {
         }
     }
 
-    /// The rings of a worker whose next chain has waited long enough.
+    /// The rings of a worker whose next chain has waited long enough, or that have more chains.
     fn released(&self, worker: usize) -> Vec<usize> {
         if let Some(waker) = self.wakers.get(worker) {
             // The count does not matter, and an empty one is no fault.
@@ -233,7 +259,9 @@ impl Backend {
         let over = |(&(of, index), (_, delay)): (&(usize, usize), &(u16, Delay))| {
             (of == worker && delay.is_over()).then_some(index)
         };
-        self.held().iter().filter_map(over).collect()
+        let again = self.again.get(worker).map_or(0, |again| again.swap(0, Ordering::Relaxed));
+        let again = (0..QUEUES).filter(|index| again >> index & 1 != 0);
+        self.held().iter().filter_map(over).chain(again).collect()
     }
 
     fn held(&self) -> MutexGuard<'_, HashMap<(usize, usize), (u16, Delay)>> {
@@ -258,7 +286,7 @@ impl Backend {
         if served > 0 && self.wants_call(state.get_queue(), served) {
             let _ = state.signal_used_queue();
         }
-        let _ = state.enable_notification();
+        let _ = state.get_queue_mut().enable_notification(&*self.memory.memory());
     }
 
     pub(super) fn complain(&self, what: &str) {
@@ -325,8 +353,10 @@ impl VhostUserBackend for Backend {
         // The crate has told the rings already.
     }
 
-    fn update_memory(&self, _memory: GuestMemoryAtomic<GuestMemory>) -> io::Result<()> {
-        // It is the one this device was made with; the rings look at it for every chain.
+    fn update_memory(&self, memory: GuestMemoryAtomic<GuestMemory>) -> io::Result<()> {
+        let now = memory.memory();
+        watch(&now, &self.memory_gone);
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner).replace((*now).clone());
         Ok(())
     }
 
@@ -364,7 +394,7 @@ impl VhostUserBackend for Backend {
         match (worker, u64::from(index)) {
             (CONTROL_WORKER, CONTROL_QUEUE) => {
                 if let Some(vring) = vrings.first() {
-                    self.serve(vring, &Controls(self));
+                    self.serve_control(vring);
                 }
             }
             (CONTROL_WORKER, EVENT_QUEUE | EVENT_READY) => {
@@ -372,10 +402,22 @@ impl VhostUserBackend for Backend {
                     self.deliver_events(vring);
                 }
             }
-            (_, DELAY_OVER) => {
+            (CONTROL_WORKER, MEMORY_GONE) => {
+                // As long as it is not known how to end the connection, this comes again.
+                if let Some(connection) = self.connection.get() {
+                    let _ = self.memory_gone.read();
+                    warn!(
+                        "memory that the front-end shares is gone (its file is shorter than it said); the connection ends"
+                    );
+                    connection.shutdown();
+                }
+            }
+            (_, LOOK_AGAIN) => {
                 for index in self.released(worker) {
-                    if let Some(vring) = vrings.get(index) {
-                        self.serve_requests(vring, worker, index);
+                    match vrings.get(index) {
+                        Some(vring) if worker == CONTROL_WORKER => self.serve_control(vring),
+                        Some(vring) => self.serve_requests(vring, worker, index),
+                        None => {}
                     }
                 }
             }

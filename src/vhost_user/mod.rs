@@ -10,5 +10,8 @@ mod ring;
 mod serve;
 mod server;
 
+pub use self::backend::{Backend, QUEUES};
+pub use self::events::{EventQueue, UnitEvents};
 pub use self::relay::Relay;
+pub use self::ring::Ring;
 pub use self::server::{Endpoint, Server, Stop};

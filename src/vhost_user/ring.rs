@@ -23,8 +23,20 @@ type Inner = VringMutex<Memory>;
 /// the old descriptor was called. A request that is finished between that look and the message's arrival would be announced
 /// through a descriptor that nobody reads any more, and the guest would wait for it until its own time-out. A call without
 /// news is harmless: drivers look at the used ring and find nothing.
+///
+/// And no descriptor of the front-end's makes a thread wait: a worker that did would hold the ring's lock, and the end of the
+/// connection would wait for it.
 #[derive(Clone)]
 pub struct Ring(Inner);
+
+/// A front-end's descriptor that is only read and written when that can be done at once.
+fn never_waits(file: Option<File>) -> Option<File> {
+    file.inspect(|file| {
+        if let Err(error) = rustix::io::ioctl_fionbio(file, true) {
+            debug!("a descriptor of the front-end may make a worker wait: {error}");
+        }
+    })
+}
 
 impl<'a> VringStateGuard<'a, Memory> for Ring {
     type G = MutexGuard<'a, VringState<Memory>>;
@@ -59,7 +71,7 @@ impl VringT<Memory> for Ring {
     }
 
     fn set_call(&self, file: Option<File>) {
-        self.0.set_call(file);
+        self.0.set_call(never_waits(file));
         self.call_if_ready();
     }
 
@@ -121,11 +133,15 @@ impl VringT<Memory> for Ring {
     }
 
     fn set_kick(&self, file: Option<File>) {
-        self.0.set_kick(file);
+        self.0.set_kick(never_waits(file));
     }
 
     fn read_kick(&self) -> io::Result<bool> {
-        self.0.read_kick()
+        match self.0.read_kick() {
+            // Somebody else has read it since: it was a kick all the same.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(self.0.get_ref().is_enabled()),
+            read => read,
+        }
     }
 
     fn set_err(&self, file: Option<File>) {

@@ -17,6 +17,9 @@ use crate::virtio::split::Split;
 /// Chains that are served before the ring's lock is offered to the connection thread: a guest that never stops asking
 /// must not keep the front-end from stopping the ring.
 const BATCH: usize = 64;
+/// How often that is done before the worker looks for other events. A ring need never be empty: where the used ring lies
+/// over the available one, each chain that is returned makes another available.
+const MOST_BATCHES: usize = 16;
 
 /// For how long chains that are done are not announced while others are served that wait for storage. An announcement costs a
 /// system call here and an interrupt there.
@@ -32,6 +35,15 @@ pub(super) enum RunEnd {
     Empty,
     /// The next one waits for time to pass, or the ring is broken.
     Stuck,
+}
+
+/// What was served of a ring.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Served {
+    /// All that can be.
+    All,
+    /// As much as is served at a time; there may be more.
+    Some,
 }
 
 /// How a look at a ring ended.
@@ -77,15 +89,19 @@ fn read_ahead(ring: &Split<'_>, first: u16, waiting: u16, named: &mut Option<u16
 }
 
 impl Backend {
-    /// Serves a ring until it is empty, strictly in order, and holds its lock from each chain's removal to its return:
+    /// Serves a ring until it is empty or had its turn, strictly in order, and holds its lock from each chain's removal to its return:
     /// so a ring that the front-end stops has no request in flight, and one that continues elsewhere loses none.
     ///
     /// A chain that is to be held back is left where it is, and the ring with it: in ring order nothing can be returned before
     /// it. No lock is held and no thread waits meanwhile; a ring that is stopped then stops before that chain.
-    pub(super) fn serve(&self, vring: &Ring, handler: &impl Handler) {
-        while self.look(vring, true, handler) == Look::More && !self.is_closing() {
+    pub(super) fn serve(&self, vring: &Ring, handler: &impl Handler) -> Served {
+        for _ in 0..MOST_BATCHES {
+            if self.look(vring, true, handler) != Look::More {
+                return Served::All;
+            }
             std::thread::yield_now();
         }
+        Served::Some
     }
 
     /// Serves at most [`BATCH`] chains. With `wait` the guest must kick for what it adds to an empty ring.
@@ -95,7 +111,7 @@ impl Backend {
         if !state.is_enabled() || !state.get_queue().ready() {
             return Look::Rest;
         }
-        if state.disable_notification().is_err() {
+        if state.get_queue_mut().disable_notification(&*self.memory.memory()).is_err() {
             self.complain("a ring outside its memory");
             return Look::Rest;
         }
@@ -121,7 +137,8 @@ impl Backend {
             return Look::Rest;
         }
         // With an empty ring: true when something came between the last look and this.
-        if served == BATCH || wait && state.enable_notification().unwrap_or(false) {
+        let mut kick = || state.get_queue_mut().enable_notification(&*self.memory.memory());
+        if served == BATCH || wait && kick().unwrap_or(false) {
             return Look::More;
         }
         Look::Empty { served: served > 0 }

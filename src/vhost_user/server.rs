@@ -8,19 +8,22 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use log::{info, warn};
-use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
+use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use vhost::vhost_user::{Error as ProtocolError, Listener};
 use vhost_user_backend::{Error as DaemonError, ShutdownHandle, VhostUserDaemon};
 use vm_memory::GuestMemoryAtomic;
 use vmm_sys_util::epoll::EventSet;
 
-use super::backend::{Backend, DELAY_OVER, EVENT_READY, QUEUES};
+use super::backend::{Backend, EVENT_READY, LOOK_AGAIN, MEMORY_GONE, QUEUES};
 use super::events::{EventQueue, UnitEvents};
 use super::relay::Relay;
 use crate::drive::Drive;
 use crate::scsi::{LogicalUnit, Lun, Nexus, Note, Reset, Target};
 use crate::sys;
 use crate::sys::memory::GuestMemory;
+
+/// How long to wait for descriptors, threads or memory to become free before the next try to serve a front-end.
+const WITHOUT_DESCRIPTORS: Duration = Duration::from_millis(500);
 
 /// Where front-ends come from.
 #[derive(Debug)]
@@ -125,19 +128,37 @@ impl Server {
     /// Serves front-ends until there can be no other, or until it is stopped. With `once`, only the first.
     ///
     /// # Errors
-    /// When no connection can be accepted any more.
+    /// When the only connection that there will be cannot be served.
     pub fn run(&self, endpoint: Endpoint, once: bool) -> io::Result<()> {
         let (listener, once) = match endpoint {
             Endpoint::Listening(listener) => (listener, once),
             Endpoint::Connected(relay) => (relay.start()?, true),
         };
         while self.wait_for_connection(&listener)? {
-            self.serve(&listener)?;
-            if once {
-                break;
+            match self.serve(&listener) {
+                Ok(()) if once => break,
+                Ok(()) => {}
+                Err(error) if once => return Err(error),
+                // Other machines of this daemon keep their drives; this front-end is served when there are some again.
+                Err(error) => {
+                    warn!("a front-end cannot be served now: {error}");
+                    if self.is_stopped_within(WITHOUT_DESCRIPTORS)? {
+                        break;
+                    }
+                }
             }
         }
         Ok(())
+    }
+
+    /// Waits; true when the server is stopped meanwhile.
+    fn is_stopped_within(&self, time: Duration) -> io::Result<bool> {
+        let time = Timespec::try_from(time).map_err(io::Error::other)?;
+        let mut ready = [PollFd::from_borrowed_fd(self.stop.wake(), PollFlags::IN)];
+        match poll(&mut ready, Some(&time)) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => Ok(self.stop.is_stopped()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// True when a connection waits, false when the server was stopped.
@@ -161,35 +182,24 @@ impl Server {
     }
 
     /// One connection, from its first message to its end.
+    ///
+    /// # Errors
+    /// When it cannot begin: it still waits then.
     fn serve(&self, listener: &UnixListener) -> io::Result<()> {
+        has_descriptors()?;
         let nexus = Nexus(0);
         let memory = GuestMemoryAtomic::new(GuestMemory::new());
         let events = Arc::clone(&self.events);
-        let backend = Backend::new(Arc::clone(&self.target), nexus, memory.clone(), events, self.poll)?;
+        let backend = Backend::new(Arc::clone(&self.target), nexus, events, self.poll)?;
         let notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let backend = Arc::new(backend.resuming(notes));
         let mut daemon = VhostUserDaemon::new("vhost-user".to_owned(), Arc::clone(&backend), memory)
             .map_err(|error| io::Error::other(error.to_string()))?;
-        let workers = daemon.get_epoll_handlers();
-        if let Some(worker) = workers.first() {
-            worker.register_listener(self.events.descriptor(), EventSet::IN, EVENT_READY)?;
-        }
-        for (worker, descriptor) in workers.iter().zip(backend.delay_descriptors()) {
-            worker.register_listener(descriptor, EventSet::IN, DELAY_OVER)?;
-        }
-        daemon
-            .start(&mut Listener::from(listener.try_clone()?))
-            .map_err(|error| io::Error::other(error.to_string()))?;
-        info!("a front-end connected");
-        *self.stop.connection() = daemon.shutdown_handle().map(ShutdownHandleDebug);
-        if self.stop.is_stopped() {
-            daemon.request_shutdown();
-        }
-        let result = daemon.wait();
+        let served = self.begin(&mut daemon, &backend, listener).map(|()| daemon.wait());
         *self.stop.connection() = None;
-        backend.close();
         drop(daemon);
         sys::file::close_all(backend.take_exit_descriptors());
+        let result = served?;
         // The machine is gone, and its lock with it; the next one finds a drive that was just switched on. Unless this end has hung
         // up: then the machine goes on with the next process.
         if backend.is_driven() && !self.stop.is_stopped() {
@@ -211,4 +221,40 @@ impl Server {
         }
         Ok(())
     }
+    /// Accepts the connection that waits.
+    fn begin(
+        &self,
+        daemon: &mut VhostUserDaemon<Arc<Backend>>,
+        backend: &Backend,
+        listener: &UnixListener,
+    ) -> io::Result<()> {
+        let workers = daemon.get_epoll_handlers();
+        if let Some(worker) = workers.first() {
+            worker.register_listener(self.events.descriptor(), EventSet::IN, EVENT_READY)?;
+            worker.register_listener(backend.memory_descriptor(), EventSet::IN, MEMORY_GONE)?;
+        }
+        for (worker, descriptor) in workers.iter().zip(backend.wake_descriptors()) {
+            worker.register_listener(descriptor, EventSet::IN, LOOK_AGAIN)?;
+        }
+        daemon
+            .start(&mut Listener::from(listener.try_clone()?))
+            .map_err(|error| io::Error::other(error.to_string()))?;
+        info!("a front-end connected");
+        if let Some(connection) = daemon.shutdown_handle() {
+            backend.ends_by(connection.clone());
+            *self.stop.connection() = Some(ShutdownHandleDebug(connection));
+        }
+        if self.stop.is_stopped() {
+            daemon.request_shutdown();
+        }
+        Ok(())
+    }
+}
+
+/// Whether there are as many descriptors as the workers of a connection need. The crate does not end those that it has started
+/// when there are none for the next.
+fn has_descriptors() -> io::Result<()> {
+    const SOME: usize = 64;
+    let tried = (0..SOME).map(|_| eventfd(0, EventfdFlags::CLOEXEC));
+    tried.collect::<Result<Vec<_>, _>>().map(drop).map_err(io::Error::from)
 }

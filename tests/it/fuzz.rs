@@ -8,10 +8,14 @@ mod chain;
 mod control;
 #[path = "../fuzz/bodies/filesystem.rs"]
 mod filesystem;
+#[path = "../fuzz/bodies/frontend.rs"]
+mod frontend;
 #[path = "../fuzz/bodies/image.rs"]
 mod image;
 #[path = "../fuzz/bodies/mdx.rs"]
 mod mdx;
+#[path = "../fuzz/bodies/rings.rs"]
+mod rings;
 
 use std::fs;
 use std::path::Path;
@@ -83,6 +87,26 @@ fn reading_any_disc_ends() {
 #[test]
 fn a_guest_may_write_anything_into_its_rings() {
     corpus_and_changes("chain", 500, chain::run);
+}
+
+#[test]
+fn a_guest_may_put_its_rings_anywhere_and_nothing_else_of_it_is_written() {
+    corpus_and_changes("rings", 300, rings::run);
+}
+
+#[test]
+fn a_front_end_may_send_anything_and_the_next_one_is_served() {
+    corpus_and_changes("frontend", 50, frontend::run);
+}
+
+/// The hand-made ones are what the builders make.
+#[test]
+fn corpora_of_rings_and_messages_begin_with_what_works() {
+    for (name, seed) in
+        [("rings", rings::seed()), ("frontend", frontend::seed()), ("frontend", frontend::seed_cut_off())]
+    {
+        assert!(corpus(name).contains(&seed), "{name}");
+    }
 }
 
 #[test]

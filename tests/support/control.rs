@@ -125,6 +125,11 @@ impl Client {
         spindle::sys::descriptors::send(&self.stream, bytes, descriptors).unwrap();
     }
 
+    /// The same, for a peer that may have closed the connection.
+    pub fn try_send_with(&mut self, bytes: &[u8], descriptors: &[BorrowedFd<'_>]) -> std::io::Result<()> {
+        spindle::sys::descriptors::send(&self.stream, bytes, descriptors)
+    }
+
     /// No more will be sent.
     pub fn half_close(&mut self) {
         self.stream.shutdown(std::net::Shutdown::Write).unwrap();

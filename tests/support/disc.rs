@@ -1,6 +1,6 @@
 //! Discs whose every block tells its own address.
 
-use std::sync::Arc;
+use std::sync::{Arc, Condvar, Mutex};
 
 use spindle::disc::sector::Form;
 use spindle::disc::{Control, Disc, Extent, Lba, MediumType, Session, Track, TrackMode};
@@ -59,12 +59,13 @@ fn medium(opened: Opened) -> Arc<Medium> {
         locator: "test".to_owned(),
         format: opened.format.id,
         origin: Origin::default(),
+        remote: false,
     })
 }
 
 /// Any disc, built by hand.
 pub fn of(disc: Disc) -> Arc<Medium> {
-    Arc::new(Medium { disc, locator: "test".to_owned(), format: "test", origin: Origin::default() })
+    Arc::new(Medium { disc, locator: "test".to_owned(), format: "test", origin: Origin::default(), remote: false })
 }
 
 /// A patterned medium whose block `bad` cannot be read.
@@ -138,4 +139,43 @@ pub fn cd(seed: u32, sessions: &[&[(TrackMode, u32)]]) -> Disc {
     });
     let sessions = sessions.collect();
     Disc { medium: MediumType::CdRom, sessions, mcn: Some(*b"0123456789012"), structures: Vec::new(), dpm: None }
+}
+
+/// A source whose blocks from `first` on do not come while the gate is closed.
+#[derive(Debug)]
+pub struct Gated {
+    good: Patterned,
+    first: u32,
+    closed: Mutex<bool>,
+    opened: Condvar,
+}
+
+impl Gated {
+    pub fn open(&self) {
+        *self.closed.lock().unwrap() = false;
+        self.opened.notify_all();
+    }
+}
+
+impl ByteSource for Gated {
+    fn len(&self) -> u64 {
+        self.good.len()
+    }
+
+    fn read_exact_at(&self, buf: &mut [u8], offset: u64) -> std::io::Result<()> {
+        if offset + buf.len() as u64 > u64::from(self.first) * 2048 {
+            drop(self.opened.wait_while(self.closed.lock().unwrap(), |closed| *closed).unwrap());
+        }
+        self.good.read_exact_at(buf, offset)
+    }
+}
+
+/// A patterned medium on storage that may not answer: its blocks from `first` on do not come until the gate is opened.
+pub fn gated(seed: u32, blocks: u32, first: u32) -> (Arc<Gated>, Arc<Medium>) {
+    let (good, closed) = (Patterned { seed, blocks }, Mutex::new(false));
+    let gate = Arc::new(Gated { good, first, closed, opened: Condvar::new() });
+    let opened = open_source(Arc::clone(&gate) as _, &OpenOptions::default()).unwrap();
+    *gate.closed.lock().unwrap() = true;
+    let medium = Arc::into_inner(medium(opened)).unwrap();
+    (gate, Arc::new(Medium { remote: true, ..medium }))
 }

@@ -3,7 +3,9 @@
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 
+pub const GET_FEATURES: u32 = 1;
 pub const SET_VRING_NUM: u32 = 8;
+pub const SET_VRING_KICK: u32 = 12;
 pub const SET_VRING_CALL: u32 = 13;
 
 /// A message of protocol version 1 with the numbers as its payload.

@@ -5,6 +5,7 @@ pub mod clock;
 pub mod control;
 pub mod daemon;
 pub mod disc;
+pub mod fuse;
 pub mod guest;
 pub mod host;
 pub mod image;

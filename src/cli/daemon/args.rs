@@ -75,6 +75,12 @@ pub struct Args {
           require_equals = true, value_parser = clap::value_parser!(u32).range(0..=10_000))]
     pub poll: u32,
 
+    /// How many seconds a read may take from an image on a network or on a file system of another process (FUSE); 0 for ever
+    ///
+    /// The guest is told to try again then: after 30 seconds Linux would reset the drive instead.
+    #[arg(long, value_name = "SECONDS", default_value_t = 20, value_parser = clap::value_parser!(u32).range(0..=3600))]
+    pub read_deadline: u32,
+
     /// Let control clients name images in this folder by path, again for each; others they pass as open files
     #[arg(long = "media-root", value_name = "FOLDER")]
     pub media_roots: Vec<PathBuf>,

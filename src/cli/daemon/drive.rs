@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use log::{info, warn};
 
@@ -151,6 +152,7 @@ pub fn make(
     specs: &[DriveSpec],
     options: &OpenOptions<'_>,
     mut state: Option<StateFolder>,
+    read_deadline: Duration,
 ) -> Result<Vec<Arc<Drive>>, CliError> {
     let mut names = HashSet::new();
     if let Some(twice) = specs.iter().find(|spec| !names.insert(&spec.name)) {
@@ -166,7 +168,7 @@ pub fn make(
             return Err(CliError::new(Exit::Usage, twice));
         }
     }
-    let drives = specs.iter().map(|spec| make_one(spec, options, state.as_mut())).collect();
+    let drives = specs.iter().map(|spec| make_one(spec, options, state.as_mut(), read_deadline)).collect();
     if let Some(state) = state {
         state.finish();
     }
@@ -177,13 +179,15 @@ fn make_one(
     spec: &DriveSpec,
     options: &OpenOptions<'_>,
     mut state: Option<&mut StateFolder>,
+    read_deadline: Duration,
 ) -> Result<Arc<Drive>, CliError> {
     let (file, remembered) = state.as_mut().map(|folder| folder.drive(&spec.name)).transpose()?.unzip();
     let remembered = remembered.flatten();
     let otherwise = remembered.as_ref().map_or_else(|| Identity::named(&spec.name), |was| was.identity(&spec.name));
     let identity = spec.identity(otherwise);
     let tray = if spec.tray_open { Tray::Open } else { Tray::Closed };
-    let mut drive = Drive::new(identity.clone(), tray).behaving(spec.behaviours.unwrap_or_default());
+    let drive = Drive::new(identity.clone(), tray).behaving(spec.behaviours.unwrap_or_default());
+    let mut drive = drive.with_read_deadline(read_deadline);
     if let Some(audio) = &spec.audio {
         let refused = |error| CliError::new(Exit::Failure, format!("drive {}: audio {audio}: {error}", spec.name));
         if let Some(sink) = audio.open().map_err(refused)? {
@@ -217,7 +221,8 @@ fn with_image(drive: Drive, image: Option<&Path>, options: &OpenOptions<'_>) -> 
     }
     let origin = Origin::by_path(image, &passable, options.spool.is_some())?;
     let locator = locator(image).unwrap_or_else(|_| image.to_string_lossy().into_owned());
-    let medium = Medium { disc: passable.opened.disc, locator, format: passable.opened.format.id, origin };
+    let remote = origin.is_remote();
+    let medium = Medium { disc: passable.opened.disc, locator, format: passable.opened.format.id, origin, remote };
     // A drive that nobody has seen yet is not locked.
     drive.change_medium(Arc::new(medium), false).map_err(|refused| CliError::new(Exit::Locked, refused.to_string()))?;
     Ok(drive)

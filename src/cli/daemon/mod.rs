@@ -31,6 +31,7 @@ use crate::control;
 use crate::image::OpenOptions;
 use crate::sound;
 use crate::source::BlockCache;
+use crate::sys::join::join_within;
 use crate::sys::service::{self, Manager};
 use crate::sys::socket::BoundSocket;
 use crate::vhost_user::Server;
@@ -58,6 +59,9 @@ fn usage_error(error: &clap::Error) -> CliError {
     CliError::new(Exit::Usage, format!("{} (see --help)", reason.strip_prefix("error: ").unwrap_or(&reason)))
 }
 
+/// How long the end waits for a connection whose worker is in a read.
+const PATIENCE: Duration = Duration::from_secs(3);
+
 /// Why the daemon ends.
 enum End {
     /// A signal, or `quit` on the control socket.
@@ -83,7 +87,7 @@ fn run(args: &Args) -> Result<(), CliError> {
     let groups = targets::group(&specs, args)?;
     let manager = service_manager();
     let state = args.state_dir.as_deref().map(|path| StateFolder::open(path, &spool, manager.clone(), kept));
-    let drives = drive::make(&specs, &options, state.transpose()?)?;
+    let drives = drive::make(&specs, &options, state.transpose()?, Duration::from_secs(args.read_deadline.into()))?;
     let signals = Signals::new([SIGTERM, SIGINT])?;
 
     let mut targets = targets::open(&groups, &drives, args, inherited)?;
@@ -131,8 +135,10 @@ fn run(args: &Args) -> Result<(), CliError> {
     let result = wait_for_end(&ended, serving.len());
     serving.iter().for_each(|(stop, _)| stop.stop());
     for (_, thread) in serving {
-        if thread.join().is_err() {
-            return Err(CliError::new(Exit::Failure, "the serving thread panicked"));
+        match join_within(thread, PATIENCE) {
+            Some(Ok(())) => {}
+            Some(Err(_)) => return Err(CliError::new(Exit::Failure, "the serving thread panicked")),
+            None => warn!("a read from storage that does not answer is left behind"),
         }
     }
     Ok(result?)

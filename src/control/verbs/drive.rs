@@ -73,6 +73,7 @@ fn describe(attached: &Attached) -> Value {
         "tray": if snapshot.tray == Tray::Open { "open" } else { "closed" },
         "behaviour": drive.behaviours().to_string(),
         "audio": snapshot.audio.name(),
+        "faults": drive.faults().len(),
         "locked-by": snapshot.locked_by.iter().map(|nexus| nexus.0).collect::<Vec<_>>(),
     });
     if let Some(socket) = &attached.socket {

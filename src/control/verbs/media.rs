@@ -117,8 +117,11 @@ fn with_patience(
     timeout: Duration,
     change: impl Fn(bool) -> Result<(), EjectRefused>,
 ) -> Result<(), VerbError> {
-    if change(false).is_ok() {
-        return Ok(());
+    let name = &drive.identity().name;
+    match change(false) {
+        Ok(()) => return Ok(()),
+        Err(refused @ EjectRefused::Stuck) => return Err(VerbError::generic(format!("Drive {name}: {refused}"))),
+        Err(EjectRefused::Locked(_)) => {}
     }
     drive.request_eject();
     // Whether it let go in time or not, the next try tells.
@@ -127,7 +130,6 @@ fn with_patience(
         return Err(VerbError::generic("nobody waits for the answer any more"));
     }
     change(force).map_err(|refused| {
-        let name = &drive.identity().name;
         let waited = timeout.as_secs_f64();
         VerbError::generic(format!(
             "Drive {name}: {refused}; it was asked to release the medium and did not within {waited} s (force takes it)"

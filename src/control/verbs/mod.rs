@@ -1,6 +1,7 @@
 //! The table of verbs, and how a call finds its row.
 
 mod drive;
+mod fault;
 mod fdset;
 mod media;
 mod query;
@@ -77,7 +78,7 @@ pub struct Call<'a> {
 }
 
 /// Every verb, in the order of `query-commands`.
-pub static VERBS: &[&[Verb]] = &[query::VERBS, tray::VERBS, media::VERBS, drive::VERBS, fdset::VERBS];
+pub static VERBS: &[&[Verb]] = &[query::VERBS, tray::VERBS, media::VERBS, drive::VERBS, fault::VERBS, fdset::VERBS];
 
 const fn required(name: &'static str, kind: Kind) -> Argument {
     Argument { name, kind, required: true }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{Argument, Call, Kind, Returns, Verb, optional, required};
 use crate::control::error::{LOCKED, VerbError};
 use crate::control::image::{self, Request};
-use crate::drive::Drive;
+use crate::drive::{Drive, EjectRefused};
 
 /// Either names the drive.
 const DEVICE: Argument = optional("device", Kind::Str);
@@ -45,7 +45,7 @@ pub(super) static VERBS: &[Verb] = &[
 
 fn eject(call: &mut Call<'_>) -> Result<Value, VerbError> {
     let drive = call.device()?;
-    drive.open_tray(call.flag("force")).map_err(|_| ask_guest(drive))?;
+    drive.open_tray(call.flag("force")).map_err(|refused| refuse(drive, refused))?;
     drive.remove_medium();
     Ok(json!({}))
 }
@@ -53,18 +53,23 @@ fn eject(call: &mut Call<'_>) -> Result<Value, VerbError> {
 /// A tray that stays closed until the guest answers is no error here, unlike for `eject`: DEVICE_TRAY_MOVED tells when it opens.
 fn open_tray(call: &mut Call<'_>) -> Result<Value, VerbError> {
     let drive = call.device()?;
-    if drive.open_tray(call.flag("force")).is_err() {
-        drive.request_eject();
+    match drive.open_tray(call.flag("force")) {
+        Err(EjectRefused::Locked(_)) => drive.request_eject(),
+        Err(refused @ EjectRefused::Stuck) => return Err(refuse(drive, refused)),
+        Ok(()) => {}
     }
     Ok(json!({}))
 }
 
-/// Asks the guest to let go, and says in QEMU's words that it has not yet.
-fn ask_guest(drive: &Drive) -> VerbError {
+/// Asks the guest to let go, if it is the guest, and says in QEMU's words that it has not yet.
+fn refuse(drive: &Drive, refused: EjectRefused) -> VerbError {
+    let name = &drive.identity().name;
+    if refused == EjectRefused::Stuck {
+        return VerbError::generic(format!("Device '{name}': {refused}"));
+    }
     drive.request_eject();
     VerbError::generic(format!(
-        "Device '{}' is locked and force was not specified, wait for tray to open and try again",
-        drive.identity().name
+        "Device '{name}' is locked and force was not specified, wait for tray to open and try again"
     ))
     .because(LOCKED)
 }
@@ -113,6 +118,6 @@ fn change_medium(call: &mut Call<'_>) -> Result<Value, VerbError> {
     }
     let request = Request { file: call.required_str("filename"), format: call.str("format"), ..Request::default() };
     let medium = image::open(&call.shared.sets, &call.shared.policy, &request)?;
-    drive.change_medium(medium, call.flag("force")).map_err(|_| ask_guest(drive))?;
+    drive.change_medium(medium, call.flag("force")).map_err(|refused| refuse(drive, refused))?;
     Ok(json!({}))
 }

@@ -51,7 +51,7 @@ fn read_cd(cx: &Context<'_>, task: &mut Task<'_>, start: Lba, blocks: u32) -> Re
     }
     let is_data = disc.track_at(start).map(|track| track.mode.is_data());
     let mut at = if selection.is_nothing() { end } else { start };
-    let lost = cx.lost(disc, at, end.since(at));
+    let lost = cx.lost(disc, at, end.since(at))?;
     let upto = lost.map_or(end, |lost| lost.lba);
     while at < end {
         let track = disc.track_at(at);

@@ -35,12 +35,15 @@ pub enum Tray {
     Closed,
 }
 
-/// A guest prevents the removal of the medium.
+/// Why the tray does not open.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("the guest has locked the tray (PREVENT ALLOW MEDIUM REMOVAL by {})", holders(.locked_by))]
-pub struct EjectRefused {
-    /// Who holds the lock.
-    pub locked_by: Vec<Nexus>,
+pub enum EjectRefused {
+    /// These prevent the removal of the medium.
+    #[error("the guest has locked the tray (PREVENT ALLOW MEDIUM REMOVAL by {})", holders(.0))]
+    Locked(Vec<Nexus>),
+    /// Somebody asked for that.
+    #[error("the tray is stuck (spindle fault)")]
+    Stuck,
 }
 
 fn holders(nexuses: &[Nexus]) -> String {
@@ -52,6 +55,8 @@ fn holders(nexuses: &[Nexus]) -> String {
 #[derive(Debug)]
 pub struct State {
     tray: Tray,
+    /// It does not open.
+    stuck: bool,
     medium: Option<Arc<Medium>>,
     nexuses: BTreeMap<Nexus, NexusState>,
     modes: ModePages,
@@ -73,6 +78,7 @@ impl State {
         let modes = ModePages::default();
         Self {
             tray,
+            stuck: false,
             medium: None,
             nexuses: BTreeMap::new(),
             playback: Playback::new(modes.ports()),
@@ -142,9 +148,12 @@ impl State {
 
     /// See [`super::Drive::open_tray`].
     pub fn open_tray(&mut self, force: bool, events: &mut Vec<DriveEvent>) -> Result<(), EjectRefused> {
+        if self.tray == Tray::Closed && self.stuck {
+            return Err(EjectRefused::Stuck);
+        }
         if self.tray == Tray::Closed && self.is_locked() {
             if !force {
-                return Err(EjectRefused { locked_by: self.locked_by().collect() });
+                return Err(EjectRefused::Locked(self.locked_by().collect()));
             }
             self.unlock_all(events);
         }
@@ -156,7 +165,8 @@ impl State {
     /// it takes the eject button away, not the command (Mt. Fuji, PREVENT ALLOW MEDIUM REMOVAL).
     ///
     /// # Errors
-    /// 05/53/02 while removal is prevented; without a medium 02/53/02, as drives and QEMU report it. 06/28/00 for the late
+    /// 05/53/02 while removal is prevented; without a medium 02/53/02, as drives and QEMU report it. 04/53/00 when the tray is
+    /// stuck. 06/28/00 for the late
     /// answer to an EjectRequest whose medium has left since: a guest that read another command's unit attention would
     /// otherwise throw the new disc out (Linux's udev answers seconds later when the machine is busy).
     pub fn eject(&mut self, nexus: Nexus, events: &mut Vec<DriveEvent>) -> Result<(), Sense> {
@@ -168,6 +178,9 @@ impl State {
             self.changed();
             if mem::take(&mut self.nexus(nexus).eject_request) == EjectRequest::Void {
                 return Err(Sense::MEDIUM_MAY_HAVE_CHANGED);
+            }
+            if self.stuck {
+                return Err(Sense::EJECT_FAILED);
             }
         }
         self.move_out(events);
@@ -213,6 +226,24 @@ impl State {
         Some(medium)
     }
 
+    /// See [`super::Drive::lose_medium`].
+    pub fn lose_medium(&mut self, events: &mut Vec<DriveEvent>) {
+        if self.medium.take().is_none() {
+            return;
+        }
+        events.push(DriveEvent::MediumChanged { medium: None });
+        if self.tray == Tray::Closed {
+            self.playback.reset();
+            self.speed = Speed::default();
+            self.nexuses.values_mut().for_each(NexusState::medium_left);
+        }
+    }
+
+    /// Whether the tray does not open.
+    pub fn set_stuck(&mut self, stuck: bool) {
+        self.stuck = stuck;
+    }
+
     /// See [`super::Drive::insert_medium`].
     pub fn insert_medium(&mut self, medium: Arc<Medium>, events: &mut Vec<DriveEvent>) -> Result<(), Arc<Medium>> {
         if self.tray == Tray::Closed || self.medium.is_some() {
@@ -233,7 +264,7 @@ impl State {
         events: &mut Vec<DriveEvent>,
     ) -> Result<(), EjectRefused> {
         // A lock on an empty tray has no medium whose removal it could prevent: it gives way, and then holds the new one.
-        if self.medium.is_none() {
+        if self.medium.is_none() && !self.stuck {
             self.move_out(events);
         }
         self.open_tray(force, events)?;

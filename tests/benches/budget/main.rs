@@ -80,8 +80,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let opened = open_path(image.path(), &OpenOptions::default())?;
     let drive = Arc::new(Drive::new(Identity::named("cd0"), Tray::Closed));
-    let medium =
-        Medium { disc: opened.disc, locator: "budget".to_owned(), format: opened.format.id, origin: Origin::default() };
+    let medium = Medium {
+        disc: opened.disc,
+        locator: "budget".to_owned(),
+        format: opened.format.id,
+        origin: Origin::default(),
+        remote: false,
+    };
     drive.change_medium(Arc::new(medium), false).map_err(|_| "the drive did not take the medium")?;
     let target = Target::new(vec![drive]);
 

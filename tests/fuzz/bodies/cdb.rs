@@ -51,7 +51,13 @@ fn medium(kind: u8) -> Arc<Medium> {
     let bytes = [2048, 40 * 2048, 300 * 2048, 17 * 2048 + 1, 2049, 1][usize::from(kind) % 6];
     let opened = open_source(Arc::new(MemorySource::new(vec![kind; bytes])), &OpenOptions::default())
         .expect("any bytes are a plain image");
-    Arc::new(Medium { disc: opened.disc, locator: String::new(), format: opened.format.id, origin: Origin::default() })
+    Arc::new(Medium {
+        disc: opened.disc,
+        locator: String::new(),
+        format: opened.format.id,
+        origin: Origin::default(),
+        remote: false,
+    })
 }
 
 fn command(

@@ -3,7 +3,7 @@
 //! The input is the guest's memory from address 0: a table of descriptors, the available ring, and data; its first byte
 //! also chooses the queue. Shared by the fuzz target and by `tests/it/fuzz.rs`.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use spindle::drive::{Drive, Identity, Medium, Tray};
 use spindle::image::{OpenOptions, Origin, open_source};
@@ -28,12 +28,19 @@ pub fn run(input: &[u8]) {
     let memory = anonymous(MEMORY).expect("a few pages of memory");
     let input = &input[..input.len().min(USED as usize)];
     memory.write_slice(input, GuestAddress(0)).expect("inside the memory");
+    static MEDIUM: LazyLock<Arc<Medium>> = LazyLock::new(|| {
+        let opened = open_source(Arc::new(MemorySource::new(vec![7; 64 * 2048])), &OpenOptions::default())
+            .expect("any bytes are a plain image");
+        Arc::new(Medium {
+            disc: opened.disc,
+            locator: String::new(),
+            format: opened.format.id,
+            origin: Origin::default(),
+            remote: false,
+        })
+    });
     let drive = Drive::new(Identity::named("cd0"), Tray::Closed);
-    let opened = open_source(Arc::new(MemorySource::new(vec![7; 64 * 2048])), &OpenOptions::default())
-        .expect("any bytes are a plain image");
-    let medium =
-        Medium { disc: opened.disc, locator: String::new(), format: opened.format.id, origin: Origin::default() };
-    drive.change_medium(Arc::new(medium), false).expect("nobody holds a lock");
+    drive.change_medium(Arc::clone(&MEDIUM), false).expect("nobody holds a lock");
     let target = Target::new(vec![Arc::new(drive) as Arc<dyn LogicalUnit>]);
 
     let mut queue = Queue::new(SIZE).expect("a power of two");

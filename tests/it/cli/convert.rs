@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -189,6 +190,40 @@ fn an_image_that_cannot_be_read_to_its_end_leaves_nothing_behind() {
         assert!(stderr(&output).contains("cannot be read"), "{name}: {}", stderr(&output));
     }
     assert_eq!(files(folder.path()), ["broken.cso", "whole.cso"]);
+}
+
+/// A disk of 64 KiB. It is gone with this; mounting needs root.
+struct SmallDisk(TempDir);
+
+impl SmallDisk {
+    fn new() -> Self {
+        let folder = TempDir::new().unwrap();
+        mount("spindle-test", folder.path(), "tmpfs", MountFlags::empty(), c"size=65536")
+            .unwrap_or_else(|error| panic!("mounting a disk needs root: {error}"));
+        Self(folder)
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        // Nothing that a test could do about it.
+        let _ = unmount(self.0.path(), UnmountFlags::DETACH);
+    }
+}
+
+#[test]
+fn a_disk_that_is_full_is_told_and_nothing_stays_on_it() {
+    let (shelf, disk) = (TempDir::new().unwrap(), SmallDisk::new());
+    let (image, _, _) = real(&shelf);
+    let (noise, _) = sound(&shelf);
+    for (from, name) in
+        [(&image, "out.iso"), (&image, "out.cue"), (&image, "out.ccd"), (&noise, "out.cue"), (&noise, "out.chd")]
+    {
+        let output = spindle(&["convert", from, &inside(&disk.0, name)]);
+        assert_eq!(output.status.code(), Some(1), "{name}");
+        assert!(stderr(&output).contains("No space left on device"), "{name}: {}", stderr(&output));
+        assert_eq!(files(disk.0.path()), [""; 0], "{name}");
+    }
 }
 
 #[test]

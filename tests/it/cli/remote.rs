@@ -245,3 +245,29 @@ fn watch_prints_what_happens_until_the_daemon_ends() {
     assert_eq!(daemon.end().0.code(), Some(0));
     assert_eq!((people.wait().unwrap().code(), programs.wait().unwrap().code()), (Some(0), Some(0)));
 }
+
+#[test]
+fn faults_come_and_go() {
+    let room = Room::new(&["--drive", "name=cd0", "--drive", "name=cd1"]);
+    let on = |arguments: &[&str]| room.ok(&[&["fault"], arguments].concat());
+    room.ok(&["insert", "--drive", "cd0", &room.images[0]]);
+    assert_eq!(on(&["read-error", "--drive", "cd0", "--blocks", "3-5"]), "cd0: fault 1\n");
+    assert_eq!(on(&["delay", "--drive", "cd0", "--seconds", "1.5", "--blocks", "7"]), "cd0: fault 2\n");
+    assert_eq!(on(&["tray-stuck", "--drive", "cd1"]), "cd1: fault 1\n");
+    let listed =
+        "cd0: fault 1: read-error, blocks 3-5\ncd0: fault 2: delay, block 7, 1.5 s\ncd1: fault 1: tray-stuck\n";
+    assert_eq!(on(&["list"]), listed);
+    let json: Value = serde_json::from_str(&on(&["list", "--json", "--drive", "cd1"])).unwrap();
+    assert_eq!(json[0]["kind"], "tray-stuck");
+    assert!(room.ok(&["status"]).contains("cd0: ") && room.ok(&["status"]).contains(", 2 injected faults\n"));
+    assert!(room.fails(1, &["tray", "open", "--drive", "cd1", "--force"]).contains("stuck"));
+    assert_eq!(on(&["clear", "--drive", "cd0", "1"]), "cd0: 1 ended\n");
+    assert!(room.fails(1, &["fault", "clear", "--drive", "cd0", "1"]).contains("no fault 1"));
+    assert_eq!(on(&["clear", "--drive", "cd1"]), "cd1: 1 ended\n");
+    assert_eq!(on(&["medium-gone", "--drive", "cd0"]), "cd0: the disc is gone\n");
+    assert!(room.ok(&["status"]).contains("cd0: empty, tray closed, 1 injected fault\n"));
+    for wrong in [&["read-error", "--blocks", "5-3"][..], &["read-error", "--blocks", "x"], &["delay"], &["smoke"], &[]]
+    {
+        assert_eq!(room.spindle(&[&["fault"], wrong].concat()).status.code(), Some(2), "{wrong:?}");
+    }
+}

@@ -1,11 +1,17 @@
 //! Clients that behave badly harm nobody else.
 
+use std::fs::{self, File, Permissions};
+use std::os::fd::AsFd;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
 use serde_json::json;
 
 use crate::support::control::{Client, Control};
+use crate::support::daemon::{Daemon, spindled};
+use crate::support::guest::{self, Guest, Options, REQUESTS};
 
 #[test]
 fn nonsense_costs_errors_and_nobody_else_anything() {
@@ -134,4 +140,100 @@ fn clients_that_change_the_same_drive_at_once_leave_it_sound() {
     let mut client = control.client();
     client.ok("media-insert", json!({ "file": images[0] }));
     assert_eq!(client.ok("drive-query", json!({}))[0]["medium"]["locator"], json!(images[0]));
+}
+
+/// Answers repeat what the client chose as `id`, up to 64 KiB each.
+#[test]
+fn answers_that_nobody_reads_take_little_memory() {
+    const CLIENTS: usize = 16;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("control");
+    let daemon = Daemon::start(&["--control", path.to_str().unwrap()]);
+    let before = daemon.memory("RssAnon:");
+    let command = json!({ "execute": "query-version", "id": "x".repeat(60_000) }).to_string();
+    let mut most = 0;
+    thread::scope(|scope| {
+        let senders: Vec<_> = (0..CLIENTS)
+            .map(|_| {
+                let mut deaf = Client::negotiated(&path);
+                let command = &command;
+                // Until the daemon hangs up.
+                scope.spawn(move || while deaf.try_send(command.as_bytes()).is_ok() {})
+            })
+            .collect();
+        while !senders.iter().all(thread::ScopedJoinHandle::is_finished) {
+            most = most.max(daemon.memory("RssAnon:"));
+            thread::sleep(Duration::from_millis(5));
+        }
+    });
+    assert!(most < before + CLIENTS as u64 * 2048, "{before} KiB before, {most} KiB meanwhile");
+    Client::negotiated(&path).ok("query-version", json!({}));
+}
+
+/// Needs root, to become somebody else.
+#[test]
+fn a_process_of_another_user_is_refused_whatever_the_mode_of_the_socket_says() {
+    let control = Control::start(&["cd0"]);
+    for path in [control.folder.path(), &control.path()] {
+        fs::set_permissions(path, Permissions::from_mode(0o777)).unwrap();
+    }
+    let script = "import os, socket, sys; user = int(sys.argv[2]); user and (os.setgroups([]), os.setgid(user), os.setuid(user)); \
+                  s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); print(s.makefile().readline())";
+    let path = control.path();
+    let says = |user: &str| {
+        let output = Command::new("python3").args(["-c", script, path.to_str().unwrap(), user]).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let other = says("65534");
+    assert!(other.contains("error") && other.contains("for the user who runs spindled"), "{other}");
+    assert!(says("0").contains("QMP"));
+}
+
+#[test]
+fn descriptors_that_run_out_end_nothing_and_come_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, image) = (folder.path().join("control"), folder.path().join("disc.iso"));
+    fs::write(&image, vec![5; 64 * 2048]).unwrap();
+    let runtime = tempfile::tempdir().unwrap();
+    let mut command = Command::new("sh");
+    command.args(["-c", "ulimit -n 150 && exec \"$0\" \"$@\"", spindled(&runtime).get_program().to_str().unwrap()]);
+    command.env("XDG_RUNTIME_DIR", runtime.path()).env_remove("RUST_LOG").arg(&image);
+    command.arg("--control").arg(&path).arg("--socket-path").arg(runtime.path().join("socket"));
+    let mut daemon = Daemon::run(command, runtime);
+    let mut guest = daemon.guest(Options::default());
+    let read = guest::Command::new(&[0x28, 0, 0, 0, 0, 9, 0, 0, 1, 0], 2048);
+    while guest.command(REQUESTS, &guest::Command::new(&[0; 6], 0)).status != 0 {}
+
+    // Each holds 16, and more want in than there is room for.
+    let file = File::open("/dev/null").unwrap();
+    let crowd: Vec<_> = (0..40)
+        .map(|_| {
+            let mut client = Client::connect(&path);
+            let descriptors = vec![file.as_fd(); 16];
+            // The daemon may have hung up on one that it cannot serve.
+            let _ = client.try_send_with(b" ", &descriptors);
+            client
+        })
+        .collect();
+    while daemon.descriptors() < 145 {
+        thread::sleep(Duration::from_millis(5));
+    }
+    // The guest has its drive.
+    assert_eq!(guest.command(REQUESTS, &read).data, [5; 2048]);
+    drop(guest);
+    let (socket, waiting) = (daemon.path(), std::sync::Barrier::new(2));
+    thread::scope(|scope| {
+        let next = scope.spawn(|| {
+            waiting.wait();
+            let mut guest = Guest::connect(&socket, Options::default());
+            while guest.command(REQUESTS, &guest::Command::new(&[0; 6], 0)).status != 0 {}
+            guest.command(REQUESTS, &read).data
+        });
+        waiting.wait();
+        daemon.wait_for_line("cannot be served now");
+        drop(crowd);
+        assert_eq!(next.join().unwrap(), [5; 2048]);
+    });
+    Client::negotiated(&path).ok("query-block", json!({}));
 }

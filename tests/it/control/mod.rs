@@ -2,6 +2,7 @@
 
 mod crowd;
 mod events;
+mod fault;
 mod images;
 mod media;
 mod protocol;

@@ -8,3 +8,4 @@ mod restart;
 mod sandbox;
 mod sockets;
 mod sound;
+mod storage;

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use spindle::drive::{Drive, DriveEvent, Listener, Tray};
+use spindle::drive::{Drive, DriveEvent, EjectRefused, Listener, Tray};
 use spindle::scsi::{LogicalUnit, Reset};
 
 use crate::support::disc::{block, patterned};
@@ -83,7 +83,7 @@ fn a_lock_of_any_nexus_refuses_an_eject_by_every_nexus() {
         assert_eq!(guest.run(cdb, 0).kaq(), (5, 0x53, 2));
         assert_eq!(other.run(cdb, 0).kaq(), (5, 0x53, 2));
     }
-    assert_eq!(drive.open_tray(false).unwrap_err().locked_by, [other.nexus]);
+    assert_eq!(drive.open_tray(false), Err(EjectRefused::Locked(vec![other.nexus])));
     guest.run(&prevent(0), 0).good();
     assert_eq!(guest.run(&start_stop(EJECT), 0).kaq(), (5, 0x53, 2), "only its holder takes a lock back");
     other.run(&prevent(0), 0).good();

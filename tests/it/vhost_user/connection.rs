@@ -1,9 +1,11 @@
 //! Connections: what a front-end may ask, how it may leave, and what the next one finds.
 
 use std::io::{Read, Write};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use spindle::drive::{Drive, Identity, Tray};
 use spindle::vhost_user::{Endpoint, Relay, Server};
@@ -14,8 +16,8 @@ use vhost::{VhostBackend, VringConfigData};
 use super::served;
 use crate::support::backend::Backend;
 use crate::support::disc::block;
-use crate::support::guest::{Command, Guest, Options, REQUESTS};
-use crate::support::message::{SET_VRING_CALL, SET_VRING_NUM, message, send_to_the_end};
+use crate::support::guest::{CONTROL, Command, Guest, Options, REQUESTS};
+use crate::support::message::{GET_FEATURES, SET_VRING_CALL, SET_VRING_KICK, SET_VRING_NUM, message, send_to_the_end};
 
 const TEST_UNIT_READY: [u8; 6] = [0; 6];
 const READ: [u8; 10] = [0x28, 0, 0, 0, 0, 7, 0, 0, 1, 0];
@@ -211,6 +213,87 @@ fn several_servers_in_one_process_do_not_mix() {
     let mut guest_b = b.guest(Options::default());
     attentions(&mut guest_a);
     assert_eq!(attentions(&mut guest_b)[0], (0x29, 0));
+}
+
+/// The next front-end is answered. A deadline far beyond what that takes: what it is about hangs for ever.
+fn next_is_answered(backend: &Backend) {
+    let mut stream = UnixStream::connect(backend.path()).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    stream.write_all(&message(GET_FEATURES, &[])).unwrap();
+    stream.read_exact(&mut [0; 20]).unwrap();
+}
+
+/// A front-end that gives the first two rings, which are of different workers, this descriptor.
+fn with_descriptor(backend: &Backend, request: u32, descriptor: BorrowedFd<'_>) -> Guest {
+    let stream = UnixStream::connect(backend.path()).unwrap();
+    let raw = stream.try_clone().unwrap();
+    let mut guest = Guest::over(stream, Options { request_queues: 2, ..Options::default() });
+    for ring in [2, 3] {
+        if request == SET_VRING_KICK {
+            // One that is not stopped goes on with what it has; this starts it again.
+            guest.stop_ring(ring as usize);
+        }
+        spindle::sys::descriptors::send(&raw, &message(request, &[ring, 0]), &[descriptor]).unwrap();
+    }
+    // Answered, so the ones before are done.
+    guest.frontend.get_features().unwrap();
+    guest
+}
+
+#[test]
+fn a_call_descriptor_that_cannot_be_written_holds_up_no_end() {
+    let (_drive, backend) = served();
+    let (_reader, writer) = std::io::pipe().unwrap();
+    let writer = OwnedFd::from(writer);
+    rustix::io::ioctl_fionbio(&writer, true).unwrap();
+    while rustix::io::write(&writer, &[0; 4096]).is_ok() {}
+    rustix::io::ioctl_fionbio(&writer, false).unwrap();
+    let mut guest = with_descriptor(&backend, SET_VRING_CALL, writer.as_fd());
+    for queue in [REQUESTS, REQUESTS + 1] {
+        guest.begin(queue, &Command::new(&TEST_UNIT_READY, 0));
+        while guest.poll(queue).is_none() {
+            std::thread::yield_now();
+        }
+    }
+    drop(guest);
+    next_is_answered(&backend);
+}
+
+#[test]
+fn a_kick_descriptor_that_gives_too_little_holds_up_no_end() {
+    let (_drive, backend) = served();
+    let (reader, writer) = std::io::pipe().unwrap();
+    let guest = with_descriptor(&backend, SET_VRING_KICK, reader.as_fd());
+    // A kick has eight bytes.
+    rustix::io::write(&writer, b"kic").unwrap();
+    while rustix::io::ioctl_fionread(&reader).unwrap() > 0 {
+        std::thread::yield_now();
+    }
+    drop(guest);
+    next_is_answered(&backend);
+}
+
+/// Each chain that is returned makes another available: the two indices are one.
+#[test]
+fn a_ring_that_is_never_empty_ends_with_its_connection() {
+    let (_drive, backend) = served();
+    for queue in [CONTROL, REQUESTS] {
+        let mut guest = backend.guest(Options::default());
+        guest.stop_ring(queue);
+        let at = guest.used_ring(queue).next_multiple_of(4096);
+        guest.write(at, &vec![0; 4096]);
+        guest.write(at + 2, &[5, 0]);
+        guest.start_ring_at(queue, at, at);
+        guest.kick(queue);
+        // It runs: other rings of the connection do too.
+        let other = if queue == CONTROL { REQUESTS } else { CONTROL };
+        assert!(guest.frontend.get_features().is_ok() && guest.poll(other).is_none());
+        while guest.read(at + 2, 2) == [5, 0] {
+            std::thread::yield_now();
+        }
+        drop(guest);
+        next_is_answered(&backend);
+    }
 }
 
 #[test]

@@ -22,8 +22,13 @@ fn drive(seed: u32) -> (NamedTempFile, Arc<Drive>) {
     fill(&image, seed);
     let opened = open_path(image.path(), &OpenOptions::default()).unwrap();
     let drive = Arc::new(Drive::new(Identity::named("cd0"), Tray::Closed));
-    let medium =
-        Medium { disc: opened.disc, locator: "test".to_owned(), format: opened.format.id, origin: Origin::default() };
+    let medium = Medium {
+        disc: opened.disc,
+        locator: "test".to_owned(),
+        format: opened.format.id,
+        origin: Origin::default(),
+        remote: false,
+    };
     drive.change_medium(Arc::new(medium), false).unwrap();
     (image, drive)
 }

@@ -14,7 +14,7 @@ use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
 use vhost::vhost_user::message::VhostUserHeaderFlag;
 use vhost::vhost_user::{Frontend, VhostUserFrontend};
 use vhost::{VhostBackend, VhostUserMemoryRegionInfo, VringConfigData};
-use vm_memory::{Bytes, FileOffset, GuestAddress, GuestMemoryBackend, GuestMemoryMmap};
+use vm_memory::{Bytes, FileOffset, GuestAddress, GuestMemoryBackend, GuestMemoryMmap, GuestMemoryRegion};
 
 pub use self::request::{Command, Layout, Reply, lun};
 use self::ring::Ring;
@@ -137,6 +137,12 @@ impl Guest {
         regions(&self.memory)
     }
 
+    /// Cuts the file of a part of the memory off. This process must not touch what is gone.
+    pub fn cut_memory(&self, part: usize, left: u64) {
+        let region = self.memory.iter().nth(part).unwrap();
+        ftruncate(region.file_offset().unwrap().file(), left).unwrap();
+    }
+
     /// These features from now on. A ring that the feature changes anything for must be stopped.
     pub fn take_features(&mut self, features: u64) {
         self.frontend.set_features(VERSION_1 | PROTOCOL_FEATURES | features).unwrap();
@@ -149,6 +155,17 @@ impl Guest {
     /// Tells the back-end where the ring is and that it goes on at `base`, as a front-end starts one.
     pub fn start_ring(&mut self, index: usize, base: u16) {
         let ring = &self.rings[index];
+        let (available, used) = (ring.available(), ring.used());
+        self.start_ring_with(index, base, available, used);
+    }
+
+    /// The same from the first chain on, with the two rings elsewhere: for what no driver does.
+    pub fn start_ring_at(&mut self, index: usize, available: u64, used: u64) {
+        self.start_ring_with(index, 0, available, used);
+    }
+
+    fn start_ring_with(&mut self, index: usize, base: u16, available: u64, used: u64) {
+        let ring = &self.rings[index];
         let host = |at: u64| self.memory.get_host_address(GuestAddress(at)).unwrap() as u64;
         self.frontend.set_vring_num(index, ring.size).unwrap();
         self.frontend.set_vring_base(index, base).unwrap();
@@ -157,8 +174,8 @@ impl Guest {
             queue_size: ring.size,
             flags: 0,
             desc_table_addr: host(ring.descriptors()),
-            used_ring_addr: host(ring.used()),
-            avail_ring_addr: host(ring.available()),
+            used_ring_addr: host(used),
+            avail_ring_addr: host(available),
             log_addr: None,
         };
         self.frontend.set_vring_addr(index, &addresses).unwrap();

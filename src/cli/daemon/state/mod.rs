@@ -103,7 +103,8 @@ impl StateFolder {
             return Err(absent(format!("it was read as {} and is now read as {}", record.format, opened.format.id)));
         }
         let (locator, format) = (record.locator.clone(), opened.format.id);
-        Ok(Arc::new(Medium { disc: opened.disc, locator, format, origin }))
+        let remote = origin.is_remote();
+        Ok(Arc::new(Medium { disc: opened.disc, locator, format, origin, remote }))
     }
 
     /// Has what was kept for no drive closed.

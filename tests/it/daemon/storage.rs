@@ -1,0 +1,154 @@
+//! Storage that fails under a running daemon: errors of some ranges, ranges that do not come, files that are taken away.
+
+use serde_json::json;
+
+use crate::support::control::Client;
+use crate::support::daemon::Daemon;
+use crate::support::disc::block;
+use crate::support::fuse::Fuse;
+use crate::support::guest::{Command, Guest, Options, REQUESTS, Reply, lun};
+
+const BLOCKS: u32 = 400;
+
+fn content(seed: u32) -> Vec<u8> {
+    (0..BLOCKS).flat_map(|lba| block(seed, lba)).collect()
+}
+
+fn bytes(first: u64, end: u64) -> std::ops::Range<u64> {
+    first * 2048..end * 2048
+}
+
+fn read(lba: u32, blocks: u8) -> [u8; 10] {
+    let [a, b, c, d] = lba.to_be_bytes();
+    [0x28, 0, a, b, c, d, 0, 0, blocks, 0]
+}
+
+fn settle(guest: &mut Guest, unit: u16) {
+    while guest.command(REQUESTS, &Command { lun: lun(unit), ..Command::new(&[0; 6], 0) }).status != 0 {}
+}
+
+fn command(guest: &mut Guest, queue: usize, unit: u16, cdb: &[u8; 10]) -> Reply {
+    guest.command(queue, &Command { lun: lun(unit), ..Command::new(cdb, usize::from(cdb[8]) * 2048) })
+}
+
+/// Pages of a file have 4,096 bytes, so of two blocks both are bad.
+#[test]
+fn ranges_with_io_errors_are_medium_errors_of_their_sectors_and_no_others() {
+    let fuse = Fuse::mount(content(1));
+    let daemon = Daemon::start(&[fuse.path().to_str().unwrap()]);
+    fuse.set_bad(bytes(100, 104));
+    fuse.set_bad(bytes(200, 202));
+    let mut guest = daemon.guest(Options::default());
+    settle(&mut guest, 0);
+    for round in 0..2 {
+        for lba in (0..BLOCKS).step_by(8) {
+            guest.free_all();
+            let reply = command(&mut guest, REQUESTS, 0, &read(lba, 8));
+            let bad = [100, 200].into_iter().find(|bad| (lba..lba + 8).contains(bad));
+            let given = bad.map_or(8, |bad| bad - lba);
+            assert_eq!(
+                reply.data,
+                (lba..lba + given).flat_map(|lba| block(1, lba)).collect::<Vec<_>>(),
+                "round {round}"
+            );
+            match bad {
+                Some(bad) => {
+                    assert_eq!((reply.status, reply.sense[0], reply.sense[2] & 0xF), (2, 0xF0, 3));
+                    assert_eq!((&reply.sense[12..14], &reply.sense[3..7]), (&[0x11, 0][..], &bad.to_be_bytes()[..]));
+                }
+                None => assert_eq!(reply.status, 0, "block {lba}"),
+            }
+        }
+    }
+    assert_eq!(command(&mut guest, REQUESTS, 0, &read(103, 1)).sense[3..7], 103_u32.to_be_bytes());
+    assert_eq!(command(&mut guest, REQUESTS, 0, &read(104, 1)).data, block(1, 104));
+}
+
+#[test]
+fn storage_that_does_not_answer_holds_up_neither_the_other_drive_nor_persons() {
+    let fuse = Fuse::mount(content(1));
+    let folder = tempfile::tempdir().unwrap();
+    let (local, control) = (folder.path().join("local.iso"), folder.path().join("control"));
+    std::fs::write(&local, content(2)).unwrap();
+    let drives =
+        [("cd0", fuse.path()), ("cd1", local)].map(|(name, path)| format!("name={name},image={}", path.display()));
+    let daemon = Daemon::start(&[
+        "--read-deadline",
+        "2",
+        "--control",
+        control.to_str().unwrap(),
+        "--drive",
+        &drives[0],
+        "--drive",
+        &drives[1],
+    ]);
+    let mut guest = daemon.guest(Options { request_queues: 2, ..Options::default() });
+    settle(&mut guest, 0);
+    settle(&mut guest, 1);
+    fuse.set_hanging(bytes(200, BLOCKS.into()));
+    let pending = guest.begin(REQUESTS, &Command::new(&read(300, 8), 8 * 2048));
+    while fuse.waiting() == 0 {
+        std::thread::yield_now();
+    }
+    assert_eq!(command(&mut guest, REQUESTS + 1, 1, &read(300, 1)).data, block(2, 300));
+    assert_eq!(command(&mut guest, REQUESTS + 1, 0, &read(50, 1)).data, block(1, 50));
+    let mut client = Client::negotiated(&control);
+    assert_eq!(client.ok("drive-query", json!({}))[0]["name"], "cd0");
+    // LOGICAL UNIT IS IN PROCESS OF BECOMING READY: initiators try again.
+    let reply = guest.finish(pending);
+    assert_eq!((reply.status, reply.sense[2] & 0xF, &reply.sense[12..14]), (2, 2, &[4, 1][..]));
+    let (event, data) = client.event();
+    assert_eq!((event.as_str(), &data["block"]), ("SPINDLE_READ_ERROR", &json!(300)));
+    fuse.release();
+    assert_eq!(command(&mut guest, REQUESTS, 0, &read(300, 8)).data.len(), 8 * 2048);
+}
+
+/// With a deadline the read hangs in a thread of its own, without one in a worker.
+#[test]
+fn a_daemon_whose_storage_hangs_ends_when_it_is_asked_to() {
+    for deadline in ["20", "0"] {
+        let fuse = Fuse::mount(content(1));
+        let mut daemon = Daemon::start(&["--read-deadline", deadline, fuse.path().to_str().unwrap()]);
+        let mut guest = daemon.guest(Options::default());
+        settle(&mut guest, 0);
+        fuse.set_hanging(bytes(200, BLOCKS.into()));
+        guest.begin(REQUESTS, &Command::new(&read(300, 8), 8 * 2048));
+        while fuse.waiting() == 0 {
+            std::thread::yield_now();
+        }
+        daemon.signal(rustix::process::Signal::TERM);
+        if deadline == "0" {
+            daemon.wait_for_line("is left behind");
+        }
+        // It has done all that it had to; the kernel ends the thread that hangs when the storage answers.
+        while daemon.path().exists() {
+            std::thread::yield_now();
+        }
+        fuse.release();
+        let (status, log) = daemon.end();
+        assert!(status.success(), "{log:#?}");
+    }
+}
+
+#[test]
+fn an_image_that_is_deleted_or_replaced_stays_what_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("disc.iso");
+    std::fs::write(&path, content(1)).unwrap();
+    let daemon = Daemon::start(&[path.to_str().unwrap()]);
+    let mut guest = daemon.guest(Options::default());
+    settle(&mut guest, 0);
+    let all_as_before = |guest: &mut Guest| {
+        for lba in (0..BLOCKS).step_by(8) {
+            guest.free_all();
+            let wanted: Vec<_> = (lba..lba + 8).flat_map(|lba| block(1, lba)).collect();
+            assert_eq!(command(guest, REQUESTS, 0, &read(lba, 8)).data, wanted);
+        }
+    };
+    let other = folder.path().join("other.iso");
+    std::fs::write(&other, content(2)).unwrap();
+    std::fs::rename(&other, &path).unwrap();
+    all_as_before(&mut guest);
+    std::fs::remove_file(&path).unwrap();
+    all_as_before(&mut guest);
+}
