@@ -1,5 +1,6 @@
 """What the benchmark scripts share: programs to build, back-ends to start, the driver to run, discs to read."""
 
+import copy
 import json
 import os
 import pathlib
@@ -50,6 +51,12 @@ class Machine:
         processors = sorted(os.sched_getaffinity(0))
         self.pinned = (processors[:1], processors[-1:]) if pin and len(processors) > 1 else (processors, processors)
         self.first = first
+
+    def unhurried(self):
+        """The same machine, nothing before anything else."""
+        other = copy.copy(self)
+        other.first = False
+        return other
 
     def prepare(self, processors):
         def prepare():
