@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -101,7 +102,7 @@ impl OriginFile {
     fn source(&self) -> Result<SharedSource, ImageError> {
         let open = || match (&self.file, &self.path) {
             (Some(file), _) => FileSource::from_file(file.try_clone()?),
-            (None, Some(path)) => FileSource::open(path),
+            (None, Some(path)) => open_storage(path),
             (None, None) => Err(io::Error::new(io::ErrorKind::NotFound, "it was passed open, and nobody has kept it")),
         };
         let source = open().and_then(|source| Ok((FileIdentity::of(source.file())?, source)));
@@ -119,6 +120,15 @@ impl OriginFile {
             None => String::from_utf8_lossy(&self.name).into_owned(),
         }
     }
+}
+
+/// Opens what an image can be in. Opening any other device may do something to it.
+fn open_storage(path: &Path) -> io::Result<FileSource> {
+    let kind = fs::metadata(path)?.file_type();
+    if !kind.is_file() && !kind.is_block_device() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "is neither a regular file nor a block device"));
+    }
+    FileSource::open(path)
 }
 
 /// Where the file is that is open here, if it is there for this process too.

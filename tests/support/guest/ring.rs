@@ -197,12 +197,13 @@ impl Ring {
 
     /// What makes chains at `head` available behind those that were returned.
     pub fn never_empty(&self, head: u16) -> impl Fn(&GuestMemoryMmap<()>) + Send + use<> {
-        let (available, used, size) = (self.available(), self.used(), self.size);
+        let (available, used, ahead) = (self.available(), self.used(), self.size - 1);
+        let heads: Vec<u8> = head.to_le_bytes().repeat(self.size.into());
         move |memory| {
-            for slot in 0..u64::from(size) {
-                store(memory, available + 4 + 2 * slot, &head.to_le_bytes());
+            store(memory, available + 4, &heads);
+            for _ in 0..1000 {
+                store(memory, available + 2, &load(memory, used + 2).wrapping_add(ahead).to_le_bytes());
             }
-            store(memory, available + 2, &load(memory, used + 2).wrapping_add(4).to_le_bytes());
         }
     }
 

@@ -47,7 +47,9 @@ fn the_folder_is_for_one_user_and_one_daemon() {
     assert_eq!(fs::metadata(file).unwrap().permissions().mode() & 0o777, 0o600);
     let refusal = |path: &Path| {
         let runtime = TempDir::new().unwrap();
-        let mut command = crate::support::daemon::spindled(&runtime);
+        // One that is not refused would run for ever.
+        let mut command = std::process::Command::new("timeout");
+        command.args(["60", env!("CARGO_BIN_EXE_spindled")]).env("XDG_RUNTIME_DIR", runtime.path());
         command.arg("--socket-path").arg(runtime.path().join("socket")).arg("--state-dir").arg(path);
         let output = command.output().unwrap();
         assert_eq!(output.status.code(), Some(1));
