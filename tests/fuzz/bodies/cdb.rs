@@ -55,7 +55,10 @@ fn fault(drive: &Drive, record: &[u8]) {
         1 => FaultKind::Delay(Duration::from_secs(record[2].into())),
         2 => FaultKind::MediumGone,
         3 => FaultKind::TrayStuck,
-        _ => return drop(drive.clear_faults(None)),
+        _ => {
+            drive.clear_faults(None);
+            return;
+        }
     };
     let address = |at: usize| Lba(i32::from_be_bytes([record[at], record[at + 1], record[at + 2], record[at + 3]]));
     // There may be too many, and the last block may come before the first.
