@@ -80,7 +80,7 @@ mod tests {
             let (len, descriptors) = receive(&theirs, &mut buf).unwrap();
             assert_eq!((&buf[..len], descriptors.len()), (&b"message"[..], count));
         }
-        let too_many = send(&ours, b"message", &vec![file.as_fd(); MAX_DESCRIPTORS + 1]).unwrap_err();
+        let too_many = send(&ours, b"message", &[file.as_fd(); MAX_DESCRIPTORS + 1]).unwrap_err();
         assert_eq!(too_many.kind(), io::ErrorKind::InvalidData);
         drop(ours);
         assert_eq!(receive(&theirs, &mut buf).unwrap().0, 0);

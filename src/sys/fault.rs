@@ -107,7 +107,7 @@ impl Slot {
         let found =
             (self.start.load(Ordering::Relaxed), self.len.load(Ordering::Relaxed), self.gone.load(Ordering::Relaxed));
         fence(Ordering::Acquire);
-        (before % 2 == 0 && self.version.load(Ordering::Relaxed) == before).then_some(found)
+        (before.is_multiple_of(2) && self.version.load(Ordering::Relaxed) == before).then_some(found)
     }
 }
 

@@ -45,7 +45,7 @@ pub(super) static VERBS: &[Verb] = &[
 
 fn eject(call: &mut Call<'_>) -> Result<Value, VerbError> {
     let drive = call.device()?;
-    drive.open_tray(call.flag("force")).map_err(|refused| refuse(drive, refused))?;
+    drive.open_tray(call.flag("force")).map_err(|refused| refuse(drive, &refused))?;
     drive.remove_medium();
     Ok(json!({}))
 }
@@ -55,16 +55,16 @@ fn open_tray(call: &mut Call<'_>) -> Result<Value, VerbError> {
     let drive = call.device()?;
     match drive.open_tray(call.flag("force")) {
         Err(EjectRefused::Locked(_)) => drive.request_eject(),
-        Err(refused @ EjectRefused::Stuck) => return Err(refuse(drive, refused)),
+        Err(refused @ EjectRefused::Stuck) => return Err(refuse(drive, &refused)),
         Ok(()) => {}
     }
     Ok(json!({}))
 }
 
 /// Asks the guest to let go, if it is the guest, and says in QEMU's words that it has not yet.
-fn refuse(drive: &Drive, refused: EjectRefused) -> VerbError {
+fn refuse(drive: &Drive, refused: &EjectRefused) -> VerbError {
     let name = &drive.identity().name;
-    if refused == EjectRefused::Stuck {
+    if *refused == EjectRefused::Stuck {
         return VerbError::generic(format!("Device '{name}': {refused}"));
     }
     drive.request_eject();
@@ -118,6 +118,6 @@ fn change_medium(call: &mut Call<'_>) -> Result<Value, VerbError> {
     }
     let request = Request { file: call.required_str("filename"), format: call.str("format"), ..Request::default() };
     let medium = image::open(&call.shared.sets, &call.shared.policy, &request)?;
-    drive.change_medium(medium, call.flag("force")).map_err(|refused| refuse(drive, refused))?;
+    drive.change_medium(medium, call.flag("force")).map_err(|refused| refuse(drive, &refused))?;
     Ok(json!({}))
 }

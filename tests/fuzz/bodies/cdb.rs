@@ -6,7 +6,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use spindle::drive::{Drive, Identity, Medium, Tray};
+use spindle::disc::Lba;
+use spindle::drive::{Drive, Fault, FaultKind, Identity, Medium, Tray};
 use spindle::image::{OpenOptions, Origin, open_source};
 use spindle::scsi::{DataIn, DataOut, LogicalUnit, Lun, Nexus, Reset, SenseFormat, Status, Task};
 use spindle::source::{MemorySource, Scatter};
@@ -38,12 +39,30 @@ pub fn run(input: &[u8]) {
             0xF9 => drop(drive.remove_medium()),
             0xFA => drop(drive.insert_medium(medium(0))),
             0xFB => drive.request_eject(),
+            0xFC if record[1] != 0 => fault(&drive, record),
             0xFC => drop(drive.wait_unlocked(Duration::ZERO, || false)),
             0xFD => drive.reset(Reset::PowerOn),
             0xFE => drive.reset(Reset::LogicalUnit),
             0xFF => drive.reset(Reset::NexusLoss(Nexus(u16::from(record[1] & 1)))),
         }
     }
+}
+
+/// A fault comes, or all go.
+fn fault(drive: &Drive, record: &[u8]) {
+    let kind = match record[1] % 5 {
+        0 => FaultKind::ReadError,
+        1 => FaultKind::Delay(Duration::from_secs(record[2].into())),
+        2 => FaultKind::MediumGone,
+        3 => FaultKind::TrayStuck,
+        _ => {
+            drive.clear_faults(None);
+            return;
+        }
+    };
+    let address = |at: usize| Lba(i32::from_be_bytes([record[at], record[at + 1], record[at + 2], record[at + 3]]));
+    // There may be too many, and the last block may come before the first.
+    let _ = drive.add_fault(Fault { kind, blocks: (address(3), address(7)) });
 }
 
 /// A small disc of a size that `kind` chooses, the last one not a multiple of a block.

@@ -187,7 +187,7 @@ impl Guest {
         const MOST: u64 = 2048;
         let Place { descriptors, used, size, .. } = self.places[queue];
         let mut tables = vec![(descriptors, size)];
-        let mut writable = vec![used..used + 4 + 8 * size + 2];
+        let mut writable: Vec<_> = std::iter::once(used..used + 4 + 8 * size + 2).collect();
         let mut read: u64 = 0;
         let mut next = 0;
         while let Some(&(at, entries)) = tables.get(next) {
@@ -240,7 +240,7 @@ fn sectors() -> Vec<u8> {
         let mut raw = vec![0xFF; 2352];
         raw[0] = 0;
         raw[11] = 0;
-        let bcd = |value: u32| ((value / 10) << 4 | value % 10) as u8;
+        let bcd = |value: u32| (value / 10 * 16 + value % 10) as u8;
         let frames = lba + 150;
         raw[12..16].copy_from_slice(&[bcd(frames / 4500), bcd(frames / 75 % 60), bcd(frames % 75), 1]);
         raw
