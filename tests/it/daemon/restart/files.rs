@@ -178,3 +178,17 @@ fn a_state_that_was_made_up_harms_nobody() {
         }
     }
 }
+
+#[test]
+fn the_example_of_a_unit_names_options_that_there_are() {
+    let unit = concat!(env!("CARGO_MANIFEST_DIR"), "/qemu-scripts/spindled@.service");
+    let unit = fs::read_to_string(unit).unwrap();
+    let start = unit.lines().find(|line| line.starts_with("ExecStart=")).unwrap();
+    let help = crate::support::host::run(env!("CARGO_BIN_EXE_spindled"), &["--help"]);
+    let options: Vec<_> = start.split(' ').filter(|word| word.starts_with("--")).collect();
+    assert!(options.contains(&"--state-dir"), "{start}");
+    assert!(options.iter().all(|option| help.contains(&format!("{option} <"))), "{options:?}");
+    // What the sandbox takes away, a unit must not be needed for; what it leaves, the unit must leave too.
+    assert!(unit.lines().any(|line| line == "RestrictAddressFamilies=AF_UNIX"));
+    assert!(unit.lines().any(|line| line == "StateDirectoryMode=0700"), "--state-dir refuses any other");
+}
