@@ -3,7 +3,7 @@
 //! The input is a list of operations: one byte selects what happens, the rest of its fixed record gives the details.
 //! Shared by the fuzz target and by `tests/it/fuzz.rs`, which runs it on a fixed corpus.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use spindle::disc::Lba;
@@ -67,16 +67,20 @@ fn fault(drive: &Drive, record: &[u8]) {
 
 /// A small disc of a size that `kind` chooses, the last one not a multiple of a block.
 fn medium(kind: u8) -> Arc<Medium> {
-    let bytes = [2048, 40 * 2048, 300 * 2048, 17 * 2048 + 1, 2049, 1][usize::from(kind) % 6];
-    let opened = open_source(Arc::new(MemorySource::new(vec![kind; bytes])), &OpenOptions::default())
-        .expect("any bytes are a plain image");
-    Arc::new(Medium {
-        disc: opened.disc,
-        locator: String::new(),
-        format: opened.format.id,
-        origin: Origin::default(),
-        remote: false,
-    })
+    static MEDIA: LazyLock<[Arc<Medium>; 6]> = LazyLock::new(|| {
+        [2048, 40 * 2048, 300 * 2048, 17 * 2048 + 1, 2049, 1].map(|bytes| {
+            let opened = open_source(Arc::new(MemorySource::new(vec![7; bytes])), &OpenOptions::default())
+                .expect("any bytes are a plain image");
+            Arc::new(Medium {
+                disc: opened.disc,
+                locator: String::new(),
+                format: opened.format.id,
+                origin: Origin::default(),
+                remote: false,
+            })
+        })
+    });
+    Arc::clone(&MEDIA[usize::from(kind) % 6])
 }
 
 fn command(
