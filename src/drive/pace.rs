@@ -44,7 +44,10 @@ pub(super) fn delay(drive: &Drive, task: &Task<'_>, wake: &Wake) -> Option<Delay
 pub(super) fn read_ahead(drive: &Drive, task: &Task<'_>) {
     let Some((lba, blocks)) = blocks(task) else { return };
     let Some(medium) = drive.state().loaded().map(Arc::clone) else { return };
-    if let Ok(lba) = i32::try_from(lba) {
+    // Storage that may not answer may not even take a request.
+    if let Ok(lba) = i32::try_from(lba)
+        && !medium.remote
+    {
         medium.disc.read_ahead(Lba(lba), blocks);
     }
 }

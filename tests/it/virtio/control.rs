@@ -2,7 +2,7 @@
 
 use super::{BAD_TARGET, FAILURE, FUNCTION_REJECTED, INCORRECT_LUN, OK, READ, TEST_UNIT_READY, with_disc};
 use crate::support::disc::block;
-use crate::support::guest::{CONTROL, Command, INDIRECT, Options, Piece, REQUESTS, lun};
+use crate::support::guest::{CONTROL, Command, INDIRECT, Options, Piece, REQUESTS, Reply, lun};
 
 const I_T_NEXUS_RESET: u32 = 4;
 const LOGICAL_UNIT_RESET: u32 = 5;
@@ -36,6 +36,30 @@ fn resets_reach_the_drive_and_the_other_functions_do_not() {
         } else {
             assert_eq!(reply.status, 0, "function {function}");
         }
+    }
+}
+
+/// A read that a reset meets comes back with its blocks or with the unit attention, and every reset is told exactly once.
+#[test]
+fn ten_thousand_resets_under_load_are_told_and_lose_nothing() {
+    let (_drive, _backend, mut guest) = with_disc(Options { request_queues: 2, ..Options::default() });
+    let told = |reply: &Reply| match reply.status {
+        0 => false,
+        _ => {
+            assert_eq!((reply.status, reply.sense[2] & 0xF, reply.sense[12]), (2, 6, 0x29));
+            true
+        }
+    };
+    for number in 0..10_000 {
+        guest.free_all();
+        let pending = guest.begin(REQUESTS + number % 2, &Command::new(&READ, 4096));
+        assert_eq!(guest.task_management(LOGICAL_UNIT_RESET, lun(0)), OK);
+        let read = guest.finish(pending);
+        if !told(&read) {
+            assert_eq!(read.data[..2048], block(1, 7));
+            assert!(told(&guest.command(REQUESTS, &Command::new(&TEST_UNIT_READY, 0))), "reset {number}");
+        }
+        assert!(!told(&guest.command(REQUESTS, &Command::new(&TEST_UNIT_READY, 0))), "reset {number} is told twice");
     }
 }
 
