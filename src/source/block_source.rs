@@ -110,6 +110,7 @@ impl BlockSource {
     fn from(&self, at: u64, wanted: usize) -> io::Result<From> {
         if let Some(unit) = self.group_at(at) {
             if let Some(piece) = self.cache.ready(unit.key) {
+                waits::did_not_happen();
                 self.note(at, wanted, &unit);
                 return Ok(From::Piece(piece));
             }
@@ -131,7 +132,10 @@ impl BlockSource {
             return Ok(From::Stored(block, source, start));
         }
         let piece = match ready {
-            Some(piece) => piece,
+            Some(piece) => {
+                waits::did_not_happen();
+                piece
+            }
             None => {
                 waits::happened();
                 self.cache.get(&self.blocks, &unit)?

@@ -1,4 +1,4 @@
-//! A file mapped read-only, and copies from it that fail instead of ending the process.
+//! A file mapped read-only, copies from it that fail instead of ending the process, and the routine that does them.
 //!
 //! A mapping of a file that shrank, or whose storage fails, raises SIGBUS where it is read. All reading is done by one routine in
 //! assembler, which touches no stack; the handler ([`super::fault`]) looks whether the signal came from inside it, and if so
@@ -244,6 +244,19 @@ impl Drop for Mapping {
     fn drop(&mut self) {
         // SAFETY: the mapping is this value's own, and no copy borrows it any more.
         unsafe { libc::munmap(self.start.cast_mut().cast(), self.len) };
+    }
+}
+
+/// Copies into guest memory what this process has, cut off at the piece's end.
+pub fn copy_from(piece: &GuestSlice<'_>, bytes: &[u8]) {
+    let len = bytes.len().min(piece.len());
+    piece.bitmap().mark_dirty(0, len);
+    let guard = piece.ptr_guard_mut();
+    // SAFETY: the guard keeps the guest's memory mapped and writable for the length of the piece; nothing in this process holds a
+    // Rust reference to it. `bytes` are borrowed.
+    if !unsafe { copy(guard.as_ptr(), bytes.as_ptr(), len) } {
+        // No routine here, or the guest's memory is gone: then this access has it replaced, and its connection told.
+        piece.copy_from(&bytes[..len]);
     }
 }
 
