@@ -70,7 +70,8 @@ pub fn run(options: &Options, socket: &Path) -> Result<Report, Failure> {
     if let Some(idle) = options.idle {
         let before = peer.wakeups()?;
         std::thread::sleep(Duration::from_secs_f64(idle));
-        report.idle = Some(Idle { seconds: idle, wakeups: peer.wakeups()? - before });
+        // Threads of other connections may have ended, and theirs with them.
+        report.idle = Some(Idle { seconds: idle, wakeups: peer.wakeups()?.saturating_sub(before) });
     }
     Ok(report)
 }
@@ -177,7 +178,7 @@ fn wait_for_call(session: &mut Session) -> Result<(), Failure> {
     if !session.rings.iter_mut().any(Ring::ask_for_call)
         && let Some(call) = &session.call
     {
-        call.read()?;
+        call.wait()?;
     }
     Ok(())
 }

@@ -1,5 +1,7 @@
 //! A front-end's connection: features, memory, rings, and the first commands.
 
+use std::io;
+use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -8,7 +10,8 @@ use vhost::vhost_user::message::{VhostUserHeaderFlag, VhostUserProtocolFeatures}
 use vhost::vhost_user::{Frontend, VhostUserFrontend};
 use vhost::{VhostBackend, VhostUserMemoryRegionInfo, VringConfigData};
 use vm_memory::{GuestAddress, GuestMemoryBackend};
-use vmm_sys_util::eventfd::EventFd;
+use vmm_sys_util::epoll::{ControlOperation, Epoll, EpollEvent, EventSet};
+use vmm_sys_util::eventfd::{EFD_NONBLOCK, EventFd};
 
 use super::Failure;
 use super::memory::Memory;
@@ -27,6 +30,29 @@ const HEADER: u32 = 51;
 const RESPONSE: usize = 108;
 /// Rings are as large as QEMU's, or larger where the requests in flight need it.
 const SMALLEST_RING: u16 = 128;
+/// What a back-end calls through.
+pub struct Call {
+    event: EventFd,
+    wait: Epoll,
+}
+
+impl Call {
+    fn new() -> io::Result<Self> {
+        let (event, wait) = (EventFd::new(EFD_NONBLOCK)?, Epoll::new()?);
+        wait.ctl(ControlOperation::Add, event.as_raw_fd(), EpollEvent::new(EventSet::IN, 0))?;
+        Ok(Self { event, wait })
+    }
+
+    /// Sleeps until it is called.
+    pub fn wait(&self) -> io::Result<()> {
+        self.wait.wait(-1, &mut [EpollEvent::default()])?;
+        match self.event.read() {
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(error),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// How long a back-end may say nothing before it is told once more of what it has: some lose a kick.
 const NUDGE: Duration = Duration::from_secs(1);
 /// How often it is told before it counts as hung.
@@ -41,7 +67,7 @@ pub struct Session {
     pub memory: Memory,
     pub rings: Vec<Ring>,
     /// What the back-end calls through, for whichever ring; nothing when the rings are polled.
-    pub call: Option<EventFd>,
+    pub call: Option<Call>,
     pub peer: Process,
     /// How often requests came back only after a second kick, or not yet.
     pub stalls: u32,
@@ -106,11 +132,11 @@ impl Session {
         let regions: Result<Vec<_>, _> =
             memory.guest.iter().map(VhostUserMemoryRegionInfo::from_guest_region).collect();
         frontend.set_mem_table(&regions?)?;
-        let call = if options.call { Some(EventFd::new(0)?) } else { None };
+        let call = if options.call { Some(Call::new()?) } else { None };
         let mut rings = Vec::new();
         for index in 0..count {
             let ring = Ring::new(&memory, index as u64 * ring::bytes(size), size, longest, features)?;
-            start(&mut frontend, &memory, index, &ring, call.as_ref())?;
+            start(&mut frontend, &memory, index, &ring, call.as_ref().map(|call| &call.event))?;
             rings.push(ring);
         }
         let rings = rings.split_off(FIRST_REQUEST_QUEUE);
