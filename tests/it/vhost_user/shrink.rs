@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use spindle::drive::{Drive, Identity, Medium, Tray};
-use spindle::image::{OpenOptions, Origin, open_path};
+use spindle::drive::{Drive, Identity, Tray};
+use spindle::image::{OpenOptions, open_path};
 use spindle::sys::guarded::rescued;
 use tempfile::NamedTempFile;
 
 use crate::support::backend::Backend;
-use crate::support::disc::block;
+use crate::support::disc::{self, block};
 use crate::support::guest::{Command, Guest, Options, REQUESTS, Reply, lun};
 
 const BLOCKS: u32 = 4000;
@@ -22,14 +22,7 @@ fn drive(seed: u32) -> (NamedTempFile, Arc<Drive>) {
     fill(&image, seed);
     let opened = open_path(image.path(), &OpenOptions::default()).unwrap();
     let drive = Arc::new(Drive::new(Identity::named("cd0"), Tray::Closed));
-    let medium = Medium {
-        disc: opened.disc,
-        locator: "test".to_owned(),
-        format: opened.format.id,
-        origin: Origin::default(),
-        remote: false,
-    };
-    drive.change_medium(Arc::new(medium), false).unwrap();
+    drive.change_medium(disc::of(opened.disc), false).unwrap();
     (image, drive)
 }
 

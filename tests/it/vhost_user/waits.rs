@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
-use spindle::drive::{Drive, Identity, Medium, Tray};
-use spindle::image::{OpenOptions, Origin, open_source};
+use spindle::drive::{Drive, Identity, Tray};
+use spindle::image::{OpenOptions, open_source};
 use spindle::source::{Block, BlockCache, BlockSource, Blocks, ByteSource};
 
 use crate::support::backend::Backend;
-use crate::support::disc::{Patterned, block};
+use crate::support::disc::{self, Patterned, block};
 use crate::support::guest::{Command, Options, REQUESTS};
 
 /// Sectors of a block: so many that blocks are not decoded in groups.
@@ -59,14 +59,7 @@ fn requests_that_wait_are_decoded_side_by_side_and_return_in_order() {
     let source = BlockSource::new(Arc::clone(&blocks) as _, BlockCache::new(64 << 20));
     let opened = open_source(Arc::new(source), &OpenOptions::default()).unwrap();
     let drive = Arc::new(Drive::new(Identity::named("cd0"), Tray::Closed));
-    let medium = Medium {
-        disc: opened.disc,
-        locator: "test".to_owned(),
-        format: opened.format.id,
-        origin: Origin::default(),
-        remote: false,
-    };
-    drive.change_medium(Arc::new(medium), false).unwrap();
+    drive.change_medium(disc::of(opened.disc), false).unwrap();
     let backend = Backend::serve(&[drive]);
     let mut guest = backend.guest(Options::default());
     while guest.command(REQUESTS, &Command::new(&[0; 6], 0)).status != 0 {}
