@@ -19,18 +19,20 @@ pub(super) struct Requests<'b> {
     /// The worker, and which of its rings this is.
     pub worker: usize,
     pub index: usize,
-    /// Whether any command may have to wait.
-    pub slow: bool,
 }
 
 impl Handler for Requests<'_> {
+    fn may_hold(&self) -> bool {
+        self.backend.target.is_slow()
+    }
+
     fn holds(&self, position: u16, chain: &Chain<'_>) -> bool {
-        self.slow && self.backend.holds(self.worker, self.index, position, chain)
+        self.backend.holds(self.worker, self.index, position, chain)
     }
 
     /// What a command changed is kept before its chain is returned, together with its answer.
     fn execute(&self, position: u16, chain: &Chain<'_>) -> Outcome {
-        let Self { backend, worker, index, .. } = *self;
+        let Self { backend, worker, index } = *self;
         let outcome = request::execute(&backend.target, backend.nexus, chain);
         if let Some(lun) = outcome.unkept {
             let note = |bytes| Note { key: Backend::request_queue(worker, index), bytes };
@@ -76,6 +78,10 @@ pub(super) struct Events<'b> {
 }
 
 impl Handler for Events<'_> {
+    fn may_hold(&self) -> bool {
+        true
+    }
+
     fn holds(&self, _position: u16, _chain: &Chain<'_>) -> bool {
         let next = self.next.take().or_else(|| self.queue.take());
         let none = next.is_none();

@@ -59,6 +59,11 @@ pub(super) enum Look {
 
 /// What becomes of the chains of a ring.
 pub(super) trait Handler {
+    /// Whether any of the chains that are in the ring by now may have to wait.
+    fn may_hold(&self) -> bool {
+        false
+    }
+
     /// Whether the chain at a position must wait.
     fn holds(&self, _position: u16, _chain: &Chain<'_>) -> bool {
         false
@@ -176,6 +181,7 @@ impl Backend {
             self.complain("an index that its ring cannot have");
             return (0, RunEnd::Stuck);
         };
+        let may_hold = handler.may_hold();
         // Two, by turns: while one chain is served the heads of the next are on their way from the driver's processor.
         let (mut one, mut other) = (Chain::default(), Chain::default());
         let (mut now, mut next) = (&mut one, &mut other);
@@ -192,7 +198,7 @@ impl Backend {
                 next.walk(&ring, next_head);
                 next.prefetch();
             }
-            if handler.holds(position, now) {
+            if may_hold && handler.holds(position, now) {
                 return (usize::from(served), RunEnd::Stuck);
             }
             queue.set_next_avail(position.wrapping_add(1));

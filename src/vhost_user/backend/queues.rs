@@ -33,9 +33,9 @@ impl Backend {
         }
     }
 
-    /// What one request queue holds.
+    /// What becomes of the chains of one request queue.
     fn requests(&self, worker: usize, index: usize) -> Requests<'_> {
-        Requests { backend: self, worker, index, slow: self.target.is_slow() }
+        Requests { backend: self, worker, index }
     }
 
     /// Looks at the first chain of a ring after a restart: the process before this one may have carried out its command, and not
