@@ -8,17 +8,15 @@ use std::os::unix::fs::{FileExt, FileTypeExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::around::Around;
 use super::mapped::Mapped;
 use super::{ByteSource, Scatter, Spaced, advance, check_range, read_one_by_one, waits};
 use crate::sys;
 use crate::sys::file::Wait;
 use crate::sys::guarded::{Lost, Mapping};
 
-/// What is fetched when any byte of it is read: the ECC block of a DVD, which its drives read whole too. What lies side by side is
-/// often read soon after.
-const BLOCK: u64 = 32 << 10;
-/// The most that is fetched at once.
-const MOST_AHEAD: u64 = 2 << 20;
+/// How far behind the last read another still comes in order.
+const IN_ORDER: u64 = 2 << 20;
 
 /// A regular file or a block device. A range is read with a positional read, and when it is read again copied from a
 /// mapping (docs/adr/0014).
@@ -30,6 +28,7 @@ pub struct FileSource {
     mapped: Option<Mapped>,
     /// Where the last positional read ended.
     next: AtomicU64,
+    around: Around,
 }
 
 impl FileSource {
@@ -61,7 +60,7 @@ impl FileSource {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "is neither a regular file nor a block device"));
         };
         let mapped = if regular { Mapped::new(&file, len) } else { None };
-        Ok(Self { file, len, mapped, next: AtomicU64::new(0) })
+        Ok(Self { file, len, mapped, next: AtomicU64::new(0), around: Around::new(len) })
     }
 
     /// The file itself.
@@ -75,11 +74,12 @@ impl FileSource {
         self.mapped.as_ref().is_some_and(|mapped| mapped.copy(&self.file, range, copy))
     }
 
-    /// Reads a range with `read`. What is not in the page cache is fetched in whole [`BLOCK`]s.
+    /// Reads a range with `read`. What is not in the page cache is fetched with what lies [`Around`] it.
     fn read_positional(&self, range: Range<u64>, mut read: impl FnMut(Wait) -> io::Result<()>) -> io::Result<()> {
         match read(Wait::Never) {
             Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Unsupported) => {
                 waits::happened();
+                self.around.waited(range.clone());
                 // Of reads in order the kernel sees to itself, and better.
                 if range.start != self.next.load(Ordering::Relaxed) {
                     self.fetch(range.clone());
@@ -87,7 +87,10 @@ impl FileSource {
                 read(Wait::ForStorage)?;
             }
             Err(error) => return Err(error),
-            Ok(()) => waits::did_not_happen(),
+            Ok(()) => {
+                waits::did_not_happen();
+                self.around.found(range.start);
+            }
         }
         self.next.store(range.end, Ordering::Relaxed);
         if let Some(mapped) = &self.mapped {
@@ -96,12 +99,12 @@ impl FileSource {
         Ok(())
     }
 
-    /// Has the kernel read the blocks of a range that it has not in its cache, and does not wait for them.
+    /// Has the kernel read a range, with what is to be fetched [`Around`] it, and does not wait for that.
     fn fetch(&self, range: Range<u64>) {
-        let start = range.start / BLOCK * BLOCK;
-        let len = (range.end.next_multiple_of(BLOCK) - start).min(MOST_AHEAD);
-        // A hint: where it cannot be given, the read itself waits.
-        let _ = rustix::fs::fadvise(&self.file, start, NonZeroU64::new(len), rustix::fs::Advice::WillNeed);
+        if let Some(Range { start, end }) = self.around.fetch_for(range) {
+            // A hint: where it cannot be given, the read itself waits.
+            let _ = rustix::fs::fadvise(&self.file, start, NonZeroU64::new(end - start), rustix::fs::Advice::WillNeed);
+        }
     }
 }
 
@@ -151,7 +154,7 @@ impl ByteSource for FileSource {
         let range = range.start.min(self.len)..range.end.min(self.len);
         // What comes in order behind the last read is the kernel's to fetch.
         let next = self.next.load(Ordering::Relaxed);
-        let in_order = (next..next.saturating_add(MOST_AHEAD)).contains(&range.start);
+        let in_order = (next..next.saturating_add(IN_ORDER)).contains(&range.start);
         let known = || self.mapped.as_ref().is_some_and(|mapped| mapped.knows(range.clone()));
         if !range.is_empty() && !in_order && !known() {
             self.fetch(range);
@@ -244,6 +247,7 @@ mod tests {
     /// Whole blocks around what was named are fetched, nothing of the rest, and nothing when the range is not there.
     #[test]
     fn what_is_named_ahead_comes_into_memory() {
+        const BLOCK: u64 = 32 << 10;
         let stored: Vec<u8> = (0..4 * BLOCK).map(|at| (at / 3) as u8).collect();
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), &stored).unwrap();
@@ -257,7 +261,7 @@ mod tests {
         for range in [u64::MAX - 5..u64::MAX, 4 * BLOCK..5 * BLOCK, 0..BLOCK] {
             source.read_ahead(range);
         }
-        source.next.store(MOST_AHEAD * 2, Ordering::Relaxed);
+        source.next.store(IN_ORDER * 2, Ordering::Relaxed);
         source.read_ahead(2 * BLOCK + 6000..2 * BLOCK + 6001);
         // A file system without storage behind it never drops anything.
         let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);

@@ -8,6 +8,8 @@ use super::residency::Residency;
 use super::waits;
 use crate::sys::guarded::{Lost, Mapping, faults_from_storage};
 
+/// What is known to be in the page cache, or not.
+const PAGE: u64 = 4096;
 /// After how much copying a thread asks whether its faults waited for storage: each copy counts one, and one for each
 /// [`COPY_UNIT`] bytes.
 const COPIES_TO_LOOK: u64 = 64;
@@ -30,7 +32,7 @@ impl Mapped {
     /// Maps the first `len` bytes of `file`. None where that cannot be: then every read is a positional one.
     pub fn new(file: &File, len: u64) -> Option<Self> {
         let mapping = Mapping::new(file, len).ok()?;
-        Some(Self { mapping, seen: Residency::new(len)? })
+        Some(Self { mapping, seen: Residency::new(len, PAGE)? })
     }
 
     /// The range was just read, so it is in the page cache.

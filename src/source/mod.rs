@@ -2,6 +2,7 @@
 //!
 //! Not responsible for what the bytes mean. A source is shared by all request threads at once.
 
+mod around;
 mod block_source;
 pub mod blocks;
 pub mod cache;

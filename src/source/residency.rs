@@ -1,24 +1,27 @@
-//! Which pages of a file were in the page cache when they were last read.
+//! Which parts of a file are known to have come into the page cache.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use zerocopy::FromZeros;
 
-/// Bytes that one bit stands for.
-const PAGE: u64 = 4096;
-
-/// A bit for each page. Memory is taken as pages are seen: the kernel gives zeroed pages when they are first written.
+/// A bit for each part of a length, such as a page. Memory is taken as parts are seen: the kernel gives zeroed pages when they are
+/// first written.
 ///
-/// A hint: a page may leave the cache at any time. Nothing is ordered by it.
+/// A hint: a part may leave the cache at any time. Nothing is ordered by it.
 #[derive(Debug)]
-pub struct Residency(Box<[AtomicU64]>);
+pub struct Residency {
+    bits: Box<[AtomicU64]>,
+    /// The length of a part, as a power of two.
+    shift: u32,
+}
 
 impl Residency {
-    /// For a file of `len` bytes, none of which was seen. None when there is no memory for it.
-    pub fn new(len: u64) -> Option<Self> {
-        let words = usize::try_from(len.div_ceil(PAGE * 64)).ok()?;
-        <[AtomicU64]>::new_box_zeroed_with_elems(words).ok().map(Self)
+    /// For a file of `len` bytes, none of which was seen, in parts of `part` bytes, a power of two. None when there is no memory for it.
+    pub fn new(len: u64, part: u64) -> Option<Self> {
+        let words = usize::try_from(len.div_ceil(part).div_ceil(64)).ok()?;
+        let bits = <[AtomicU64]>::new_box_zeroed_with_elems(words).ok()?;
+        Some(Self { bits, shift: part.trailing_zeros() })
     }
 
     /// Whether all of the range was seen.
@@ -43,9 +46,9 @@ impl Residency {
         }
     }
 
-    /// Nothing is known of any page any more.
+    /// Nothing is known of any part any more.
     pub fn clear(&self) {
-        for word in &self.0 {
+        for word in &self.bits {
             if word.load(Ordering::Relaxed) != 0 {
                 word.store(0, Ordering::Relaxed);
             }
@@ -54,13 +57,14 @@ impl Residency {
 
     /// The words that stand for a range, each with the bits that do.
     fn words(&self, bytes: Range<u64>) -> impl Iterator<Item = (&AtomicU64, u64)> {
-        let pages = bytes.start / PAGE..bytes.end.div_ceil(PAGE);
-        let words = pages.start / 64..if pages.is_empty() { 0 } else { pages.end.div_ceil(64) };
+        let end = (bytes.end >> self.shift) + u64::from(bytes.end & ((1 << self.shift) - 1) != 0);
+        let parts = bytes.start >> self.shift..end;
+        let words = parts.start / 64..if parts.is_empty() { 0 } else { parts.end.div_ceil(64) };
         words.filter_map(move |index| {
-            let first = pages.start.max(index * 64) - index * 64;
-            let past = pages.end.min((index + 1) * 64) - index * 64;
+            let first = parts.start.max(index * 64) - index * 64;
+            let past = parts.end.min((index + 1) * 64) - index * 64;
             let bits = u64::MAX >> (64 - (past - first)) << first;
-            usize::try_from(index).ok().and_then(|index| self.0.get(index)).map(|word| (word, bits))
+            usize::try_from(index).ok().and_then(|index| self.bits.get(index)).map(|word| (word, bits))
         })
     }
 }
@@ -69,9 +73,11 @@ impl Residency {
 mod tests {
     use super::*;
 
+    const PAGE: u64 = 4096;
+
     #[test]
     fn pages_are_known_as_far_as_they_were_seen() {
-        let seen = Residency::new(1000 * PAGE - 5).unwrap();
+        let seen = Residency::new(1000 * PAGE - 5, PAGE).unwrap();
         assert!(!seen.has(0..1));
         seen.add(PAGE * 60 + 1..PAGE * 200 - 1);
         assert!(seen.has(PAGE * 60..PAGE * 200));
