@@ -315,24 +315,27 @@ impl ByteSource for BlockSource {
                 }
                 let to = number * block + within;
                 let len = (block - within).min(end - at);
+                // Whole blocks at once, what is cut off at either end by itself.
+                let whole = if within == 0 { (end - at).saturating_add(gap) / stride } else { 0 };
                 match part {
                     Part::Decoded(bytes) => {
-                        let bytes = bytes.get(at - done..at - done + len).ok_or_else(contradiction)?;
-                        out.slice(to, len).copy_from(bytes);
+                        let bytes = bytes.get(at - done..).ok_or_else(contradiction)?;
+                        if whole > 0 {
+                            out.slice(to, whole * block).copy_blocks_from(bytes, blocks);
+                        } else {
+                            out.slice(to, len).copy_from(bytes);
+                        }
                     }
                     Part::Stored(source, start) => {
                         let start = start + (at - done) as u64;
-                        // Whole blocks in one call, what is cut off at either end by itself.
-                        let whole = if within == 0 { (end - at).saturating_add(gap) / stride } else { 0 };
                         if whole > 0 {
                             source.read_blocks_at(out.slice(to, whole * block), blocks, start)?;
-                            at += whole * stride;
-                            continue;
+                        } else {
+                            source.read_scatter_at(out.slice(to, len), start)?;
                         }
-                        source.read_scatter_at(out.slice(to, len), start)?;
                     }
                 }
-                at += len;
+                at += if whole > 0 { whole * stride } else { len };
             }
             Ok(())
         })

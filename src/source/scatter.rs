@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::Spaced;
 use crate::sys::guarded;
 use crate::sys::memory::GuestSlice;
 
@@ -97,6 +98,32 @@ impl<'a> Scatter<'a> {
         copied
     }
 
+    /// Fills the window with blocks that lie apart in `bytes`, the first at their start, as far as there are any. Each but the last has
+    /// its gap behind it.
+    pub fn copy_blocks_from(&self, bytes: &[u8], blocks: Spaced) {
+        let Spaced { block, gap } = blocks;
+        let stride = block.saturating_add(gap);
+        // Where the next block begins, and how much of it is copied already.
+        let (mut rest, mut within) = (bytes, 0);
+        for mut piece in self.pieces() {
+            while !piece.is_empty() && !rest.is_empty() && block > 0 {
+                let whole = if within == 0 { piece.len() / block } else { 0 };
+                let step = if whole > 0 { whole * block } else { piece.len().min(block - within) };
+                let Ok((now, later)) = piece.split_at(step) else { return };
+                let passed = if whole > 0 {
+                    guarded::copy_blocks_from(&now, rest, block, stride);
+                    whole * stride
+                } else {
+                    now.copy_from(rest.get(within..).unwrap_or_default());
+                    within = (within + step) % block;
+                    if within == 0 { stride } else { 0 }
+                };
+                rest = rest.get(passed..).unwrap_or_default();
+                piece = later;
+            }
+        }
+    }
+
     /// Copies from the guest into `buf`; returns how many bytes there were.
     #[must_use]
     pub fn copy_to(&self, buf: &mut [u8]) -> usize {
@@ -146,5 +173,35 @@ mod tests {
         all.slice(1, 8).fill_zero();
         assert_eq!(memory.read_obj::<u8>(GuestAddress(65)).unwrap(), b'9');
         assert_eq!(memory.read_obj::<u8>(GuestAddress(64)).unwrap(), 0);
+    }
+
+    /// 20 blocks of 7 bytes with 3 between them, into pieces that end anywhere; one byte behind each window stays what it was.
+    #[test]
+    fn blocks_that_lie_apart_come_together_as_far_as_there_are_any() {
+        let stored: Vec<u8> = (0..20 * 10 - 3).collect();
+        let wanted: Vec<u8> = stored.chunks(10).flat_map(|one| &one[..7]).copied().collect();
+        let memory = anonymous(0x1000).unwrap();
+        for cut in [1, 5, 7, 8, 14, 33, wanted.len()] {
+            for (len, there) in
+                [(wanted.len(), stored.len()), (50, stored.len()), (wanted.len(), 19 * 10 + 6), (0, 9), (9, 0)]
+            {
+                memory.write_slice(&[0xEE; 0x1000], GuestAddress(0)).unwrap();
+                let starts = (0..wanted.len()).step_by(cut);
+                let at = |start: usize| GuestAddress(start as u64 * 2);
+                let piece = |start: usize| memory.get_slice(at(start), cut.min(wanted.len() - start)).unwrap();
+                let pieces: Vec<_> = starts.map(piece).collect();
+                let window = Scatter::new(&pieces);
+                window.slice(0, len).copy_blocks_from(&stored[..there], Spaced { block: 7, gap: 3 });
+                let mut given = vec![0; wanted.len()];
+                assert_eq!(window.copy_to(&mut given), wanted.len());
+                // Of a block that is not whole nothing need come.
+                let whole = len.min(there.div_ceil(10) * 7).min((there + 3) / 10 * 7);
+                assert_eq!(given[..whole], wanted[..whole], "pieces of {cut}, {len} of {there}");
+                let rest = given[whole..].iter().enumerate();
+                let mut rest =
+                    rest.filter(|(at, byte)| **byte != 0xEE && (whole + at >= len || **byte != wanted[whole + at]));
+                assert_eq!(rest.next(), None, "pieces of {cut}, {len} of {there}");
+            }
+        }
     }
 }

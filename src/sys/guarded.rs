@@ -260,6 +260,22 @@ pub fn copy_from(piece: &GuestSlice<'_>, bytes: &[u8]) {
     }
 }
 
+/// Fills a piece with whole blocks of `block` bytes that begin `stride` bytes apart in what this process has, as many as there are.
+pub fn copy_blocks_from(piece: &GuestSlice<'_>, bytes: &[u8], block: usize, stride: usize) {
+    let there = if bytes.len() < block { 0 } else { (bytes.len() - block) / stride.max(1) + 1 };
+    let count = there.min(piece.len() / block.max(1));
+    piece.bitmap().mark_dirty(0, count * block);
+    let guard = piece.ptr_guard_mut();
+    for number in 0..count {
+        let from = &bytes[number * stride..][..block];
+        // SAFETY: as in `copy_from`; `count` blocks fit into the piece.
+        if !unsafe { copy(guard.as_ptr().add(number * block), from.as_ptr(), block) } {
+            // As in `copy_from`.
+            let _ = piece.subslice(number * block, block).map(|piece| piece.copy_from(from));
+        }
+    }
+}
+
 /// Copies `len` bytes; false after a fault, when some may have been copied.
 ///
 /// # Safety
