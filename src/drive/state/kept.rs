@@ -81,6 +81,19 @@ impl KeptNexus {
     }
 }
 
+impl Kept {
+    /// Whether there was a medium in it.
+    pub fn has_medium(&self) -> bool {
+        self.medium
+    }
+
+    /// The same as if it had been kept at this moment: clocks of two hosts need not agree.
+    #[must_use]
+    pub fn from_now(self) -> Self {
+        Self { milliseconds: milliseconds(), ..self }
+    }
+}
+
 impl State {
     /// What there is to keep. A play must have been brought to this moment.
     pub fn kept(&self) -> Kept {
