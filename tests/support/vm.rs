@@ -143,7 +143,26 @@ pub struct Vm {
     process: Child,
     shell: Option<UnixStream>,
     folder: TempDir,
-    _turn: Turn,
+    /// None while another machine is to move into it.
+    turn: Option<Turn>,
+}
+
+/// Which QEMU.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Qemu {
+    /// The one that `SPINDLE_QEMU` names, or that is installed.
+    Installed,
+    /// QEMU 10.
+    Ten,
+}
+
+impl Qemu {
+    fn program(self) -> String {
+        match self {
+            Self::Installed => env::var("SPINDLE_QEMU").unwrap_or_else(|_| "qemu-system-x86_64".to_owned()),
+            Self::Ten => qemu10().to_owned(),
+        }
+    }
 }
 
 impl Vm {
@@ -154,23 +173,52 @@ impl Vm {
 
     /// The same with more of QEMU's arguments; `-smp` must be among them.
     pub fn start_with(daemon: &Daemon, start: Start, arguments: &[&str]) -> Self {
-        let qemu = env::var("SPINDLE_QEMU").unwrap_or_else(|_| "qemu-system-x86_64".to_owned());
-        Self::run_qemu(&qemu, "", daemon, start, arguments)
+        Self::run_qemu(Qemu::Installed, "", daemon, start, arguments)
     }
 
-    /// A machine of QEMU 10, which connects again when the daemon has been started again; up to its shell.
-    pub fn reconnecting(daemon: &Daemon) -> Self {
-        let mut vm = Self::run_qemu(qemu10(), ",reconnect-ms=50", daemon, Start::Kernel, &["-smp", "2"]);
+    /// A machine of this QEMU, up to its shell.
+    pub fn of(qemu: Qemu, daemon: &Daemon) -> Self {
+        let mut vm = Self::run_qemu(qemu, "", daemon, Start::Kernel, &["-smp", "2"]);
         vm.wait_for_shell();
         vm
     }
 
-    fn run_qemu(qemu: &str, socket: &str, daemon: &Daemon, start: Start, arguments: &[&str]) -> Self {
-        let turn = Turn::take();
+    /// A QEMU that a machine is to move into, which has its turn already. The two are never at work at the same time.
+    pub fn arriving(qemu: Qemu, daemon: &Daemon) -> Self {
+        let arguments = ["-smp", "2", "-incoming", "defer"];
+        Self::spawn_qemu(qemu, "", daemon, Start::Kernel, &arguments, None)
+    }
+
+    /// This machine has become that one.
+    pub fn moved_to(mut self, mut there: Self) -> Self {
+        there.turn = self.turn.take();
+        there
+    }
+
+    /// A machine of QEMU 10, which connects again when the daemon has been started again; up to its shell.
+    pub fn reconnecting(daemon: &Daemon) -> Self {
+        let mut vm = Self::run_qemu(Qemu::Ten, ",reconnect-ms=50", daemon, Start::Kernel, &["-smp", "2"]);
+        vm.wait_for_shell();
+        vm
+    }
+
+    fn run_qemu(qemu: Qemu, socket: &str, daemon: &Daemon, start: Start, arguments: &[&str]) -> Self {
+        Self::spawn_qemu(qemu, socket, daemon, start, arguments, Some(Turn::take()))
+    }
+
+    fn spawn_qemu(
+        qemu: Qemu,
+        socket: &str,
+        daemon: &Daemon,
+        start: Start,
+        arguments: &[&str],
+        turn: Option<Turn>,
+    ) -> Self {
+        let qemu = qemu.program();
         let folder = TempDir::with_prefix("spindle-vm-").unwrap();
         let file = |name: &str| folder.path().join(name).display().to_string();
         let listener = UnixListener::bind(file("shell")).unwrap();
-        let mut command = mortal(qemu);
+        let mut command = mortal(&qemu);
         command
             .args(["-accel", "tcg", "-m", "512", "-nodefaults", "-display", "none", "-vga", "std"])
             .args(["-object", "memory-backend-memfd,id=memory,size=512M,share=on"])
@@ -199,7 +247,7 @@ impl Vm {
         let log = fs::File::create(folder.path().join("qemu.log")).unwrap();
         let process =
             command.stdin(Stdio::null()).stderr(log).spawn().unwrap_or_else(|error| panic!("{qemu}: {error}"));
-        let mut vm = Self { process, shell: None, folder, _turn: turn };
+        let mut vm = Self { process, shell: None, folder, turn };
         listener.set_nonblocking(true).unwrap();
         let mut connection = None;
         vm.wait(COMMAND, "QEMU", |_| match listener.accept() {
