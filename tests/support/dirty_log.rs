@@ -42,13 +42,6 @@ impl DirtyLog {
         guest.take_features(guest.features() | LOG_ALL);
     }
 
-    /// The front-end names the rings again, as QEMU does when it begins to log and when it ends.
-    pub fn name_rings_again(guest: &mut Guest) {
-        for ring in 0..guest.rings() {
-            guest.name_ring(ring);
-        }
-    }
-
     /// The pages that were marked since the last time; their marks are gone. Nothing may be marked meanwhile.
     pub fn take(&self) -> BTreeSet<u64> {
         let mut bits = vec![0; self.bits.metadata().unwrap().len() as usize];

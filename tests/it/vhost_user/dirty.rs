@@ -218,13 +218,13 @@ fn a_page_is_marked_after_it_was_written() {
         mmap_handle: file.as_raw_fd(),
     };
     guest.frontend.add_mem_region(&region).unwrap();
-    // From memory; from a file, and again when the system has it in memory.
+    // From memory; from a file, and again from its mapping.
     for (at, unit) in [0, 1, 1, 1].into_iter().enumerate() {
         while guest.command(REQUESTS, &Command { lun: lun(unit), ..Command::new(&[0; 6], 0) }).status != 0 {}
         guest.free_all();
         let (first, second) = (2 * at as u64, 2 * at as u64 + 1);
         memory.set_hanging(second * PAGE..(second + 1) * PAGE);
-        let read = Command { lun: lun(unit), ..Command::new(&[0x28, 0, 0, 0, 0, 7, 0, 0, 4, 0], 0) };
+        let read = Command { lun: lun(unit), ..Command::new(&[0x28, 0, 0, 0, 0, 200, 0, 0, 4, 0], 0) };
         let (mut pieces, _) = guest.lay_out(&read);
         pieces.push(Piece { at: END + first * PAGE, len: 2 * PAGE as usize, write: true });
         guest.submit(REQUESTS, &pieces);
@@ -276,20 +276,16 @@ fn a_migration_that_is_called_off_ends_the_log_and_the_next_one_goes_on_with_it(
     assert_eq!(log.take(), BTreeSet::new());
 }
 
-/// QEMU names the rings' addresses again when it begins to log, and when it ends, while requests are served.
+/// QEMU names the rings' addresses again when it begins to log, and when it ends, while requests are served. What the crate then reads of
+/// the used ring may be old by the time it uses it.
 #[test]
-fn rings_that_are_named_again_under_load_lose_nothing() {
+fn a_ring_that_is_served_keeps_its_place_when_it_is_named_again() {
     let (_drive, backend) = super::served();
-    let mut guest = backend.guest(Options { ring_size: 256, ..Options::default() });
+    let mut guest = backend.guest(Options::default());
     while guest.command(REQUESTS, &Command::new(&[0; 6], 0)).status != 0 {}
-    for _ in 0..100 {
-        guest.free_all();
-        let command = Command::new(&[0x28, 0, 0, 0, 0, 7, 0, 0, 1, 0], 2048);
-        let pending: Vec<_> = (0..60).map(|_| guest.begin_quietly(REQUESTS, &command)).collect();
-        guest.kick(REQUESTS);
-        (0..4).for_each(|_| DirtyLog::name_rings_again(&mut guest));
-        for pending in pending {
-            assert_eq!(guest.finish(pending).data, block(1, 7));
-        }
-    }
+    let (at, index) = (guest.used_ring(REQUESTS) + 2, guest.used_index(REQUESTS));
+    guest.write(at, &(index - 1).to_le_bytes());
+    guest.name_ring(REQUESTS);
+    guest.write(at, &index.to_le_bytes());
+    assert_eq!(guest.command(REQUESTS, &Command::new(&[0x28, 0, 0, 0, 0, 7, 0, 0, 1, 0], 2048)).data, block(1, 7));
 }

@@ -169,11 +169,6 @@ impl Guest {
         self.start_ring_with(index, 0, available, used);
     }
 
-    /// How many rings there are.
-    pub fn rings(&self) -> usize {
-        self.rings.len()
-    }
-
     /// Tells the back-end where a ring is, that it knows.
     pub fn name_ring(&mut self, index: usize) {
         let ring = &self.rings[index];
