@@ -15,8 +15,9 @@ use crate::disc::Fingerprint;
 
 const MAGIC: &str = "spindle-state";
 const VERSION: &str = "1";
-/// The longest text that is loaded. One that was saved has one or two kilobytes.
-pub const MOST_SAVED: usize = 32 << 10;
+/// The longest text that is loaded. One that was saved has one or two kilobytes. Whatever is in it, it fits into a command of the
+/// control socket, where some characters take six bytes.
+pub const MOST_SAVED: usize = 8 << 10;
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -116,7 +117,7 @@ impl Drive {
         }
         let medium = self.snapshot().medium;
         check_disc(saved.disc.as_ref(), medium.as_deref())?;
-        let kept = saved.drive.from_now();
+        let kept = saved.drive.arrived();
         self.forget_notes();
         self.by_host(|state, events| {
             if state.medium_in_tray().map(Arc::as_ptr) != medium.as_ref().map(Arc::as_ptr) {
@@ -138,7 +139,7 @@ impl Drive {
         ];
         match fields.into_iter().find(|(_, saved, here)| saved != here) {
             Some((field, saved, own)) => {
-                Err(LoadRefused::Identity { field, saved: saved.clone(), here: own.clone(), name: here.name.clone() })
+                Err(LoadRefused::Identity { field, saved: shown(saved), here: own.clone(), name: here.name.clone() })
             }
             None => Ok(()),
         }
@@ -153,7 +154,7 @@ fn read(text: &str) -> Result<Saved, LoadRefused> {
     }
     match words.next() {
         Some(VERSION) => {}
-        Some(other) => return Err(LoadRefused::Version(other.escape_default().take(20).collect())),
+        Some(other) => return Err(LoadRefused::Version(shown(other))),
         None => return Err(LoadRefused::Other),
     }
     let json = json.trim_end();
@@ -161,11 +162,17 @@ fn read(text: &str) -> Result<Saved, LoadRefused> {
     if words.next() != Some(&*checksum) {
         return Err(LoadRefused::Damaged);
     }
-    let saved: Saved = serde_json::from_str(json).map_err(|error| LoadRefused::Content(error.to_string()))?;
+    let saved: Saved = serde_json::from_str(json).map_err(|error| LoadRefused::Content(shown(&error.to_string())))?;
     if saved.disc.is_some() != saved.drive.has_medium() {
         return Err(LoadRefused::Content("a disc that is there and is not".to_owned()));
     }
     Ok(saved)
+}
+
+/// Text of the file, for a terminal.
+fn shown(text: &str) -> String {
+    let most = text.chars().take(100);
+    most.map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' }).collect()
 }
 
 fn check_disc(saved: Option<&Fingerprint>, medium: Option<&Medium>) -> Result<(), LoadRefused> {

@@ -87,10 +87,11 @@ impl Kept {
         self.medium
     }
 
-    /// The same as if it had been kept at this moment: clocks of two hosts need not agree.
+    /// The same as if it had been kept at this moment, by this daemon: clocks of two hosts need not agree, and what was missing
+    /// there is not missed here.
     #[must_use]
-    pub fn from_now(self) -> Self {
-        Self { milliseconds: milliseconds(), ..self }
+    pub fn arrived(self) -> Self {
+        Self { milliseconds: milliseconds(), absent: None, ..self }
     }
 }
 

@@ -70,7 +70,7 @@ fn lock_settings_speed_and_reservation_move() {
 
 #[test]
 fn what_a_guest_was_not_told_yet_it_is_told_there() {
-    let (here, mut there, mut guest) = hosts(3);
+    let (mut here, mut there, mut guest) = hosts(3);
     let mut client = here.client();
     // The disc is taken out and put in again.
     client.ok("blockdev-open-tray", json!({ "id": "cd0" }));
@@ -79,7 +79,7 @@ fn what_a_guest_was_not_told_yet_it_is_told_there() {
     assert_eq!(sense(&mut guest, &TEST_UNIT_READY), (6, 0x3A, 0));
     assert_eq!(events(&mut guest), (3, 2));
     // And back again, half of it told.
-    go(&there, &mut { here }, &mut guest);
+    go(&there, &mut here, &mut guest);
     assert_eq!(sense(&mut guest, &TEST_UNIT_READY), (6, 0x28, 0));
     assert_eq!(sense(&mut guest, &TEST_UNIT_READY), (0, 0, 0));
     assert_eq!(events(&mut guest), (2, 2));
@@ -88,7 +88,7 @@ fn what_a_guest_was_not_told_yet_it_is_told_there() {
 
 #[test]
 fn a_wish_for_the_medium_and_an_open_tray_move() {
-    let (here, mut there, mut guest) = hosts(3);
+    let (mut here, mut there, mut guest) = hosts(3);
     good(&mut guest, &[0x1E, 0, 0, 0, 1, 0], 0);
     assert!(here.client().ask("eject", json!({ "id": "cd0" })).get("error").is_some());
     go(&here, &mut there, &mut guest);
@@ -97,7 +97,6 @@ fn a_wish_for_the_medium_and_an_open_tray_move() {
     good(&mut guest, &EJECT, 0);
     settle(&mut guest);
     // The first host's tray is closed on the disc, and opens with the guest's arrival.
-    let mut here = here;
     go(&there, &mut here, &mut guest);
     assert_eq!(sense(&mut guest, &TEST_UNIT_READY), (2, 0x3A, 2));
     assert_eq!(here.query()["tray"], "open");
