@@ -160,14 +160,10 @@ fn texts_that_somebody_made_up_leave_the_drive_sound() {
 }
 
 fn paths_of(value: &Value, at: String, paths: &mut Vec<String>) {
-    match value {
-        Value::Object(members) => {
-            members.iter().for_each(|(name, value)| paths_of(value, format!("{at}/{name}"), paths))
-        }
-        Value::Array(items) => {
-            (0..).zip(items).for_each(|(index, value): (usize, _)| paths_of(value, format!("{at}/{index}"), paths))
-        }
-        _ => {}
+    let members = value.as_object().into_iter().flatten().map(|(name, value)| (name.clone(), value));
+    let items = value.as_array().into_iter().flatten().enumerate().map(|(index, value)| (index.to_string(), value));
+    for (name, value) in members.chain(items) {
+        paths_of(value, format!("{at}/{name}"), paths);
     }
     if !at.is_empty() {
         paths.push(at);
