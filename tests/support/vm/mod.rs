@@ -18,8 +18,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 pub use self::daemon::Daemon;
-use self::programs::mortal;
-pub use self::programs::{Qemu, guest};
+pub use self::programs::guest;
+use self::programs::{Qemu, mortal};
 
 /// Under software emulation, on a busy machine.
 const BOOT: Duration = Duration::from_secs(180);
@@ -55,17 +55,17 @@ impl Vm {
         Self::run_qemu(Qemu::Installed, "", daemon, start, arguments)
     }
 
-    /// A machine of this QEMU, up to its shell.
-    pub fn of(qemu: Qemu, daemon: &Daemon) -> Self {
-        let mut vm = Self::run_qemu(qemu, "", daemon, Start::Kernel, &["-smp", "2"]);
+    /// A machine of QEMU 10, up to its shell.
+    pub fn of_qemu_10(daemon: &Daemon) -> Self {
+        let mut vm = Self::run_qemu(Qemu::Ten, "", daemon, Start::Kernel, &["-smp", "2"]);
         vm.wait_for_shell();
         vm
     }
 
-    /// A QEMU that a machine is to move into, which has its turn already. The two are never at work at the same time.
-    pub fn arriving(qemu: Qemu, daemon: &Daemon) -> Self {
+    /// A QEMU 10 that a machine is to move into, which has its turn already. The two are never at work at the same time.
+    pub fn arriving(daemon: &Daemon) -> Self {
         let arguments = ["-smp", "2", "-incoming", "defer"];
-        Self::spawn_qemu(qemu, "", daemon, Start::Kernel, &arguments, None)
+        Self::spawn_qemu(Qemu::Ten, "", daemon, Start::Kernel, &arguments, None)
     }
 
     /// This machine has become that one.
