@@ -18,6 +18,7 @@ mod output;
 mod progress;
 mod remote;
 mod report;
+mod state;
 mod status;
 mod texts;
 mod tray;
@@ -46,6 +47,7 @@ enum Verb {
     Status(status::Args),
     Watch(watch::Args),
     Fault(fault::Args),
+    State(state::Args),
     Info(info::Args),
     Ls(ls::Args),
     Extract(extract::Args),
@@ -64,6 +66,7 @@ pub fn main() -> ExitCode {
         Verb::Status(args) => status::run(&args),
         Verb::Watch(args) => watch::run(&args),
         Verb::Fault(args) => fault::run(&args),
+        Verb::State(args) => state::run(&args),
         Verb::Info(args) => info::run(&args),
         Verb::Ls(args) => ls::run(&args),
         Verb::Extract(args) => extract::run(&args),

@@ -46,6 +46,7 @@ fn describe(event: &Value) -> String {
         "SPINDLE_EJECT_REQUESTED" => "the guest was asked to release the medium".to_owned(),
         "SPINDLE_LOCK_CHANGED" if data["locked"] == true => "locked by the guest".to_owned(),
         "SPINDLE_LOCK_CHANGED" => "unlocked".to_owned(),
+        "SPINDLE_STATE_LOADED" => "took over the state of another drive".to_owned(),
         "SPINDLE_READ_ERROR" => {
             format!("block {} cannot be read: {}", data["block"], data["reason"].as_str().unwrap_or("?"))
         }

@@ -15,10 +15,11 @@ const TRAY_MOVED: &str = "DEVICE_TRAY_MOVED";
 const MEDIUM_CHANGED: &str = "SPINDLE_MEDIUM_CHANGED";
 const EJECT_REQUESTED: &str = "SPINDLE_EJECT_REQUESTED";
 const LOCK_CHANGED: &str = "SPINDLE_LOCK_CHANGED";
+const STATE_LOADED: &str = "SPINDLE_STATE_LOADED";
 const READ_ERROR: &str = "SPINDLE_READ_ERROR";
 
 /// All names.
-pub static EVENTS: &[&str] = &[TRAY_MOVED, MEDIUM_CHANGED, EJECT_REQUESTED, LOCK_CHANGED, READ_ERROR];
+pub static EVENTS: &[&str] = &[TRAY_MOVED, MEDIUM_CHANGED, EJECT_REQUESTED, LOCK_CHANGED, STATE_LOADED, READ_ERROR];
 
 /// A guest that reads a bad disc over and over makes one event a second, not thousands.
 const READ_ERROR_INTERVAL: Duration = Duration::from_secs(1);
@@ -77,6 +78,7 @@ impl Listener for Announcer {
             }
             DriveEvent::EjectRequested => (EJECT_REQUESTED, json!({ "drive": name })),
             DriveEvent::LockChanged { locked } => (LOCK_CHANGED, json!({ "drive": name, "locked": locked })),
+            DriveEvent::StateLoaded => (STATE_LOADED, json!({ "drive": name })),
             DriveEvent::ReadError { block, reason } => {
                 let Some(suppressed) = self.count_read_error(name) else { return };
                 (READ_ERROR, json!({ "drive": name, "block": block, "reason": reason, "suppressed": suppressed }))

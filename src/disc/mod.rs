@@ -8,6 +8,7 @@ pub mod cdtext;
 mod codes;
 mod content;
 pub mod edc;
+mod fingerprint;
 mod fulltoc;
 pub mod language;
 mod lost;
@@ -22,6 +23,7 @@ mod toc;
 mod track;
 
 pub use self::address::{Lba, Msf};
+pub use self::fingerprint::Fingerprint;
 pub use self::fulltoc::{DiscType, FullTocEntry, NextSession};
 pub use self::lost::Lost;
 pub use self::medium::{MediumType, TooLarge};

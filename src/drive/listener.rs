@@ -24,6 +24,8 @@ pub enum DriveEvent {
         /// True when some nexus now prevents removal.
         locked: bool,
     },
+    /// The drive took over the state of another: its tray and lock may be others now.
+    StateLoaded,
     /// A block could not be read.
     ReadError {
         /// Its address, below zero in the pre-gap of the first track.

@@ -30,6 +30,7 @@ mod player;
 mod read;
 mod read_cd;
 mod reserve;
+mod saved;
 mod speed;
 mod state;
 mod status;
@@ -58,6 +59,7 @@ pub use self::identity::Identity;
 pub use self::keeper::Keeper;
 pub use self::listener::{DriveEvent, Listener};
 pub use self::playback::AudioStatus;
+pub use self::saved::{LoadRefused, MOST_SAVED};
 pub use self::state::{Absent, EjectRefused, Kept, Tray};
 
 use self::fault::Faults;

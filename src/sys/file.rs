@@ -29,27 +29,25 @@ pub enum Wait {
 type Guard = vm_memory::volatile_memory::PtrGuardMut;
 
 /// The pieces of one system call. Guest memory stays mapped for as long as this lives.
-struct Batch<const MOST: usize> {
-    guards: SmallVec<[Guard; MOST]>,
+struct Batch<'a, const MOST: usize> {
+    pieces: SmallVec<[(GuestSlice<'a>, Guard); MOST]>,
     iovecs: SmallVec<[libc::iovec; MOST]>,
     wanted: usize,
 }
 
-impl<const MOST: usize> Batch<MOST> {
+impl<'a, const MOST: usize> Batch<'a, MOST> {
     fn new() -> Self {
-        Self { guards: SmallVec::new(), iovecs: SmallVec::new(), wanted: 0 }
+        Self { pieces: SmallVec::new(), iovecs: SmallVec::new(), wanted: 0 }
     }
 
     fn has_room_for(&self, more: usize) -> bool {
         self.iovecs.len() + more <= MOST
     }
 
-    /// The dirty bits are set before the kernel writes: a page marked and not written is only sent twice.
-    fn push(&mut self, piece: &GuestSlice<'_>) {
-        piece.bitmap().mark_dirty(0, piece.len());
+    fn push(&mut self, piece: GuestSlice<'a>) {
         let guard = piece.ptr_guard_mut();
         self.push_raw(guard.as_ptr(), piece.len());
-        self.guards.push(guard);
+        self.pieces.push((piece, guard));
     }
 
     /// `at` must be memory that the kernel may write for as long as the batch lives.
@@ -60,8 +58,10 @@ impl<const MOST: usize> Batch<MOST> {
 
     /// Fills all of it from `offset`; returns how many bytes that were.
     fn read(mut self, file: &File, offset: u64, wait: Wait) -> io::Result<usize> {
-        fill(file, &mut self.iovecs, offset, self.wanted, wait)?;
-        Ok(self.wanted)
+        let filled = fill(file, &mut self.iovecs, offset, self.wanted, wait);
+        // After the kernel has written (see `sys::dirty`), also where it failed: some bytes may be there.
+        self.pieces.iter().for_each(|(piece, _)| piece.bitmap().mark_dirty(0, piece.len()));
+        filled.map(|()| self.wanted)
     }
 }
 
@@ -76,11 +76,11 @@ pub fn read_exact_into<'a>(
     wait: Wait,
 ) -> io::Result<()> {
     loop {
-        let mut batch = Batch::<MAX_PIECES>::new();
+        let mut batch = Batch::<'_, MAX_PIECES>::new();
         while batch.has_room_for(1)
             && let Some(piece) = pieces.next()
         {
-            batch.push(&piece);
+            batch.push(piece);
         }
         if batch.iovecs.is_empty() {
             return Ok(());
@@ -108,13 +108,13 @@ pub fn read_blocks_into<'a>(
     let mut left_of_block = block;
     let mut rest = pieces.next();
     while rest.is_some() {
-        let mut batch = Batch::<MAX_STRIDED>::new();
+        let mut batch = Batch::<'_, MAX_STRIDED>::new();
         while batch.has_room_for(2)
             && let Some(piece) = rest
         {
             let step = piece.len().min(left_of_block);
             let (now, later) = piece.split_at(step).map_err(io::Error::other)?;
-            batch.push(&now);
+            batch.push(now);
             left_of_block -= step;
             rest = if later.is_empty() { pieces.next() } else { Some(later) };
             if left_of_block == 0 {

@@ -219,14 +219,15 @@ impl Mapping {
         [last, of_page].into_iter().all(|at| self.copy_to(&mut byte, at).is_err() || byte == [0])
     }
 
-    /// The dirty bits are set before the copy: a page marked and not written is only sent twice.
     fn copy_piece(&self, piece: &GuestSlice<'_>, offset: u64) -> Result<(), Lost> {
         let from = self.at(offset, piece.len())?;
-        piece.bitmap().mark_dirty(0, piece.len());
         let guard = piece.ptr_guard_mut();
         // SAFETY: the guard keeps the guest's memory mapped and writable for the length of the piece; nothing in this process
         // holds a Rust reference to it. `from` lies in the mapping with as many bytes behind it.
-        if unsafe { copy(guard.as_ptr(), from, piece.len()) } { Ok(()) } else { Err(Lost) }
+        let copied = unsafe { copy(guard.as_ptr(), from, piece.len()) };
+        // After the copy (see `sys::dirty`), also of a copy that failed: some bytes may be there.
+        piece.bitmap().mark_dirty(0, piece.len());
+        if copied { Ok(()) } else { Err(Lost) }
     }
 
     /// The address of `count` bytes from `offset`.
@@ -250,11 +251,12 @@ impl Drop for Mapping {
 /// Copies into guest memory what this process has, cut off at the piece's end.
 pub fn copy_from(piece: &GuestSlice<'_>, bytes: &[u8]) {
     let len = bytes.len().min(piece.len());
-    piece.bitmap().mark_dirty(0, len);
     let guard = piece.ptr_guard_mut();
     // SAFETY: the guard keeps the guest's memory mapped and writable for the length of the piece; nothing in this process holds a
     // Rust reference to it. `bytes` are borrowed.
-    if !unsafe { copy(guard.as_ptr(), bytes.as_ptr(), len) } {
+    if unsafe { copy(guard.as_ptr(), bytes.as_ptr(), len) } {
+        piece.bitmap().mark_dirty(0, len);
+    } else {
         // No routine here, or the guest's memory is gone: then this access has it replaced, and its connection told.
         piece.copy_from(&bytes[..len]);
     }

@@ -5,6 +5,7 @@
 
 pub mod counting;
 pub mod descriptors;
+pub mod dirty;
 pub mod fault;
 pub mod file;
 pub mod guarded;

@@ -14,7 +14,7 @@ use crate::sys::memory::GuestMemory;
 type Memory = GuestMemoryAtomic<GuestMemory>;
 type Inner = VringMutex<Memory>;
 
-/// The crate's own ring behind its lock, except for one thing: a ring that starts, or whose call descriptor changes while it is served,
+/// The crate's own ring behind its lock, except for three things. A ring that starts, or whose call descriptor changes while it is served,
 /// calls at once.
 ///
 /// One that starts may go on where a daemon ended that had finished a request and could not announce it any more.
@@ -23,6 +23,8 @@ type Inner = VringMutex<Memory>;
 /// the old descriptor was called. A request that is finished between that look and the message's arrival would be announced
 /// through a descriptor that nobody reads any more, and the guest would wait for it until its own time-out. A call without
 /// news is harmless: drivers look at the used ring and find nothing.
+///
+/// A ring that is served keeps its place when the front-end names its addresses again, as QEMU does when a migration begins.
 ///
 /// And no descriptor of the front-end's makes a thread wait: a worker that did would hold the ring's lock, and the end of the
 /// connection would wait for it.
@@ -36,6 +38,11 @@ fn never_waits(file: Option<File>) -> Option<File> {
             debug!("a descriptor of the front-end may make a worker wait: {error}");
         }
     })
+}
+
+/// Whether chains may be taken from it now.
+pub(super) fn is_served(state: &VringState<Memory>) -> bool {
+    state.is_enabled() && state.get_queue().ready()
 }
 
 impl<'a> VringStateGuard<'a, Memory> for Ring {
@@ -111,8 +118,13 @@ impl VringT<Memory> for Ring {
         self.0.set_queue_next_avail(base);
     }
 
+    /// The crate gives a ring the used index that it has just read from memory, with every address: also while the ring is
+    /// served, when the index has moved on since.
     fn set_queue_next_used(&self, idx: u16) {
-        self.0.set_queue_next_used(idx);
+        let mut state = self.0.get_mut();
+        if !is_served(&state) {
+            state.get_queue_mut().set_next_used(idx);
+        }
     }
 
     fn queue_used_idx(&self) -> Result<u16, Error> {

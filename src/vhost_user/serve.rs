@@ -7,7 +7,7 @@ use virtio_queue::{Queue, QueueT};
 use vm_memory::{GuestAddressSpace, GuestMemoryAtomic};
 
 use super::backend::Backend;
-use super::ring::Ring;
+use super::ring::{Ring, is_served};
 use crate::source::waits;
 use crate::sys::memory::GuestMemory;
 use crate::virtio::chain::Chain;
@@ -113,7 +113,7 @@ impl Backend {
     pub(super) fn look(&self, vring: &Ring, wait: bool, handler: &impl Handler) -> Look {
         let mut state = vring.get_mut();
         // Stopped, disabled or moved meanwhile: whoever starts it again has us look again.
-        if !state.is_enabled() || !state.get_queue().ready() {
+        if !is_served(&state) {
             return Look::Rest;
         }
         if state.get_queue_mut().disable_notification(&*self.memory.memory()).is_err() {

@@ -5,6 +5,8 @@
 //!   driver, so that each failure comes with its sense data. Prints `reads N`, `discs N`, and `sense K/ASC/ASCQ N` lines.
 //! - `spindle-read-load block /dev/sr0 BLOCKS STOP`: the same through the block layer, past the page cache. Prints
 //!   `error ERRNO N` lines instead.
+//! - `spindle-read-load keep /dev/sr0 BLOCKS STOP`: the same into 32 MiB of buffers that are kept, and looked at again and again
+//!   later: what the drive wrote there while the machine moved must have come along. Prints `reads N` and `kept N`.
 //! - `spindle-read-load seed /dev/sg0`: waits for a disc and prints its seed.
 //!
 //! Status 1 and a line that says what was wrong: a block that is not the one asked for, one READ that mixes two discs, or a
@@ -29,8 +31,9 @@ fn main() -> ExitCode {
     let result = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["sg", device, blocks, stop] => load(&mut Generic::open(device), blocks, stop, "sense"),
         ["block", device, blocks, stop] => load(&mut Block::open(device), blocks, stop, "error"),
+        ["keep", device, blocks, stop] => keep(device, blocks, stop),
         ["seed", device] => seed(&mut Generic::open(device)),
-        _ => Err("sg|block DEVICE BLOCKS STOP, or seed DEVICE".to_owned()),
+        _ => Err("sg|block|keep DEVICE BLOCKS STOP, or seed DEVICE".to_owned()),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -80,6 +83,37 @@ fn load(reader: &mut dyn Reader, blocks: &str, stop: &str, word: &str) -> Result
     Ok(())
 }
 
+/// Nothing in here writes to a buffer but the drive.
+fn keep(device: &str, blocks: &str, stop: &str) -> Result<(), String> {
+    const BUFFER: usize = 16 * BLOCK;
+    const BUFFERS: usize = 1024;
+    let blocks: u64 = blocks.parse().map_err(|_| "BLOCKS is a number")?;
+    let file = OpenOptions::new().read(true).custom_flags(O_DIRECT).open(device).map_err(|error| error.to_string())?;
+    let mut room = vec![0; BUFFERS * BUFFER + 4096];
+    let start = room.as_ptr().align_offset(4096);
+    let room = &mut room[start..start + BUFFERS * BUFFER];
+    let mut kept = vec![None; BUFFERS];
+    let mut random = 0x9E37_79B9_7F4A_7C15_u64;
+    let mut reads = 0_u64;
+    while !Path::new(stop).exists() {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        let (buffer, other) = ((random >> 32) as usize % BUFFERS, (random >> 48) as usize % BUFFERS);
+        let lba = random % (blocks - (BUFFER / BLOCK) as u64);
+        let data = &mut room[buffer * BUFFER..][..BUFFER];
+        file.read_exact_at(data, lba * BLOCK as u64).map_err(|error| format!("block {lba}: {error}"))?;
+        kept[buffer] = Some(lba as u32);
+        reads += 1;
+        if let Some(lba) = kept[other] {
+            check(&room[other * BUFFER..][..BUFFER], lba)?;
+        }
+    }
+    let kept = kept.iter().zip(room.chunks(BUFFER)).filter_map(|(lba, data)| lba.map(|lba| check(data, lba)));
+    println!("reads {reads}\nkept {}", kept.collect::<Result<Vec<_>, _>>()?.len());
+    Ok(())
+}
+
 fn seed(reader: &mut dyn Reader) -> Result<(), String> {
     let mut data = Vec::new();
     let mut last = String::new();
@@ -102,8 +136,8 @@ fn check(data: &[u8], lba: u32) -> Result<u16, String> {
     let seed = field(4);
     for (number, word) in data.chunks_exact(8).enumerate() {
         let block = lba + (number * 8 / BLOCK) as u32;
-        let expected = [&block.to_le_bytes()[..], &seed.to_le_bytes(), &((number % (BLOCK / 8)) as u16).to_le_bytes()];
-        if word != expected.concat() {
+        let expected = u64::from(block) | u64::from(seed) << 32 | ((number % (BLOCK / 8)) as u64) << 48;
+        if word != expected.to_le_bytes() {
             return Err(format!("block {block}, word {number}: {word:02x?}; the read began in disc {seed}"));
         }
     }

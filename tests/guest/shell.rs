@@ -1,4 +1,4 @@
-//! Runs in the test guest: a shell for the test harness (`tests/support/vm.rs`) on the virtio-serial port `spindle.shell`.
+//! Runs in the test guest: a shell for the test harness (`tests/support/vm/`) on the virtio-serial port `spindle.shell`.
 //!
 //! A request is a length (u32, little-endian) and that many bytes of shell script. The answer is the exit status (u32, 128
 //! plus the signal's number for a killed one), the output's length (u32), and the output: stdout and stderr in the order of

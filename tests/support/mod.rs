@@ -4,6 +4,7 @@ pub mod backend;
 pub mod clock;
 pub mod control;
 pub mod daemon;
+pub mod dirty_log;
 pub mod disc;
 pub mod fuse;
 pub mod guest;

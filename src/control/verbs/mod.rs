@@ -5,6 +5,7 @@ mod fault;
 mod fdset;
 mod media;
 mod query;
+mod state;
 mod tray;
 
 pub(super) use self::drive::medium as media_json;
@@ -19,7 +20,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde_json::{Map, Value};
 
 use super::error::VerbError;
-use super::server::Shared;
+use super::server::{Attached, Shared};
 use crate::drive::Drive;
 
 /// Type of an argument.
@@ -78,7 +79,8 @@ pub struct Call<'a> {
 }
 
 /// Every verb, in the order of `query-commands`.
-pub static VERBS: &[&[Verb]] = &[query::VERBS, tray::VERBS, media::VERBS, drive::VERBS, fault::VERBS, fdset::VERBS];
+pub static VERBS: &[&[Verb]] =
+    &[query::VERBS, tray::VERBS, media::VERBS, drive::VERBS, fault::VERBS, state::VERBS, fdset::VERBS];
 
 const fn required(name: &'static str, kind: Kind) -> Argument {
     Argument { name, kind, required: true }
@@ -160,9 +162,14 @@ impl Call<'_> {
 
     /// The drive that `drive` names; without it, the only one.
     fn drive(&self) -> Result<&Arc<Drive>, VerbError> {
+        self.attached().map(|attached| &attached.drive)
+    }
+
+    /// The same, with its place.
+    fn attached(&self) -> Result<&Attached, VerbError> {
         match (self.str("drive"), &self.shared.drives[..]) {
-            (Some(name), _) => self.drive_named(name),
-            (None, [only]) => Ok(&only.drive),
+            (Some(name), _) => self.attached_named(name),
+            (None, [only]) => Ok(only),
             (None, drives) => {
                 let names: Vec<_> = drives.iter().map(|attached| attached.drive.identity().name.as_str()).collect();
                 Err(VerbError::generic(format!("Which drive? There are {}", names.join(", "))))
@@ -171,7 +178,11 @@ impl Call<'_> {
     }
 
     fn drive_named(&self, name: &str) -> Result<&Arc<Drive>, VerbError> {
-        let mut drives = self.shared.drives.iter().map(|attached| &attached.drive);
-        drives.find(|drive| drive.identity().name == name).ok_or_else(|| VerbError::no_device(name))
+        self.attached_named(name).map(|attached| &attached.drive)
+    }
+
+    fn attached_named(&self, name: &str) -> Result<&Attached, VerbError> {
+        let mut drives = self.shared.drives.iter();
+        drives.find(|attached| attached.drive.identity().name == name).ok_or_else(|| VerbError::no_device(name))
     }
 }

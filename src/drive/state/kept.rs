@@ -81,6 +81,20 @@ impl KeptNexus {
     }
 }
 
+impl Kept {
+    /// Whether there was a medium in it.
+    pub fn has_medium(&self) -> bool {
+        self.medium
+    }
+
+    /// The same as if it had been kept at this moment, by this daemon: clocks of two hosts need not agree, and what was missing
+    /// there is not missed here.
+    #[must_use]
+    pub fn arrived(self) -> Self {
+        Self { milliseconds: milliseconds(), absent: None, ..self }
+    }
+}
+
 impl State {
     /// What there is to keep. A play must have been brought to this moment.
     pub fn kept(&self) -> Kept {

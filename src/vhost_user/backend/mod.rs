@@ -22,7 +22,8 @@ use vmm_sys_util::eventfd::{EFD_CLOEXEC, EFD_NONBLOCK, EventFd};
 use super::events::EventQueue;
 use super::ring::Ring;
 use crate::scsi::{Delay, Nexus, Note, Reset, Target};
-use crate::sys::memory::{DirtyBitmap, GuestMemory, watch};
+use crate::sys::dirty::{self, DirtyBitmap};
+use crate::sys::memory::{GuestMemory, watch};
 use crate::virtio::wire;
 
 mod queues;
@@ -182,6 +183,8 @@ impl VhostUserBackend for Backend {
     fn acked_features(&self, features: u64) {
         debug!("the front-end acknowledged features {features:#x}");
         self.features.store(features, Ordering::Relaxed);
+        // A migration that was called off, or that begins: the crate leaves it at that a log was given once.
+        dirty::log(&self.memory.memory(), features & VhostUserVirtioFeatures::LOG_ALL.bits() != 0);
     }
 
     fn protocol_features(&self) -> VhostUserProtocolFeatures {
@@ -207,6 +210,7 @@ impl VhostUserBackend for Backend {
     fn update_memory(&self, memory: GuestMemoryAtomic<GuestMemory>) -> io::Result<()> {
         let now = memory.memory();
         watch(&now, &self.memory_gone);
+        dirty::go_on(&self.memory.memory(), &now)?;
         self.memory.lock().unwrap_or_else(PoisonError::into_inner).replace((*now).clone());
         Ok(())
     }

@@ -11,7 +11,7 @@ use virtio_queue::QueueT;
 use vm_memory::GuestAddressSpace;
 
 use super::super::handlers::{Controls, Events, Requests, Resumed};
-use super::super::ring::Ring;
+use super::super::ring::{Ring, is_served};
 use super::super::serve::{Look, Served};
 use super::{Backend, CONTROL_QUEUE, CONTROL_WORKER, LONGEST_POLL, MAX_QUEUE_SIZE, QUEUES, REQUEST_QUEUES, workers};
 use crate::scsi::{Delay, Wake};
@@ -42,7 +42,7 @@ impl Backend {
     /// have returned it.
     pub(super) fn resume(&self, vring: &Ring, worker: usize, index: usize) {
         let mut state = vring.get_mut();
-        if !state.is_enabled() || !state.get_queue().ready() {
+        if !is_served(&state) {
             return;
         }
         let queue = Self::request_queue(worker, index);
@@ -152,7 +152,7 @@ impl Backend {
             return;
         }
         let mut served = 0;
-        if state.is_enabled() && state.get_queue().ready() {
+        if is_served(&state) {
             let events = Events { queue: &self.events, next: Cell::new(None) };
             (served, _) = self.run(state.get_queue_mut(), MAX_QUEUE_SIZE, &mut None, &events);
             if let Some(event) = events.next.take() {

@@ -7,6 +7,7 @@ mod images;
 mod media;
 mod protocol;
 mod qemu_verbs;
+mod state;
 
 use std::sync::Arc;
 

@@ -99,6 +99,7 @@ impl Listener for Ear {
             DriveEvent::MediumChanged { medium } => Heard::Medium { present: medium.is_some() },
             DriveEvent::LockChanged { locked } => Heard::Lock { locked: *locked },
             DriveEvent::EjectRequested => Heard::EjectRequested,
+            DriveEvent::StateLoaded => panic!("no state is loaded"),
             DriveEvent::ReadError { .. } => panic!("no block is bad"),
         });
     }

@@ -10,6 +10,7 @@ mod filesystems;
 mod formats;
 mod hardware;
 mod machines;
+mod migration;
 mod play;
 mod qmp_client;
 mod raw;

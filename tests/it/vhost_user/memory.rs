@@ -1,20 +1,13 @@
-//! The guest's memory: shared in parts, taken away again, and its dirty pages.
+//! The guest's memory: shared in parts, and taken away again.
 
-use std::fs::File;
-use std::os::fd::AsRawFd;
-
-use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
+use vhost::VhostBackend;
 use vhost::vhost_user::VhostUserFrontend;
-use vhost::{VhostBackend, VhostUserDirtyLogRegion};
 
 use super::served;
 use crate::support::daemon::Daemon;
+use crate::support::dirty_log::DirtyLog;
 use crate::support::disc::block;
 use crate::support::guest::{Command, Guest, Options, REQUESTS};
-
-/// VHOST_F_LOG_ALL.
-const LOG_ALL: u64 = 1 << 26;
-const PAGE: u64 = 4096;
 
 const READ: [u8; 10] = [0x28, 0, 0, 0, 0, 7, 0, 0, 1, 0];
 
@@ -62,40 +55,6 @@ fn rings_whose_memory_is_taken_away_are_left_alone() {
     let stopped = guest.stop_ring(REQUESTS);
     guest.start_ring(REQUESTS, stopped);
     assert_eq!(guest.command(REQUESTS, &Command::new(&READ, 2048)).data, block(1, 7));
-}
-
-#[test]
-fn pages_written_while_the_machine_migrates_are_marked() {
-    let (_drive, backend) = served();
-    let mut guest = backend.guest(Options::default());
-    take_attentions(&mut guest);
-    let end = guest.regions().iter().map(|region| region.guest_phys_addr + region.memory_size).max().unwrap();
-    let bytes = end / PAGE / 8;
-    let log = File::from(memfd_create("log", MemfdFlags::CLOEXEC).unwrap());
-    ftruncate(&log, bytes).unwrap();
-    let region = VhostUserDirtyLogRegion { mmap_size: bytes, mmap_offset: 0, mmap_handle: log.as_raw_fd() };
-    guest.frontend.set_log_base(0, Some(region)).unwrap();
-    guest.take_features(LOG_ALL | Options::default().features);
-    let dirty = || {
-        let mut bits = vec![0; bytes as usize];
-        std::os::unix::fs::FileExt::read_exact_at(&log, &mut bits, 0).unwrap();
-        (0..end / PAGE).filter(|page| bits[(page / 8) as usize] >> (page % 8) & 1 == 1).collect::<Vec<_>>()
-    };
-    let before = dirty();
-    guest.free_all();
-    guest.allocate(16 * PAGE as usize);
-    let (pieces, response) = guest.lay_out(&Command::new(&READ, 2048));
-    guest.submit(REQUESTS, &pieces);
-    guest.wait(REQUESTS);
-    let now = dirty();
-    // The response with the data behind it, and the used ring.
-    for page in response / PAGE..=(response + 108 + 2047) / PAGE {
-        assert!(now.contains(&page) && !before.contains(&page), "page {page}: {before:?} then {now:?}");
-    }
-    let used = guest.used_ring(REQUESTS) / PAGE;
-    assert!(now.contains(&used), "page {used}: {now:?}");
-    // Only those: what the device read, it did not write.
-    assert!(now.len() <= 4, "{now:?}");
 }
 
 /// A daemon with a disc, as a process: what it must survive would end the tests too.
@@ -162,14 +121,8 @@ fn a_log_of_dirty_pages_that_is_cut_off_takes_the_connection_alone() {
     let (_image, mut daemon) = daemon();
     let mut guest = daemon.guest(Options::default());
     take_attentions(&mut guest);
-    let end = guest.regions().iter().map(|region| region.guest_phys_addr + region.memory_size).max().unwrap();
-    let bytes = end / PAGE / 8;
-    let log = File::from(memfd_create("log", MemfdFlags::CLOEXEC).unwrap());
-    ftruncate(&log, bytes).unwrap();
-    let region = VhostUserDirtyLogRegion { mmap_size: bytes, mmap_offset: 0, mmap_handle: log.as_raw_fd() };
-    guest.frontend.set_log_base(0, Some(region)).unwrap();
-    guest.take_features(LOG_ALL | Options::default().features);
-    ftruncate(&log, 0).unwrap();
+    let log = DirtyLog::begin(&mut guest);
+    log.cut_off();
     guest.begin(REQUESTS, &Command::new(&READ, 2048));
     while guest.frontend.get_features().is_ok() {}
     daemon.wait_for_line("is gone");

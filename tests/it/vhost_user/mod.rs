@@ -1,6 +1,7 @@
 //! The vhost-user back-end from the front-end's side: connections, and the life of a ring.
 
 mod connection;
+mod dirty;
 mod memory;
 mod restart;
 mod rings;

@@ -143,6 +143,11 @@ impl Guest {
         ftruncate(region.file_offset().unwrap().file(), left).unwrap();
     }
 
+    /// The driver's features.
+    pub fn features(&self) -> u64 {
+        self.features
+    }
+
     /// These features from now on. A ring that the feature changes anything for must be stopped.
     pub fn take_features(&mut self, features: u64) {
         self.frontend.set_features(VERSION_1 | PROTOCOL_FEATURES | features).unwrap();
@@ -164,12 +169,26 @@ impl Guest {
         self.start_ring_with(index, 0, available, used);
     }
 
+    /// Tells the back-end where a ring is, that it knows.
+    pub fn name_ring(&mut self, index: usize) {
+        let ring = &self.rings[index];
+        let addresses = self.addresses(ring, ring.available(), ring.used());
+        self.frontend.set_vring_addr(index, &addresses).unwrap();
+    }
+
     fn start_ring_with(&mut self, index: usize, base: u16, available: u64, used: u64) {
         let ring = &self.rings[index];
-        let host = |at: u64| self.memory.get_host_address(GuestAddress(at)).unwrap() as u64;
+        let addresses = self.addresses(ring, available, used);
         self.frontend.set_vring_num(index, ring.size).unwrap();
         self.frontend.set_vring_base(index, base).unwrap();
-        let addresses = VringConfigData {
+        self.frontend.set_vring_addr(index, &addresses).unwrap();
+        self.frontend.set_vring_call(index, &ring.call).unwrap();
+        self.frontend.set_vring_kick(index, &ring.kick).unwrap();
+    }
+
+    fn addresses(&self, ring: &Ring, available: u64, used: u64) -> VringConfigData {
+        let host = |at: u64| self.memory.get_host_address(GuestAddress(at)).unwrap() as u64;
+        VringConfigData {
             queue_max_size: ring.size,
             queue_size: ring.size,
             flags: 0,
@@ -177,10 +196,7 @@ impl Guest {
             used_ring_addr: host(used),
             avail_ring_addr: host(available),
             log_addr: None,
-        };
-        self.frontend.set_vring_addr(index, &addresses).unwrap();
-        self.frontend.set_vring_call(index, &ring.call).unwrap();
-        self.frontend.set_vring_kick(index, &ring.kick).unwrap();
+        }
     }
 
     /// Gives the back-end another descriptor to call the guest with, as QEMU does when the guest unmasks an interrupt, and

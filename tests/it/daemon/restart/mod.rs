@@ -2,6 +2,7 @@
 
 mod discs;
 mod files;
+mod moved;
 mod requests;
 mod state;
 mod store;

@@ -11,11 +11,11 @@ use crate::support::guest::{Command, Guest, Options, REQUESTS};
 use crate::support::images::discs::sound;
 
 /// MODE SENSE (10) of a page, without its header.
-fn page(guest: &mut Guest, code: u8) -> Vec<u8> {
+pub fn page(guest: &mut Guest, code: u8) -> Vec<u8> {
     good(guest, &[0x5A, 0, code, 0, 0, 0, 0, 0, 64, 0], 64)[8..].to_vec()
 }
 
-fn select(guest: &mut Guest, page: &[u8]) {
+pub fn select(guest: &mut Guest, page: &[u8]) {
     let list = [&[0; 8], page].concat();
     let cdb = [0x55, 0x10, 0, 0, 0, 0, 0, 0, list.len() as u8, 0];
     let reply = guest.command(REQUESTS, &Command { out: &list, ..Command::new(&cdb, 0) });

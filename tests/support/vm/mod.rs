@@ -3,18 +3,23 @@
 //! Every wait has a generous deadline and fails with what the guest's console said. All processes end with the thread that
 //! started them. `SPINDLE_QEMU` names another QEMU than the one in `PATH`.
 
-use std::env;
+mod daemon;
+mod programs;
+
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
-use std::sync::{Condvar, Mutex, OnceLock, PoisonError};
+use std::process::{Child, Stdio};
+use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
+
+pub use self::daemon::Daemon;
+pub use self::programs::guest;
+use self::programs::{Qemu, mortal};
 
 /// Under software emulation, on a busy machine.
 const BOOT: Duration = Duration::from_secs(180);
@@ -30,120 +35,13 @@ pub enum Start {
     Ovmf,
 }
 
-/// A running `spindled`, killed when dropped.
-pub struct Daemon {
-    process: Child,
-    folder: TempDir,
-    arguments: Vec<String>,
-}
-
-impl Daemon {
-    /// With `arguments` after the sockets' own; returns when the drive's socket is there.
-    pub fn start(arguments: &[&str]) -> Self {
-        let folder = TempDir::with_prefix("spindle-").unwrap();
-        let arguments: Vec<_> = arguments.iter().map(ToString::to_string).collect();
-        let process = Self::spawn(&folder, &arguments);
-        let mut daemon = Self { process, folder, arguments };
-        daemon.wait(COMMAND, "the drive's socket", |daemon| daemon.folder.path().join("drive").exists());
-        daemon
-    }
-
-    fn spawn(folder: &TempDir, arguments: &[String]) -> Child {
-        let log = fs::File::options().create(true).append(true).open(folder.path().join("spindled.log")).unwrap();
-        mortal(env!("CARGO_BIN_EXE_spindled"))
-            .arg("--socket-path")
-            .arg(folder.path().join("drive"))
-            .arg("--control")
-            .arg(folder.path().join("control"))
-            .args(arguments)
-            .stdin(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .unwrap()
-    }
-
-    /// Kills it at whatever it is doing, and starts it again with the same arguments.
-    pub fn restart(&mut self) {
-        self.process.kill().unwrap();
-        self.process.wait().unwrap();
-        self.process = Self::spawn(&self.folder, &self.arguments);
-    }
-
-    /// How many front-ends have connected, over all restarts.
-    pub fn connections(&self) -> usize {
-        self.log().matches("a front-end connected").count()
-    }
-
-    /// Runs `spindle ARGUMENTS` on this daemon's control socket.
-    pub fn spindle(&self, arguments: &[&str]) -> Output {
-        self.command(arguments).output().unwrap()
-    }
-
-    /// The same, which must succeed; returns what it printed.
-    pub fn spindle_ok(&self, arguments: &[&str]) -> String {
-        let output = self.spindle(arguments);
-        assert!(output.status.success(), "spindle {arguments:?}: {output:?}\n{}", self.log());
-        String::from_utf8(output.stdout).unwrap()
-    }
-
-    /// `spindle ARGUMENTS`, to be started by the caller.
-    pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = mortal(env!("CARGO_BIN_EXE_spindle"));
-        command.env("SPINDLE_CONTROL", self.folder.path().join("control")).args(arguments).stdin(Stdio::null());
-        command
-    }
-
-    /// `spindle status --json`: a list of drives.
-    pub fn status(&self) -> Value {
-        serde_json::from_str(&self.spindle_ok(&["status", "--json"])).unwrap()
-    }
-
-    /// Waits until the daemon has ended; returns its exit status.
-    pub fn ended(&mut self) -> Option<i32> {
-        let mut status = None;
-        self.wait(COMMAND, "the daemon's end", |daemon| {
-            status = daemon.process.try_wait().unwrap();
-            status.is_some()
-        });
-        status.unwrap().code()
-    }
-
-    pub fn folder(&self) -> &Path {
-        self.folder.path()
-    }
-
-    /// Waits until `text` stands in the log.
-    pub fn logs(&mut self, text: &str) {
-        self.wait(COMMAND, text, |daemon| daemon.log().contains(text));
-    }
-
-    pub fn log(&self) -> String {
-        let log = fs::read(self.folder.path().join("spindled.log")).unwrap();
-        format!("spindled's log:\n{}", String::from_utf8_lossy(&log))
-    }
-
-    fn wait(&mut self, limit: Duration, what: &str, mut done: impl FnMut(&mut Self) -> bool) {
-        let deadline = Instant::now() + limit;
-        while !done(self) {
-            assert!(Instant::now() < deadline, "{what}: not within {limit:?}\n{}", self.log());
-            thread::sleep(Duration::from_millis(20));
-        }
-    }
-}
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
 /// A running virtual machine, killed when dropped.
 pub struct Vm {
     process: Child,
     shell: Option<UnixStream>,
     folder: TempDir,
-    _turn: Turn,
+    /// None while another machine is to move into it.
+    turn: Option<Turn>,
 }
 
 impl Vm {
@@ -154,23 +52,52 @@ impl Vm {
 
     /// The same with more of QEMU's arguments; `-smp` must be among them.
     pub fn start_with(daemon: &Daemon, start: Start, arguments: &[&str]) -> Self {
-        let qemu = env::var("SPINDLE_QEMU").unwrap_or_else(|_| "qemu-system-x86_64".to_owned());
-        Self::run_qemu(&qemu, "", daemon, start, arguments)
+        Self::run_qemu(Qemu::Installed, "", daemon, start, arguments)
     }
 
-    /// A machine of QEMU 10, which connects again when the daemon has been started again; up to its shell.
-    pub fn reconnecting(daemon: &Daemon) -> Self {
-        let mut vm = Self::run_qemu(qemu10(), ",reconnect-ms=50", daemon, Start::Kernel, &["-smp", "2"]);
+    /// A machine of QEMU 10, up to its shell.
+    pub fn of_qemu_10(daemon: &Daemon) -> Self {
+        let mut vm = Self::run_qemu(Qemu::Ten, "", daemon, Start::Kernel, &["-smp", "2"]);
         vm.wait_for_shell();
         vm
     }
 
-    fn run_qemu(qemu: &str, socket: &str, daemon: &Daemon, start: Start, arguments: &[&str]) -> Self {
-        let turn = Turn::take();
+    /// A QEMU 10 that a machine is to move into, which has its turn already. The two are never at work at the same time.
+    pub fn arriving(daemon: &Daemon) -> Self {
+        let arguments = ["-smp", "2", "-incoming", "defer"];
+        Self::spawn_qemu(Qemu::Ten, "", daemon, Start::Kernel, &arguments, None)
+    }
+
+    /// This machine has become that one.
+    pub fn moved_to(mut self, mut there: Self) -> Self {
+        there.turn = self.turn.take();
+        there
+    }
+
+    /// A machine of QEMU 10, which connects again when the daemon has been started again; up to its shell.
+    pub fn reconnecting(daemon: &Daemon) -> Self {
+        let mut vm = Self::run_qemu(Qemu::Ten, ",reconnect-ms=50", daemon, Start::Kernel, &["-smp", "2"]);
+        vm.wait_for_shell();
+        vm
+    }
+
+    fn run_qemu(qemu: Qemu, socket: &str, daemon: &Daemon, start: Start, arguments: &[&str]) -> Self {
+        Self::spawn_qemu(qemu, socket, daemon, start, arguments, Some(Turn::take()))
+    }
+
+    fn spawn_qemu(
+        qemu: Qemu,
+        socket: &str,
+        daemon: &Daemon,
+        start: Start,
+        arguments: &[&str],
+        turn: Option<Turn>,
+    ) -> Self {
+        let qemu = qemu.program();
         let folder = TempDir::with_prefix("spindle-vm-").unwrap();
         let file = |name: &str| folder.path().join(name).display().to_string();
         let listener = UnixListener::bind(file("shell")).unwrap();
-        let mut command = mortal(qemu);
+        let mut command = mortal(&qemu);
         command
             .args(["-accel", "tcg", "-m", "512", "-nodefaults", "-display", "none", "-vga", "std"])
             .args(["-object", "memory-backend-memfd,id=memory,size=512M,share=on"])
@@ -179,10 +106,7 @@ impl Vm {
             .args(["-qmp", &format!("unix:{},server=on,wait=off", file("qmp"))])
             .args(["-device", "virtio-serial-pci", "-chardev", &format!("socket,id=shell,path={}", file("shell"))])
             .args(["-device", "virtserialport,chardev=shell,name=spindle.shell"])
-            .args([
-                "-chardev",
-                &format!("socket,id=drive,path={}{socket}", daemon.folder.path().join("drive").display()),
-            ])
+            .args(["-chardev", &format!("socket,id=drive,path={}{socket}", daemon.folder().join("drive").display())])
             .args(arguments);
         let boot_index = if matches!(start, Start::Kernel | Start::Programs) { "" } else { ",bootindex=0" };
         command.args(["-device", &format!("vhost-user-scsi-pci,id=cd,chardev=drive{boot_index}")]);
@@ -199,7 +123,7 @@ impl Vm {
         let log = fs::File::create(folder.path().join("qemu.log")).unwrap();
         let process =
             command.stdin(Stdio::null()).stderr(log).spawn().unwrap_or_else(|error| panic!("{qemu}: {error}"));
-        let mut vm = Self { process, shell: None, folder, _turn: turn };
+        let mut vm = Self { process, shell: None, folder, turn };
         listener.set_nonblocking(true).unwrap();
         let mut connection = None;
         vm.wait(COMMAND, "QEMU", |_| match listener.accept() {
@@ -358,35 +282,6 @@ impl Drop for Vm {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
-}
-
-/// The folder of the test guest, built if need be.
-pub fn guest() -> &'static Path {
-    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
-    FOLDER.get_or_init(|| {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("qemu-scripts/lib/guest");
-        let output = Command::new(script).stdin(Stdio::null()).output().unwrap();
-        assert!(output.status.success(), "the test guest: {}", String::from_utf8_lossy(&output.stderr));
-        PathBuf::from(String::from_utf8(output.stdout).unwrap().trim_end())
-    })
-}
-
-/// QEMU 10, fetched if need be.
-fn qemu10() -> &'static str {
-    static PROGRAM: OnceLock<String> = OnceLock::new();
-    PROGRAM.get_or_init(|| {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("qemu-scripts/lib/qemu10");
-        let output = Command::new(script).stdin(Stdio::null()).output().unwrap();
-        assert!(output.status.success(), "QEMU 10: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
-    })
-}
-
-/// A program that is killed when the thread that starts it ends: nothing is left running.
-fn mortal(program: &str) -> Command {
-    let mut command = Command::new("setpriv");
-    command.args(["--pdeathsig", "KILL", "--", program]);
-    command
 }
 
 /// Two machines at a time, whatever the number of test threads.
