@@ -266,7 +266,6 @@ pub fn copy_from(piece: &GuestSlice<'_>, bytes: &[u8]) {
 pub fn copy_blocks_from(piece: &GuestSlice<'_>, bytes: &[u8], block: usize, stride: usize) {
     let there = if bytes.len() < block { 0 } else { (bytes.len() - block) / stride.max(1) + 1 };
     let count = there.min(piece.len() / block.max(1));
-    piece.bitmap().mark_dirty(0, count * block);
     let guard = piece.ptr_guard_mut();
     for number in 0..count {
         let from = &bytes[number * stride..][..block];
@@ -276,6 +275,7 @@ pub fn copy_blocks_from(piece: &GuestSlice<'_>, bytes: &[u8], block: usize, stri
             let _ = piece.subslice(number * block, block).map(|piece| piece.copy_from(from));
         }
     }
+    piece.bitmap().mark_dirty(0, count * block);
 }
 
 /// Copies `len` bytes; false after a fault, when some may have been copied.
