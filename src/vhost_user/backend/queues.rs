@@ -140,6 +140,11 @@ impl Backend {
         self.held().iter().filter_map(over).chain(again).collect()
     }
 
+    /// Has these rings wait for nothing any more.
+    pub(super) fn forget_held(&self, of: impl Fn(u16) -> bool) {
+        self.held().retain(|&(worker, index), _| !of(Self::request_queue(worker, index)));
+    }
+
     fn held(&self) -> MutexGuard<'_, HashMap<(usize, usize), (u16, Delay)>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -3,18 +3,22 @@
 //! Every wait has a generous deadline and fails with what the guest's console said. All processes end with the thread that
 //! started them. `SPINDLE_QEMU` names another QEMU than the one in `PATH`.
 
+mod daemon;
+
 use std::env;
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::{Condvar, Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
+
+pub use self::daemon::Daemon;
 
 /// Under software emulation, on a busy machine.
 const BOOT: Duration = Duration::from_secs(180);
@@ -28,114 +32,6 @@ pub enum Start {
     Programs,
     SeaBios,
     Ovmf,
-}
-
-/// A running `spindled`, killed when dropped.
-pub struct Daemon {
-    process: Child,
-    folder: TempDir,
-    arguments: Vec<String>,
-}
-
-impl Daemon {
-    /// With `arguments` after the sockets' own; returns when the drive's socket is there.
-    pub fn start(arguments: &[&str]) -> Self {
-        let folder = TempDir::with_prefix("spindle-").unwrap();
-        let arguments: Vec<_> = arguments.iter().map(ToString::to_string).collect();
-        let process = Self::spawn(&folder, &arguments);
-        let mut daemon = Self { process, folder, arguments };
-        daemon.wait(COMMAND, "the drive's socket", |daemon| daemon.folder.path().join("drive").exists());
-        daemon
-    }
-
-    fn spawn(folder: &TempDir, arguments: &[String]) -> Child {
-        let log = fs::File::options().create(true).append(true).open(folder.path().join("spindled.log")).unwrap();
-        mortal(env!("CARGO_BIN_EXE_spindled"))
-            .arg("--socket-path")
-            .arg(folder.path().join("drive"))
-            .arg("--control")
-            .arg(folder.path().join("control"))
-            .args(arguments)
-            .stdin(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .unwrap()
-    }
-
-    /// Kills it at whatever it is doing, and starts it again with the same arguments.
-    pub fn restart(&mut self) {
-        self.process.kill().unwrap();
-        self.process.wait().unwrap();
-        self.process = Self::spawn(&self.folder, &self.arguments);
-    }
-
-    /// How many front-ends have connected, over all restarts.
-    pub fn connections(&self) -> usize {
-        self.log().matches("a front-end connected").count()
-    }
-
-    /// Runs `spindle ARGUMENTS` on this daemon's control socket.
-    pub fn spindle(&self, arguments: &[&str]) -> Output {
-        self.command(arguments).output().unwrap()
-    }
-
-    /// The same, which must succeed; returns what it printed.
-    pub fn spindle_ok(&self, arguments: &[&str]) -> String {
-        let output = self.spindle(arguments);
-        assert!(output.status.success(), "spindle {arguments:?}: {output:?}\n{}", self.log());
-        String::from_utf8(output.stdout).unwrap()
-    }
-
-    /// `spindle ARGUMENTS`, to be started by the caller.
-    pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = mortal(env!("CARGO_BIN_EXE_spindle"));
-        command.env("SPINDLE_CONTROL", self.folder.path().join("control")).args(arguments).stdin(Stdio::null());
-        command
-    }
-
-    /// `spindle status --json`: a list of drives.
-    pub fn status(&self) -> Value {
-        serde_json::from_str(&self.spindle_ok(&["status", "--json"])).unwrap()
-    }
-
-    /// Waits until the daemon has ended; returns its exit status.
-    pub fn ended(&mut self) -> Option<i32> {
-        let mut status = None;
-        self.wait(COMMAND, "the daemon's end", |daemon| {
-            status = daemon.process.try_wait().unwrap();
-            status.is_some()
-        });
-        status.unwrap().code()
-    }
-
-    pub fn folder(&self) -> &Path {
-        self.folder.path()
-    }
-
-    /// Waits until `text` stands in the log.
-    pub fn logs(&mut self, text: &str) {
-        self.wait(COMMAND, text, |daemon| daemon.log().contains(text));
-    }
-
-    pub fn log(&self) -> String {
-        let log = fs::read(self.folder.path().join("spindled.log")).unwrap();
-        format!("spindled's log:\n{}", String::from_utf8_lossy(&log))
-    }
-
-    fn wait(&mut self, limit: Duration, what: &str, mut done: impl FnMut(&mut Self) -> bool) {
-        let deadline = Instant::now() + limit;
-        while !done(self) {
-            assert!(Instant::now() < deadline, "{what}: not within {limit:?}\n{}", self.log());
-            thread::sleep(Duration::from_millis(20));
-        }
-    }
-}
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
 }
 
 /// A running virtual machine, killed when dropped.
@@ -179,10 +75,7 @@ impl Vm {
             .args(["-qmp", &format!("unix:{},server=on,wait=off", file("qmp"))])
             .args(["-device", "virtio-serial-pci", "-chardev", &format!("socket,id=shell,path={}", file("shell"))])
             .args(["-device", "virtserialport,chardev=shell,name=spindle.shell"])
-            .args([
-                "-chardev",
-                &format!("socket,id=drive,path={}{socket}", daemon.folder.path().join("drive").display()),
-            ])
+            .args(["-chardev", &format!("socket,id=drive,path={}{socket}", daemon.folder().join("drive").display())])
             .args(arguments);
         let boot_index = if matches!(start, Start::Kernel | Start::Programs) { "" } else { ",bootindex=0" };
         command.args(["-device", &format!("vhost-user-scsi-pci,id=cd,chardev=drive{boot_index}")]);
@@ -282,14 +175,36 @@ impl Vm {
     pub fn screen_shows(&mut self, text: &str) -> String {
         let mut shown = String::new();
         self.wait(BOOT, text, |vm| {
-            let dump = vm.folder.path().join("screen");
-            vm.qmp("pmemsave", &json!({ "val": 0xB_8000, "size": 4000, "filename": dump }));
-            let cells = fs::read(&dump).unwrap();
+            let cells = vm.physical(0xB_8000, 4000);
             let line = |row: &[u8]| row.iter().step_by(2).map(|byte| char::from(*byte)).collect::<String>();
             shown = cells.chunks(160).map(|row| line(row) + "\n").collect();
             shown.contains(text)
         });
         shown
+    }
+
+    /// A checksum of the machine's memory, without the modules that were plugged in.
+    pub fn memory(&self) -> u32 {
+        let descriptors = fs::read_dir(format!("/proc/{}/fd", self.process.id())).unwrap();
+        let paths = descriptors.map(|descriptor| descriptor.unwrap().path());
+        let is_memory = |path: &PathBuf| {
+            fs::read_link(path).is_ok_and(|target| target.to_string_lossy().starts_with("/memfd:memory"))
+        };
+        let mut file = fs::File::open(paths.filter(is_memory).min().expect("the memory is a memfd")).unwrap();
+        let (mut sum, mut piece) = (crc32fast::Hasher::new(), vec![0; 1 << 20]);
+        loop {
+            match file.read(&mut piece).unwrap() {
+                0 => return sum.finalize(),
+                length => sum.update(&piece[..length]),
+            }
+        }
+    }
+
+    /// What is at an address of the machine's memory.
+    pub fn physical(&mut self, address: u64, bytes: u64) -> Vec<u8> {
+        let dump = self.folder.path().join("memory");
+        self.qmp("pmemsave", &json!({ "val": address, "size": bytes, "filename": dump }));
+        fs::read(&dump).unwrap()
     }
 
     /// Gives QEMU itself a command.
