@@ -36,7 +36,7 @@ impl Reports {
 
     /// Lines that tell of errors: `sense K/ASC/ASCQ N` and `error ERRNO N`.
     pub fn errors(&self) -> Vec<&str> {
-        let errors = |line: &&str| !line.starts_with("reads ") && !line.starts_with("discs ");
+        let errors = |line: &&str| !["reads ", "bytes ", "discs "].iter().any(|count| line.starts_with(count));
         self.both().iter().flat_map(|report| report.lines().filter(errors)).collect()
     }
 }
