@@ -18,13 +18,12 @@ from machine import Machine
 from tally import Tally
 
 BLOCKS = 4096
+# Those whose daemon is not killed, by QEMU.
+GUESTS = ["old", "new"]
 ROWS = ["requests", "bytes checked", "swaps", "tray moves", "faults", "stops", "restarts of spindled",
         "resets, panics, kills of a machine", "connections of bare front-ends"]
-# How often the daemon is looked at, and for how long before that counts.
-LOOK = 2
-WARM = 90
-# What may be more at the end: memory in part, as the allocator has it, and the files of a disc.
-MORE_KILOBYTES, MORE_DESCRIPTORS, MORE_THREADS = 8192, 4, 2
+# What an idle daemon may have more of at the end: memory in part, as the allocator has it.
+MORE = {"resident kB, no file's": 16384, "descriptors": 0, "threads": 0}
 
 
 def main():
@@ -39,32 +38,27 @@ def main():
     folder = pathlib.Path(tempfile.mkdtemp(dir=options.folder))
     tally = Tally()
     begin = time.monotonic()
-    stopped = threading.Event()
-    over = lambda: stopped.is_set() or time.monotonic() - begin >= options.minutes * 60
+    over = lambda: time.monotonic() - begin >= options.minutes * 60
     discs = Discs(options.programs / "spindle", folder, BLOCKS)
 
-    steady = start_daemon(options, folder / "steady", ["old", "new", *ENDINGS])
+    steady = start_daemon(options, folder / "steady", [*GUESTS, *ENDINGS])
     killed = start_daemon(options, folder / "killed", ["again"], "--state-dir", folder / "state")
+    plain = warm_up(options.driver, steady, discs, tally)
+    early = idle(steady)
     guests = [start_guest(options, folder, name, qemu, daemon, discs, tally)
               for name, qemu, daemon in [("old", 0, steady), ("new", 1, steady), ("again", 1, killed)]]
-    looks = []
     threads = [threading.Thread(target=guest.run, args=(over,)) for guest in guests]
-    threads.append(threading.Thread(target=front_ends, args=(options.driver, steady, discs, tally, over)))
-    threads.append(threading.Thread(target=look, args=(steady, looks, over)))
+    threads.append(threading.Thread(target=front_ends, args=(options.driver, steady, plain, tally, over)))
     for thread in threads:
         thread.start()
-    try:
-        while any(thread.is_alive() for thread in threads):
-            progress(tally, begin, options.minutes)
-    except KeyboardInterrupt:
-        stopped.set()
-        for thread in threads:
-            thread.join()
+    while any(thread.is_alive() for thread in threads):
+        progress(tally, begin, options.minutes)
     for guest in guests:
         guest.machine.kill()
+    late = idle(steady)
     steady.end()
     killed.end()
-    good = table(tally, looks, (time.monotonic() - begin) / 60)
+    good = table(tally, early, late, (time.monotonic() - begin) / 60)
     if good:
         shutil.rmtree(folder)
     else:
@@ -85,37 +79,60 @@ def start_guest(options, folder, name, qemu, daemon, discs, tally):
     return Guest(machine, daemon, discs, tally, restarts)
 
 
-def front_ends(driver, daemon, discs, tally, over):
-    """Front-ends without a machine that come, read some of one drive, and go; some are killed at it."""
-    choose = random.Random("front-ends")
+def warm_up(driver, daemon, discs, tally):
+    """A disc of its format for each drive of the front-ends, read once; likewise one for each drive of a guest. What each format's
+    plain ISO is."""
     plain = {}
-    for ending in ENDINGS:
-        _, image, plain[ending] = discs.make(ending)
-        daemon.ask("insert", "--drive", ending, image)
+    for name in [*GUESTS, *ENDINGS]:
+        _, image, plain[name] = discs.make(name if name in ENDINGS else "cso")
+        daemon.ask("insert", "--drive", name, image)
+        # So that whoever waits for time to pass is there.
+        daemon.ask("fault", "delay", "--drive", name, "--blocks", 0, "--seconds", 0.01)
+        front_end(driver, daemon, name, plain[name], tally, "--block", "64K", "--depth", 32, "--queues", 4, "--once")
+        daemon.ask("fault", "clear", "--drive", name)
+    return plain
+
+
+def front_end(driver, daemon, drive, plain, tally, *arguments, killed_after=None):
+    """One front-end without a machine, which compares all that it reads with the plain ISO."""
+    command = [driver, "--json", "--call", "--socket", daemon.socket(drive), "--verify", plain, *arguments]
+    running = subprocess.Popen([str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    tally.add("connections of bare front-ends")
+    if killed_after is not None:
+        time.sleep(killed_after)
+        running.kill()
+        running.communicate()
+        return
+    told, errors = running.communicate()
+    if told:
+        tally.driven(f"front-end of {drive}", json.loads(told))
+    else:
+        tally.unexpected(f"front-end of {drive}", errors)
+
+
+def front_ends(driver, daemon, plain, tally, over):
+    """They come, read some of one drive, and go; some are killed at it."""
+    choose = random.Random("front-ends")
     while not over():
         drive = choose.choice(ENDINGS)
-        command = [driver, "--json", "--call", "--socket", daemon.socket(drive), "--verify", plain[drive], "--count", choose.randint(1, 20000),
-                   "--depth", choose.choice([1, 4, 32]), "--queues", choose.randint(1, 4), "--block", choose.choice(["2K", "4K", "64K"])]
-        command += choose.choice([[], ["--random"], ["--no-indirect"], ["--no-event-idx"]])
-        running = subprocess.Popen([str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        if choose.random() < 0.3:
-            time.sleep(choose.uniform(0, 0.5))
-            running.kill()
-            running.communicate()
-        else:
-            told, errors = running.communicate()
-            if told:
-                tally.driven(f"front-end of {drive}", json.loads(told))
-            else:
-                tally.unexpected(f"front-end of {drive}", errors)
-        tally.add("connections of bare front-ends")
+        how = ["--count", choose.randint(1, 20000), "--depth", choose.choice([1, 4, 32]), "--queues", choose.randint(1, 4)]
+        how += ["--block", choose.choice(["2K", "4K", "64K"]), *choose.choice([[], ["--random"], ["--no-indirect"], ["--no-event-idx"]])]
+        killed_after = choose.uniform(0, 0.5) if choose.random() < 0.3 else None
+        front_end(driver, daemon, drive, plain[drive], tally, *how, killed_after=killed_after)
         time.sleep(0.5)
 
 
-def look(daemon, looks, over):
-    while not over():
-        looks.append(daemon.resources())
-        time.sleep(LOOK)
+def idle(daemon):
+    """What the daemon holds when nobody is there and the guests' drives are empty."""
+    for name in GUESTS:
+        if "medium" in daemon.drive(name):
+            daemon.ask("eject", "--force", "--drive", name)
+        daemon.ask("tray", "close", "--drive", name)
+    before = None
+    while (now := daemon.resources()) != before:
+        before = now
+        time.sleep(3)
+    return now
 
 
 def progress(tally, begin, minutes):
@@ -124,19 +141,14 @@ def progress(tally, begin, minutes):
     print(f"[{(time.monotonic() - begin) / 60:.1f} of {minutes} min] {counts}", file=sys.stderr, flush=True)
 
 
-def table(tally, looks, minutes):
+def table(tally, early, late, minutes):
     """Prints what was done; whether it was as it must be."""
     print(f"{'minutes':36}{minutes:16.1f}")
     for name in [*ROWS, "unexpected errors", "wrong bytes"]:
         print(f"{name:36}{tally.counts[name]:16,}")
-    # The least of a while: what is held when nobody is about to come or go.
-    looks = looks[min(WARM // LOOK, len(looks) // 3):]
-    part = max(1, len(looks) // 4)
-    early, late = ([min(values) for values in zip(*some)] for some in (looks[:part], looks[-part:]))
-    print(f"{'':36}{'early':>16}{'at the end':>16}")
+    print(f"{'spindled, when nobody is there':36}{'early':>16}{'at the end':>16}")
     flat = True
-    for name, before, after, more in zip(["resident kB, no file's", "descriptors", "threads"], early, late,
-                                         [MORE_KILOBYTES, MORE_DESCRIPTORS, MORE_THREADS]):
+    for (name, more), before, after in zip(MORE.items(), early, late):
         grown = after > before + more
         flat &= not grown
         print(f"{name:36}{before:16,}{after:16,}{'   GROWN' if grown else ''}")

@@ -7,6 +7,8 @@ import subprocess
 import time
 
 PATIENCE = 120
+# Before a command that is not to outlive whoever starts it.
+MORTAL = ["setpriv", "--pdeathsig", "KILL", "--"]
 
 
 class Daemon:
@@ -15,7 +17,7 @@ class Daemon:
     def __init__(self, programs, folder, drives, *options):
         self.spindle = programs / "spindle"
         self.folder = folder
-        self.command = [programs / "spindled", "--control", folder / "control", "--log-level", "info", *options]
+        self.command = [*MORTAL, programs / "spindled", "--control", folder / "control", "--log-level", "info", *options]
         for name in drives:
             self.command += ["--drive", f"name={name},socket={self.socket(name)}"]
         self.log = folder / "spindled.log"

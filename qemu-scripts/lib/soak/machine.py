@@ -8,6 +8,8 @@ import subprocess
 import tempfile
 import time
 
+from daemon import MORTAL
+
 # Under software emulation, on a machine that is busy with the others.
 BOOT = 400
 COMMAND = 180
@@ -21,7 +23,7 @@ class Machine:
         # The paths of sockets may not be long.
         self.sockets = tempfile.TemporaryDirectory(prefix="spindle-soak-")
         self.arguments = [
-            qemu, "-accel", "tcg", "-m", "256", "-smp", "2", "-nodefaults", "-display", "none", "-vga", "std",
+            *MORTAL, qemu, "-accel", "tcg", "-m", "256", "-smp", "2", "-nodefaults", "-display", "none", "-vga", "std",
             "-object", "memory-backend-memfd,id=memory,size=256M,share=on", "-machine", "pc,memory-backend=memory,graphics=off",
             "-chardev", f"file,id=console,path={folder}/console,append=on", "-serial", "chardev:console", "-qmp", f"unix:{self.path('qmp')},server=on,wait=off",
             "-device", "virtio-serial-pci", "-chardev", f"socket,id=shell,path={self.path('shell')}",

@@ -213,7 +213,7 @@ fn connections_that_end_while_a_request_waits_leave_no_descriptor_behind() {
         daemon.descriptors()
     };
     let before = descriptors();
-    let after = (0..20).map(|_| descriptors()).last().unwrap();
+    let after = (0..20).map(|_| descriptors()).next_back().unwrap();
     assert!(after < before + 10, "{before} then {after}");
 }
 
