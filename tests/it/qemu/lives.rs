@@ -14,6 +14,7 @@ use crate::support::vm::{Daemon, Start, Vm};
 const BLOCKS: u32 = 8192;
 /// Far more than anything here takes: reached only when it never comes.
 const PATIENCE: Duration = Duration::from_secs(60);
+
 /// A daemon with a patterned disc, of which the seed is 7.
 fn daemon(folder: &TempDir) -> Daemon {
     Daemon::start(&[&disc(folder, 7)])

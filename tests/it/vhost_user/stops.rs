@@ -48,6 +48,14 @@ fn ready(backend: &Backend) -> Guest {
     guest
 }
 
+fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !done() {
+        assert!(Instant::now() < deadline, "never: {what}");
+        std::thread::yield_now();
+    }
+}
+
 /// All that the guest has in its memory.
 fn memory(guest: &Guest) -> Vec<u8> {
     guest.read(0, END as usize)
@@ -87,15 +95,13 @@ fn reads(guest: &mut Guest) -> Vec<Vec<(u8, Pending)>> {
 
 /// The rings of `reads` are answered in order, each chain once, with the right bytes; `answered` have been by now.
 fn are_answered(guest: &mut Guest, clock: &ManualClock, reads: &[Vec<(u8, Pending)>], mut answered: Vec<Vec<u32>>) {
-    let deadline = Instant::now() + PATIENCE;
-    while answered.iter().zip(reads).any(|(answered, reads)| answered.len() < reads.len()) {
-        assert!(Instant::now() < deadline, "answered: {answered:?}");
+    wait_until("all are answered", || {
         take(guest, reads, &mut answered);
         if clock.next().is_some() {
             clock.advance(DELAY);
         }
-        std::thread::yield_now();
-    }
+        answered.iter().zip(reads).all(|(answered, reads)| answered.len() == reads.len())
+    });
     for (queue, (reads, answered)) in STOPPED.zip(reads.iter().zip(answered)) {
         assert_eq!(guest.poll(queue), None);
         for (&(lba, pending), written) in reads.iter().zip(answered) {
@@ -125,12 +131,10 @@ fn rings_that_stop_write_nothing_and_answer_each_request_once_when_they_go_on() 
         if round % 2 == 0 {
             (0..round).for_each(|_| std::thread::yield_now());
         } else {
-            while !STOPPED
-                .zip(&reads)
-                .all(|(queue, reads)| guest.used_index(queue) == reads[slow_one(queue)].1.position)
-            {
-                std::thread::yield_now();
-            }
+            let waits = |(queue, reads): (usize, &Vec<(u8, Pending)>)| {
+                guest.used_index(queue) == reads[slow_one(queue)].1.position
+            };
+            wait_until("all rings wait", || STOPPED.zip(&reads).all(waits));
         }
         let bases: Vec<_> = STOPPED.map(|queue| guest.stop_ring(queue)).collect();
         let before = memory(&guest);
