@@ -41,7 +41,8 @@ def main():
     over = lambda: time.monotonic() - begin >= options.minutes * 60
     discs = Discs(options.programs / "spindle", folder, BLOCKS)
 
-    steady = start_daemon(options, folder / "steady", [*GUESTS, *ENDINGS])
+    # With a cache that the warm-up fills: what memory grows by later is no cache.
+    steady = start_daemon(options, folder / "steady", [*GUESTS, *ENDINGS], "--cache-size", "16M")
     killed = start_daemon(options, folder / "killed", ["again"], "--state-dir", folder / "state")
     plain = warm_up(options.driver, steady, discs, tally)
     early = idle(steady)
