@@ -2,7 +2,8 @@
 //! every byte.
 //!
 //! - `spindle-read-load sg /dev/sg0 BLOCKS STOP`: random READ (10)s until the file STOP exists, through the SCSI generic
-//!   driver, so that each failure comes with its sense data. Prints `reads N`, `discs N`, and `sense K/ASC/ASCQ N` lines.
+//!   driver, so that each failure comes with its sense data. Prints `reads N`, `bytes N`, `discs N`, and `sense K/ASC/ASCQ N`
+//!   lines.
 //! - `spindle-read-load block /dev/sr0 BLOCKS STOP`: the same through the block layer, past the page cache. Prints
 //!   `error ERRNO N` lines instead.
 //! - `spindle-read-load keep /dev/sr0 BLOCKS STOP`: the same into 32 MiB of buffers that are kept, and looked at again and again
@@ -54,7 +55,7 @@ fn load(reader: &mut dyn Reader, blocks: &str, stop: &str, word: &str) -> Result
     let mut random = 0x9E37_79B9_7F4A_7C15_u64;
     let mut data = Vec::new();
     let mut errors = BTreeMap::<String, u64>::new();
-    let (mut reads, mut discs, mut newest) = (0_u64, 0_u64, None);
+    let (mut reads, mut bytes, mut discs, mut newest) = (0_u64, 0, 0_u64, None);
     while !Path::new(stop).exists() {
         random ^= random << 13;
         random ^= random >> 7;
@@ -66,6 +67,7 @@ fn load(reader: &mut dyn Reader, blocks: &str, stop: &str, word: &str) -> Result
             Ok(()) => {
                 let seed = check(&data, lba as u32)?;
                 reads += 1;
+                bytes += data.len();
                 if newest != Some(seed) {
                     if newest.is_some_and(|newest| seed < newest) {
                         return Err(format!("disc {seed} after disc {newest:?}"));
@@ -76,7 +78,7 @@ fn load(reader: &mut dyn Reader, blocks: &str, stop: &str, word: &str) -> Result
             }
         }
     }
-    println!("reads {reads}\ndiscs {discs}");
+    println!("reads {reads}\nbytes {bytes}\ndiscs {discs}");
     for (name, count) in errors {
         println!("{word} {name} {count}");
     }

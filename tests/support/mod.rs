@@ -13,6 +13,7 @@ pub mod image;
 pub mod images;
 pub mod initiator;
 pub mod inputs;
+pub mod load;
 pub mod message;
 pub mod python;
 pub mod sink;

@@ -198,9 +198,16 @@ impl VhostUserBackend for Backend {
     /// The machine was reset: as after power-on, no lock holds and every nexus is told.
     fn reset_device(&self) {
         debug!("device reset");
+        self.forget_held(|_| true);
         self.notes.lock().unwrap_or_else(PoisonError::into_inner).clear();
         self.target.reset_all(Reset::PowerOn);
         self.events.clear();
+    }
+
+    /// A ring that stops has nothing under way: what it goes on with, after a reset another driver's, waits for its own sake.
+    fn stop_vring(&self, index: u32) -> io::Result<()> {
+        self.forget_held(|ring| u32::from(ring) == index);
+        Ok(())
     }
 
     fn set_event_idx(&self, _enabled: bool) {

@@ -105,7 +105,8 @@ impl Backend {
 
     /// Whether the chain at `position` of a ring must wait. Its unit is asked when the chain is seen first.
     pub(in crate::vhost_user) fn holds(&self, worker: usize, index: usize, position: u16, chain: &Chain<'_>) -> bool {
-        let Some(waker) = self.wakers.get(worker).map(Arc::clone) else { return false };
+        // What it waits for may take longer than the connection, which leaves no descriptor behind.
+        let Some(waker) = self.wakers.get(worker).map(Arc::downgrade) else { return false };
         let mut held = self.held();
         match held.get(&(worker, index)) {
             Some((at, delay)) if *at == position && !delay.is_over() => return true,
@@ -116,7 +117,7 @@ impl Backend {
             _ => {}
         }
         // Fails only when the counter is full, and then the worker is awake anyway.
-        let wake: Wake = Arc::new(move || drop(waker.write(1)));
+        let wake: Wake = Arc::new(move || drop(waker.upgrade().map(|waker| waker.write(1))));
         match request::delay(&self.target, self.nexus, chain, &wake) {
             Some(delay) => {
                 held.insert((worker, index), (position, delay));
@@ -140,6 +141,11 @@ impl Backend {
         self.held().iter().filter_map(over).chain(again).collect()
     }
 
+    /// Has these rings wait for nothing any more.
+    pub(super) fn forget_held(&self, of: impl Fn(u16) -> bool) {
+        self.held().retain(|&(worker, index), _| !of(Self::request_queue(worker, index)));
+    }
+
     fn held(&self) -> MutexGuard<'_, HashMap<(usize, usize), (u16, Delay)>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -151,13 +157,14 @@ impl Backend {
             self.events.clear();
             return;
         }
-        let mut served = 0;
-        if is_served(&state) {
-            let events = Events { queue: &self.events, next: Cell::new(None) };
-            (served, _) = self.run(state.get_queue_mut(), MAX_QUEUE_SIZE, &mut None, &events);
-            if let Some(event) = events.next.take() {
-                self.events.put_back(event);
-            }
+        // Not a byte of one that was stopped: its memory may be somebody else's by now.
+        if !is_served(&state) {
+            return;
+        }
+        let events = Events { queue: &self.events, next: Cell::new(None) };
+        let (served, _) = self.run(state.get_queue_mut(), MAX_QUEUE_SIZE, &mut None, &events);
+        if let Some(event) = events.next.take() {
+            self.events.put_back(event);
         }
         if served > 0 && self.wants_call(state.get_queue(), served) {
             let _ = state.signal_used_queue();

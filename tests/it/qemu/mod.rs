@@ -9,6 +9,7 @@ mod dvd;
 mod filesystems;
 mod formats;
 mod hardware;
+mod lives;
 mod machines;
 mod migration;
 mod play;

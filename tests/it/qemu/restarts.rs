@@ -7,6 +7,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use crate::support::host::patterned_file;
+use crate::support::load::{self, count};
 use crate::support::vm::{Daemon, Vm};
 
 const BLOCKS: u32 = 8192;
@@ -14,12 +15,6 @@ const BLOCKS: u32 = 8192;
 const RESTARTS: usize = 8;
 /// For the machine to come back: reached only when it does not.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// A number in a report.
-fn count(report: &str, word: &str) -> u64 {
-    let line = report.lines().find_map(|line| line.strip_prefix(word));
-    line.unwrap_or_else(|| panic!("{word}: {report}")).parse().unwrap()
-}
 
 /// The machine has connected again.
 fn wait_for_connection(daemon: &Daemon, before: usize) {
@@ -40,12 +35,7 @@ fn kills_under_a_guests_read_load_cost_it_nothing() {
     let mut vm = Vm::reconnecting(&daemon);
     // Somebody holds the medium, and two read it: one by its own commands, one through the kernel.
     vm.ok("sg_prevent --prevent=1 /dev/sg0 && dmesg -c");
-    vm.ok(&format!(
-        "for load in 'sg /dev/sg0' 'block /dev/sr0'; do
-             set -- $load
-             (spindle-read-load $1 $2 {BLOCKS} /tmp/stop >/tmp/$1 2>&1; echo $? >/tmp/$1.status) &
-         done"
-    ));
+    load::start(&mut vm, BLOCKS);
     let mut random = 0x2545_F491_4F6C_DD1D_u64;
     for _ in 0..restarts {
         random ^= random << 13;
@@ -59,13 +49,11 @@ fn kills_under_a_guests_read_load_cost_it_nothing() {
             wait_for_connection(&daemon, before);
         }
     }
-    vm.ok("sleep 1; touch /tmp/stop");
-    vm.until("cat /tmp/sg.status /tmp/block.status 2>/dev/null | wc -l", "2");
-    let (generic, block) = (vm.ok("cat /tmp/sg"), vm.ok("cat /tmp/block"));
-    assert_eq!(vm.ok("cat /tmp/sg.status /tmp/block.status"), "0\n0\n", "{generic}{block}");
-    for report in [&generic, &block] {
-        let other = report.lines().find(|line| !line.starts_with("reads ") && *line != "discs 1");
-        assert_eq!(other, None, "{generic}{block}\n{}", vm.ok("dmesg | tail -n 40"));
+    vm.ok("sleep 1");
+    let reports = load::end(&mut vm);
+    assert_eq!(reports.errors(), [""; 0], "{}", vm.ok("dmesg | tail -n 40"));
+    for report in reports.both() {
+        assert_eq!(count(report, "discs "), 1);
     }
     // Every kind of complaint that the kernel has about a drive.
     let complaints =
@@ -75,8 +63,8 @@ fn kills_under_a_guests_read_load_cost_it_nothing() {
     assert_eq!(drive[0]["locked-by"], serde_json::json!([0]), "{drive}");
     println!(
         "restarts {restarts}, reads {} and {}, errors 0, wrong or doubled 0",
-        count(&generic, "reads "),
-        count(&block, "reads ")
+        count(&reports.generic, "reads "),
+        count(&reports.block, "reads ")
     );
 }
 

@@ -5,6 +5,7 @@ use std::fs;
 use tempfile::TempDir;
 
 use crate::support::host::patterned_file;
+use crate::support::load::{self, Reports, count};
 use crate::support::vm::{Daemon, Vm};
 
 const BLOCKS: u32 = 1024;
@@ -24,32 +25,18 @@ fn two_hundred_swaps_under_read_load_show_no_stale_byte_and_no_other_error() {
     };
     let daemon = Daemon::start(&[&disc(0)]);
     let mut vm = Vm::linux(&daemon);
-    vm.ok(&format!(
-        "for load in 'sg /dev/sg0' 'block /dev/sr0'; do
-             set -- $load
-             (spindle-read-load $1 $2 {BLOCKS} /tmp/stop >/tmp/$1 2>&1; echo $? >/tmp/$1.status) &
-         done"
-    ));
+    load::start(&mut vm, BLOCKS);
     for seed in 1..=SWAPS {
         daemon.spindle_ok(&["insert", "--timeout", "60", &disc(seed)]);
         fs::remove_file(folder.path().join((seed - 1).to_string())).unwrap();
         // From here on nobody reads the disc before.
         assert_eq!(vm.ok("spindle-read-load seed /dev/sg0"), format!("{seed}\n"));
     }
-    vm.ok("touch /tmp/stop");
-    vm.until("cat /tmp/sg.status /tmp/block.status 2>/dev/null | wc -l", "2");
-    let generic = vm.ok("cat /tmp/sg");
-    let block = vm.ok("cat /tmp/block");
-    assert_eq!(vm.ok("cat /tmp/sg.status /tmp/block.status"), "0\n0\n", "{generic}{block}");
-
-    let count = |report: &str, word: &str| -> u32 {
-        let line = report.lines().find_map(|line| line.strip_prefix(word));
-        line.unwrap_or_else(|| panic!("{word}: {report}")).parse().unwrap()
-    };
+    let Reports { generic, block } = load::end(&mut vm);
     for report in [&generic, &block] {
-        assert!(count(report, "reads ") > SWAPS, "{report}");
+        assert!(count(report, "reads ") > SWAPS.into(), "{report}");
     }
-    assert!(count(&generic, "discs ") > SWAPS / 2, "the load was there during the swaps: {generic}");
+    assert!(count(&generic, "discs ") > u64::from(SWAPS / 2), "the load was there during the swaps: {generic}");
     let other = generic
         .lines()
         .filter(|line| line.starts_with("sense ") || line.starts_with("wrong"))

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use serde_json::json;
 use spindle::drive::{Drive, Identity, Tray};
 use spindle::vhost_user::{Endpoint, Relay, Server};
 use vhost::vhost_user::VhostUserFrontend;
@@ -15,6 +16,8 @@ use vhost::{VhostBackend, VringConfigData};
 
 use super::served;
 use crate::support::backend::Backend;
+use crate::support::control::Client;
+use crate::support::daemon::Daemon;
 use crate::support::disc::block;
 use crate::support::guest::{CONTROL, Command, Guest, Options, REQUESTS};
 use crate::support::message::{GET_FEATURES, SET_VRING_CALL, SET_VRING_KICK, SET_VRING_NUM, message, send_to_the_end};
@@ -183,7 +186,7 @@ fn a_guest_that_still_asks_when_its_connection_has_ended_is_left() {
 #[test]
 fn connections_leave_no_descriptor_and_no_thread_behind() {
     // Counts what the daemon's process has: the tests' own has other tests.
-    let daemon = crate::support::daemon::Daemon::start(&[]);
+    let daemon = Daemon::start(&[]);
     daemon.guest(Options::default());
     let before = (daemon.descriptors(), daemon.threads());
     for _ in 0..10 {
@@ -193,6 +196,25 @@ fn connections_leave_no_descriptor_and_no_thread_behind() {
     let _guest = daemon.guest(Options::default());
     let with_one = (daemon.descriptors(), daemon.threads());
     assert!(with_one.0 < before.0 + 40 && with_one.1 < before.1 + 20, "{before:?} then {with_one:?}");
+}
+
+/// A delay outlives the connection of the request that waits for it.
+#[test]
+fn connections_that_end_while_a_request_waits_leave_no_descriptor_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let (image, control) = (folder.path().join("image"), folder.path().join("control"));
+    crate::support::host::patterned_file(&image, 1, 300);
+    let daemon = Daemon::start(&["--control", control.to_str().unwrap(), image.to_str().unwrap()]);
+    Client::negotiated(&control).ok("fault-add", json!({ "kind": "delay", "seconds": 3600 }));
+    let descriptors = || {
+        let mut guest = daemon.guest(Options::default());
+        attentions(&mut guest);
+        guest.begin(REQUESTS, &Command::new(&READ, 2048));
+        daemon.descriptors()
+    };
+    let before = descriptors();
+    let after = (0..20).map(|_| descriptors()).next_back().unwrap();
+    assert!(after < before + 10, "{before} then {after}");
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod memory;
 mod restart;
 mod rings;
 mod shrink;
+mod stops;
 mod waits;
 
 use std::sync::Arc;

@@ -4,6 +4,7 @@ mod request;
 mod ring;
 
 use std::fs::File;
+use std::ops::Range;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use vhost::vhost_user::{Frontend, VhostUserFrontend};
 use vhost::{VhostBackend, VhostUserMemoryRegionInfo, VringConfigData};
 use vm_memory::{Bytes, FileOffset, GuestAddress, GuestMemoryBackend, GuestMemoryMmap, GuestMemoryRegion};
 
-pub use self::request::{Command, Layout, Reply, lun};
+pub use self::request::{Command, Layout, Pending, Reply, lun};
 use self::ring::Ring;
 pub use self::ring::{Descriptor, Piece, flags};
 
@@ -125,6 +126,11 @@ impl Guest {
     /// Up to which position chains have been returned.
     pub fn used_index(&self, queue: usize) -> u16 {
         self.rings[queue].used_index(&self.memory)
+    }
+
+    /// At which position the next chain will be.
+    pub fn next_position(&self, queue: usize) -> u16 {
+        self.rings[queue].next_available.0
     }
 
     /// Makes the last used chain of a ring one that was not returned: as if the back-end had ended just before.
@@ -258,6 +264,12 @@ impl Guest {
     /// Tells the device whatever it asked for.
     pub fn kick(&mut self, queue: usize) {
         self.rings[queue].kick.write(1).unwrap();
+    }
+
+    /// Where all of a ring is.
+    pub fn ring_bytes(&self, queue: usize) -> Range<u64> {
+        let start = self.rings[queue].descriptors();
+        start..start + RING_BYTES
     }
 
     /// Where the used ring is.

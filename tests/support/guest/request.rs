@@ -42,6 +42,8 @@ impl<'a> Command<'a> {
 pub struct Pending {
     pub queue: usize,
     pub head: u16,
+    /// Which chain of its ring it is, counted as the ring's indices are.
+    pub position: u16,
     response: u64,
     room: usize,
 }
@@ -69,15 +71,17 @@ impl Guest {
     /// Sends a command.
     pub fn begin(&mut self, queue: usize, command: &Command<'_>) -> Pending {
         let (pieces, response) = self.lay_out(command);
+        let position = self.next_position(queue);
         let head = self.submit(queue, &pieces);
-        Pending { queue, head, response, room: command.room }
+        Pending { queue, head, position, response, room: command.room }
     }
 
     /// Makes a command available without telling the device.
     pub fn begin_quietly(&mut self, queue: usize, command: &Command<'_>) -> Pending {
         let (pieces, response) = self.lay_out(command);
+        let position = self.next_position(queue);
         let head = self.submit_quietly(queue, &pieces);
-        Pending { queue, head, response, room: command.room }
+        Pending { queue, head, position, response, room: command.room }
     }
 
     /// Waits for a command, which must be the next in the order of its ring.

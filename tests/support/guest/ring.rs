@@ -54,7 +54,7 @@ pub struct Ring {
     base: u64,
     pub size: u16,
     pub event_idx: bool,
-    next_available: Wrapping<u16>,
+    pub next_available: Wrapping<u16>,
     next_used: Wrapping<u16>,
     /// `next_available` at the last kick.
     kicked: Wrapping<u16>,

@@ -206,14 +206,36 @@ impl Vm {
     pub fn screen_shows(&mut self, text: &str) -> String {
         let mut shown = String::new();
         self.wait(BOOT, text, |vm| {
-            let dump = vm.folder.path().join("screen");
-            vm.qmp("pmemsave", &json!({ "val": 0xB_8000, "size": 4000, "filename": dump }));
-            let cells = fs::read(&dump).unwrap();
+            let cells = vm.physical(0xB_8000, 4000);
             let line = |row: &[u8]| row.iter().step_by(2).map(|byte| char::from(*byte)).collect::<String>();
             shown = cells.chunks(160).map(|row| line(row) + "\n").collect();
             shown.contains(text)
         });
         shown
+    }
+
+    /// A checksum of the machine's memory, without the modules that were plugged in.
+    pub fn memory(&self) -> u32 {
+        let descriptors = fs::read_dir(format!("/proc/{}/fd", self.process.id())).unwrap();
+        let paths = descriptors.map(|descriptor| descriptor.unwrap().path());
+        let is_memory = |path: &PathBuf| {
+            fs::read_link(path).is_ok_and(|target| target.to_string_lossy().starts_with("/memfd:memory"))
+        };
+        let mut file = fs::File::open(paths.filter(is_memory).min().expect("the memory is a memfd")).unwrap();
+        let (mut sum, mut piece) = (crc32fast::Hasher::new(), vec![0; 1 << 20]);
+        loop {
+            match file.read(&mut piece).unwrap() {
+                0 => return sum.finalize(),
+                length => sum.update(&piece[..length]),
+            }
+        }
+    }
+
+    /// What is at an address of the machine's memory.
+    pub fn physical(&mut self, address: u64, bytes: u64) -> Vec<u8> {
+        let dump = self.folder.path().join("memory");
+        self.qmp("pmemsave", &json!({ "val": address, "size": bytes, "filename": dump }));
+        fs::read(&dump).unwrap()
     }
 
     /// Gives QEMU itself a command.

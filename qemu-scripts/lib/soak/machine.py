@@ -1,0 +1,108 @@
+"""A virtual machine with one drive and a shell in its guest (tests/guest/shell.rs)."""
+
+import json
+import pathlib
+import socket
+import struct
+import subprocess
+import tempfile
+import time
+
+from daemon import MORTAL
+
+# Under software emulation, on a machine that is busy with the others.
+BOOT = 400
+COMMAND = 180
+
+
+class Machine:
+    def __init__(self, name, qemu, guest, folder, drive, reconnect=False):
+        """`drive` is the socket of its drive. With `reconnect`, which needs QEMU 10, it outlives the daemon."""
+        self.name = name
+        self.folder = folder
+        # The paths of sockets may not be long.
+        self.sockets = tempfile.TemporaryDirectory(prefix="spindle-soak-")
+        self.arguments = [
+            *MORTAL, qemu, "-accel", "tcg", "-m", "256", "-smp", "2", "-nodefaults", "-display", "none", "-vga", "std",
+            "-object", "memory-backend-memfd,id=memory,size=256M,share=on", "-machine", "pc,memory-backend=memory,graphics=off",
+            "-chardev", f"file,id=console,path={folder}/console,append=on", "-serial", "chardev:console", "-qmp", f"unix:{self.path('qmp')},server=on,wait=off",
+            "-device", "virtio-serial-pci", "-chardev", f"socket,id=shell,path={self.path('shell')}",
+            "-device", "virtserialport,chardev=shell,name=spindle.shell",
+            "-chardev", f"socket,id=drive,path={drive}" + (",reconnect-ms=50" if reconnect else ""),
+            "-device", "vhost-user-scsi-pci,id=cd,chardev=drive",
+            "-kernel", guest / "vmlinuz", "-initrd", guest / "initrd.img", "-append", "console=ttyS0 panic=-1 quiet",
+        ]
+        self.process = self.shell = None
+        self.start()
+
+    def path(self, name):
+        return pathlib.Path(self.sockets.name) / name
+
+    def start(self):
+        """Starts QEMU; the guest is there when its shell says so."""
+        self.path("shell").unlink(missing_ok=True)
+        with socket.socket(socket.AF_UNIX) as listener, open(self.folder / "qemu.log", "ab") as log:
+            listener.bind(str(self.path("shell")))
+            listener.listen()
+            listener.settimeout(COMMAND)
+            self.process = subprocess.Popen([str(one) for one in self.arguments], stdin=subprocess.DEVNULL, stderr=log)
+            self.shell = listener.accept()[0]
+
+    def wait_for_shell(self):
+        answer = self.answer(BOOT)
+        if answer != (0, ""):
+            raise RuntimeError(f"no shell but {answer}")
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+        self.shell.close()
+
+    def send(self, script):
+        data = script.encode()
+        self.shell.sendall(struct.pack("<I", len(data)) + data)
+
+    def answer(self, patience):
+        self.shell.settimeout(patience)
+        status, length = struct.unpack("<II", self.receive(8))
+        return status, self.receive(length).decode(errors="replace")
+
+    def receive(self, length):
+        data = b""
+        while len(data) < length:
+            piece = self.shell.recv(length - len(data))
+            if not piece:
+                raise RuntimeError("the guest's shell is gone")
+            data += piece
+        return data
+
+    def run(self, script):
+        """Runs a script in the guest; its status and what it wrote."""
+        self.send(script)
+        return self.answer(COMMAND)
+
+    def ok(self, script):
+        status, output = self.run(script)
+        if status:
+            raise RuntimeError(f"{script}: status {status}: {output}")
+        return output
+
+    def until(self, script, wanted):
+        deadline = time.monotonic() + COMMAND
+        while (output := self.run(script)[1]) != wanted:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{script}: never {wanted!r}, last {output!r}")
+            time.sleep(0.1)
+
+    def qmp(self, command):
+        """Gives QEMU itself a command."""
+        with socket.socket(socket.AF_UNIX) as stream:
+            stream.settimeout(COMMAND)
+            stream.connect(str(self.path("qmp")))
+            lines = stream.makefile("rw")
+            for word in ("qmp_capabilities", command):
+                lines.write(json.dumps({"execute": word}))
+                lines.flush()
+                while "return" not in (answer := json.loads(lines.readline())):
+                    if "error" in answer:
+                        raise RuntimeError(f"{word}: {answer}")

@@ -1,0 +1,50 @@
+"""What was done and what came of it, counted by all threads."""
+
+import collections
+import threading
+
+# What a guest may see around a medium change: no medium, or a unit attention for the medium or its removal; the kernel tells its
+# own readers only that the medium is not there (EIO, ENOMEDIUM, a device without a size).
+CHANGES = {f"sense {sense}" for sense in ("2/3a/00", "2/3a/01", "2/3a/02", "6/28/00", "6/3a/00", "2/04/01")}
+CHANGES |= {"error 5", "error 123", "error short"}
+
+
+class Tally:
+    def __init__(self):
+        self.lock = threading.Lock()
+        self.counts = collections.Counter()
+        self.stories = []
+
+    def add(self, name, number=1):
+        with self.lock:
+            self.counts[name] += number
+
+    def unexpected(self, who, what):
+        with self.lock:
+            self.counts["unexpected errors"] += 1
+            self.stories.append(f"{who}: {what}")
+
+    def wrong(self, who, what):
+        with self.lock:
+            self.counts["wrong bytes"] += 1
+            self.stories.append(f"{who}: WRONG: {what}")
+
+    def report(self, who, text, changed):
+        """What a reader in a guest reported at its end; `changed` when its medium was. Wrong bytes are told on the console."""
+        for line in text.splitlines():
+            name, _, number = line.rpartition(" ")
+            if name == "reads":
+                self.add("requests", int(number))
+            elif name == "bytes":
+                self.add("bytes checked", int(number))
+            elif name != "discs" and not line.startswith("wrong:") and not (changed and name in CHANGES):
+                self.unexpected(who, line)
+
+    def driven(self, who, told):
+        """What a bare front-end found."""
+        self.add("requests", told["requests"])
+        self.add("bytes checked", told["bytes"])
+        if told["mismatches"]:
+            self.wrong(who, told)
+        elif told["errors"]:
+            self.unexpected(who, told)
