@@ -9,6 +9,7 @@ mod programs;
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::PathBuf;
 use std::process::{Child, Stdio};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread;
