@@ -57,7 +57,7 @@ impl<'a, const MOST: usize> Batch<'a, MOST> {
     }
 
     /// Fills all of it from `offset`; returns how many bytes that were.
-    fn read(mut self, file: &File, offset: u64, wait: Wait) -> io::Result<usize> {
+    fn read(&mut self, file: &File, offset: u64, wait: Wait) -> io::Result<usize> {
         let filled = fill(file, &mut self.iovecs, offset, self.wanted, wait);
         // After the kernel has written (see `sys::dirty`), also where it failed: some bytes may be there.
         self.pieces.iter().for_each(|(piece, _)| piece.bitmap().mark_dirty(0, piece.len()));
