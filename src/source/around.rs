@@ -13,8 +13,12 @@ const PAGE: u64 = 4 << 10;
 const MOST: u64 = 2 << 20;
 
 /// So many reads more that nothing had been fetched for than reads that gained by another's: from then on pages alone are fetched, which
-/// takes half the time. By then 128 MiB have come, and of a CD so many of its blocks that most reads find theirs.
-const MOST_IN_VAIN: u32 = 4096;
+/// takes half the time.
+const MOST_IN_VAIN: u32 = 512;
+/// The same of a file that is no larger than a CD: by then a third of its blocks have come, and most reads find theirs soon.
+const MOST_IN_VAIN_OF_A_CD: u32 = 4096;
+const CD: u64 = 900 << 20;
+
 /// What a read counts that gained, or would have.
 const GAIN: u32 = 2;
 
@@ -26,6 +30,7 @@ const GAIN: u32 = 2;
 pub(super) struct Around {
     /// Blocks that were fetched whole. None where there is no memory to know.
     blocks: Option<Residency>,
+    most_in_vain: u32,
     in_vain: AtomicU32,
     /// For the last blocks that were read from, one in each place: the number of the page that was, and 1. Many more than reads are
     /// under way, or they push each other out.
@@ -36,7 +41,8 @@ impl Around {
     /// For a file of `len` bytes.
     pub fn new(len: u64) -> Self {
         let recent = [const { AtomicU32::new(0) }; 1024];
-        Self { blocks: Residency::new(len, BLOCK), in_vain: AtomicU32::new(0), recent }
+        let most_in_vain = if len > CD { MOST_IN_VAIN } else { MOST_IN_VAIN_OF_A_CD };
+        Self { blocks: Residency::new(len, BLOCK), most_in_vain, in_vain: AtomicU32::new(0), recent }
     }
 
     /// What to fetch for a read of `range`, which is not known to be in memory. None when it is on its way.
@@ -56,9 +62,9 @@ impl Around {
             self.gained();
         } else {
             let in_vain = self.in_vain.load(Ordering::Relaxed);
-            self.in_vain.store((in_vain + 1).min(MOST_IN_VAIN), Ordering::Relaxed);
+            self.in_vain.store((in_vain + 1).min(self.most_in_vain), Ordering::Relaxed);
         }
-        let unit = if self.in_vain.load(Ordering::Relaxed) < MOST_IN_VAIN { BLOCK } else { PAGE };
+        let unit = if self.in_vain.load(Ordering::Relaxed) < self.most_in_vain { BLOCK } else { PAGE };
         let start = range.start / unit * unit;
         let fetched = start..range.end.next_multiple_of(unit).min(start + MOST);
         if unit == BLOCK
@@ -128,7 +134,7 @@ mod tests {
         let sizes = fetched(&around, scattered(2_000_000).take(10_000));
         assert_eq!((sizes[0], sizes[10], sizes.last()), (BLOCK, BLOCK, Some(&PAGE)));
         let blocks = sizes.iter().filter(|size| **size == BLOCK).count();
-        assert!((4_000..4_500).contains(&blocks), "{blocks}");
+        assert!((510..560).contains(&blocks), "{blocks}");
         // Somebody reads what lies together: then blocks again, and each once.
         let together = (0..20).flat_map(|file| [3, 0, 5, 2].map(|page| (7 + file * 12_345) * BLOCK + page * PAGE));
         let sizes = fetched(&around, together);
