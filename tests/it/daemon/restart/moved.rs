@@ -4,7 +4,7 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::json;
 
-use super::state::{page, select};
+use super::state::{lock_and_set, page};
 use super::{EJECT, Restarted, TEST_UNIT_READY, events, folder_with_image, good, read, sense, settle};
 use crate::support::disc::block;
 use crate::support::guest::Guest;
@@ -42,14 +42,7 @@ fn go(here: &Restarted, there: &mut Restarted, guest: &mut Guest) {
 #[test]
 fn lock_settings_speed_and_reservation_move() {
     let (here, mut there, mut guest) = hosts(3);
-    for prevent in [1, 3] {
-        good(&mut guest, &[0x1E, 0, 0, 0, prevent, 0], 0);
-    }
-    good(&mut guest, &[0xBB, 0, 0x03, 0x20, 0, 0, 0, 0, 0, 0, 0, 0], 0);
-    good(&mut guest, &[0x16, 0, 0, 0, 0, 0], 0);
-    let mut audio = page(&mut guest, 0x0E);
-    (audio[9], audio[11]) = (0x40, 0x50);
-    select(&mut guest, &audio);
+    lock_and_set(&mut guest);
     let all = page(&mut guest, 0x3F);
     let performance = good(&mut guest, &[0xAC, 0x10, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0], 64);
     let mut watching = there.client();

@@ -22,6 +22,18 @@ pub fn select(guest: &mut Guest, page: &[u8]) {
     assert_eq!(reply.status, 0, "{:x?}", reply.sense);
 }
 
+/// PREVENT, also persistently; SET CD SPEED; RESERVE; another volume.
+pub fn lock_and_set(guest: &mut Guest) {
+    for prevent in [1, 3] {
+        good(guest, &[0x1E, 0, 0, 0, prevent, 0], 0);
+    }
+    good(guest, &[0xBB, 0, 0x03, 0x20, 0, 0, 0, 0, 0, 0, 0, 0], 0);
+    good(guest, &[0x16, 0, 0, 0, 0, 0], 0);
+    let mut audio = page(guest, 0x0E);
+    (audio[9], audio[11]) = (0x40, 0x50);
+    select(guest, &audio);
+}
+
 #[test]
 fn a_guest_at_rest_sees_no_change() {
     let (folder, image) = folder_with_image(3);
@@ -44,15 +56,7 @@ fn locks_settings_speed_and_reservation_hold() {
     let (folder, image) = folder_with_image(3);
     let mut here = Restarted::start_in(folder, &[&image]);
     let mut guest = here.guest();
-    // PREVENT, also persistently; SET CD SPEED; RESERVE.
-    for prevent in [1, 3] {
-        good(&mut guest, &[0x1E, 0, 0, 0, prevent, 0], 0);
-    }
-    good(&mut guest, &[0xBB, 0, 0x03, 0x20, 0, 0, 0, 0, 0, 0, 0, 0], 0);
-    good(&mut guest, &[0x16, 0, 0, 0, 0, 0], 0);
-    let mut audio = page(&mut guest, 0x0E);
-    (audio[9], audio[11]) = (0x40, 0x50);
-    select(&mut guest, &audio);
+    lock_and_set(&mut guest);
     let mut recovery = page(&mut guest, 0x01);
     recovery[3] = 7;
     select(&mut guest, &recovery);
