@@ -23,7 +23,7 @@ const MOST_BATCHES: usize = 16;
 
 /// For how long chains that are done are not announced while others are served that wait for storage. An announcement costs a
 /// system call here and an interrupt there.
-const LONGEST_UNTOLD: Duration = Duration::from_micros(100);
+const LONGEST_UNTOLD: Duration = Duration::from_micros(30);
 
 /// The most chains that are named ahead.
 const MOST_NAMED: u16 = 64;
