@@ -33,7 +33,7 @@ pub use self::error::{ImageError, ImageErrorKind};
 pub use self::probe::{FormatInfo, Probe, Score};
 pub use self::refuse::refused_by_name;
 pub use self::unwrap::{Unwrapped, unwrap};
-use crate::source::{SharedSource, Siblings};
+use crate::source::{SharedSource, Siblings, with_bytes};
 
 /// One kind of container.
 ///
@@ -92,20 +92,23 @@ pub static CONTAINERS: &[&dyn Container] = &[
     &streams::Bzip2,
 ];
 
-/// A chunk of `chunk` decoded bytes as it is packed in `len` bytes at `offset`.
+/// Calls `unpack` with a chunk of `chunk` decoded bytes as it is packed in `len` bytes at `offset`.
 ///
 /// # Errors
-/// When it is longer than any packing makes it, which bounds what is allocated, or cannot be read.
-fn packed_chunk(source: &SharedSource, offset: u64, len: u64, chunk: u64) -> io::Result<Vec<u8>> {
+/// When it is longer than any packing makes it, which bounds what is allocated, or cannot be read; what `unpack` reports.
+fn packed_chunk<T>(
+    source: &SharedSource,
+    (offset, len): (u64, u64),
+    chunk: u64,
+    unpack: impl FnOnce(&mut [u8]) -> io::Result<T>,
+) -> io::Result<T> {
     if len > chunk + chunk / 8 + 4096 {
         return Err(damaged("a chunk is longer than any packing makes it"));
     }
     if offset.checked_add(len).is_none_or(|end| end > source.len()) {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
-    let mut bytes = vec![0; len as usize];
-    source.read_exact_at(&mut bytes, offset)?;
-    Ok(bytes)
+    with_bytes(source, offset, len as usize, unpack)
 }
 
 /// Stored bytes that do not decode.

@@ -1,5 +1,7 @@
 //! Reading user data: READ (6), (10), (12), (16), and READ CAPACITY.
 
+use std::io;
+
 use super::commands::{Access, Command};
 use super::{Context, DriveEvent};
 use crate::disc::{BLOCK_SIZE, Disc, Lba, Msf, SectorError};
@@ -102,7 +104,11 @@ pub(super) fn sector_sense(cx: &Context<'_>, error: &SectorError) -> Sense {
         SectorError::WrongMode(lba) => Sense { information: Some(address(*lba)), ..Sense::ILLEGAL_MODE_FOR_TRACK },
         SectorError::Storage(lba, reason) => {
             cx.drive.tell(DriveEvent::ReadError { block: lba.0, reason: reason.to_string() });
-            Sense::unrecovered_read(address(*lba))
+            // Nothing is wrong with the disc.
+            match reason.kind() {
+                io::ErrorKind::OutOfMemory => Sense { information: Some(address(*lba)), ..Sense::INTERNAL_FAILURE },
+                _ => Sense::unrecovered_read(address(*lba)),
+            }
         }
     }
 }

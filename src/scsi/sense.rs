@@ -95,6 +95,8 @@ impl Sense {
     pub const MODE_PARAMETERS_CHANGED: Self = Self::new(SenseKey::UnitAttention, 0x2A, 0x01);
     /// 06/3A/00 MEDIUM NOT PRESENT, as a unit attention: the medium was removed.
     pub const MEDIUM_REMOVED: Self = Self::new(SenseKey::UnitAttention, 0x3A, 0x00);
+    /// 0B/44/00 INTERNAL TARGET FAILURE, with the key of what may be tried again.
+    pub const INTERNAL_FAILURE: Self = Self::new(SenseKey::AbortedCommand, 0x44, 0x00);
     /// 0E/1D/00 MISCOMPARE DURING VERIFY OPERATION.
     pub const MISCOMPARE: Self = Self::new(SenseKey::Miscompare, 0x1D, 0x00);
 

@@ -11,7 +11,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use super::blocks::{Block, Blocks, each_block, located};
+use super::room::Room;
 use super::shelf::{Content, Key, Piece, Shelves, Taken};
+use crate::sys::slab::Slab;
 
 /// Bytes that the cache holds unless told otherwise.
 pub const DEFAULT_CACHE: usize = 64 << 20;
@@ -22,6 +24,8 @@ const AHEAD: usize = 4 << 20;
 /// Bytes of a group, at most: so long that finding it costs little beside copying it, so short that who waits for one of its blocks
 /// does not wait long for the others.
 const GROUP: usize = 64 << 10;
+/// Slots beside those of the capacity, for what is being decoded or read.
+const IN_HANDS: usize = 16;
 /// How many pieces that have been used are spared at most before one must go.
 const MOST_SPARED: usize = 64;
 
@@ -39,6 +43,8 @@ pub struct BlockCache {
 
 struct Shared {
     capacity: usize,
+    /// Memory for pieces of about the length of a group. None where the system has no room for it: then each piece has its own.
+    slab: Option<Arc<Slab>>,
     shelves: Shelves,
     state: Mutex<State>,
     /// A piece has been decoded, or failed.
@@ -116,6 +122,7 @@ impl BlockCache {
     pub fn with_workers(capacity: usize, workers: usize) -> Arc<Self> {
         let shared = Shared {
             capacity,
+            slab: Slab::new(capacity / GROUP + IN_HANDS, GROUP).ok(),
             shelves: Shelves::new(),
             state: Mutex::default(),
             decoded: Condvar::new(),
@@ -312,7 +319,7 @@ impl Shared {
         {
             return Ok(Content::Stored(source, at));
         }
-        let mut bytes = vec![0; unit.len];
+        let mut bytes = self.room(unit.len)?;
         match unit.kind {
             Kind::Block { .. } => blocks.decode(&first, &mut bytes)?,
             // What has been decoded by itself need not be decoded again.
@@ -331,6 +338,14 @@ impl Shared {
             Kind::Group { .. } => blocks.decode_run(&first, &mut bytes)?,
         }
         Ok(Content::Decoded(bytes))
+    }
+
+    /// Room for a piece. Where there is none, everything that is kept goes for it.
+    fn room(&self, len: usize) -> io::Result<Room> {
+        Room::new(self.slab.as_ref(), len).or_else(|_| {
+            self.make_room(&mut self.lock(), self.capacity);
+            Room::new(self.slab.as_ref(), len)
+        })
     }
 
     /// Drops pieces until `len` more bytes fit, or none is left: the oldest that has not been used since it came or was last spared.

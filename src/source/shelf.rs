@@ -8,6 +8,7 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::SharedSource;
+use super::room::Room;
 
 /// One or more blocks that follow one another, as they are kept.
 #[derive(Debug)]
@@ -22,8 +23,8 @@ pub struct Piece {
 /// The bytes of a piece.
 #[derive(Debug)]
 pub enum Content {
-    /// A vector, so that they need not be copied once they are there.
-    Decoded(Vec<u8>),
+    /// Here.
+    Decoded(Room),
     /// All of them lie in this source from this byte on.
     Stored(SharedSource, u64),
 }
@@ -32,7 +33,7 @@ impl Piece {
     /// What it counts in the capacity of the cache.
     pub fn cost(&self) -> usize {
         match &self.content {
-            Content::Decoded(bytes) => bytes.len(),
+            Content::Decoded(bytes) => bytes.cost(),
             Content::Stored(..) => size_of::<Self>(),
         }
     }

@@ -12,4 +12,5 @@ pub mod guarded;
 pub mod join;
 pub mod memory;
 pub mod service;
+pub mod slab;
 pub mod socket;

@@ -8,7 +8,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 use tempfile::TempDir;
 
 use super::guest::{Guest, Options};
@@ -134,6 +134,12 @@ impl Daemon {
         let status = std::fs::read_to_string(self.proc("status")).unwrap();
         let line = status.lines().find(|line| line.starts_with(field)).unwrap();
         line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+
+    /// From now on its memory, used or not, may be so many bytes and no more.
+    pub fn limit_memory(&self, bytes: u64) {
+        let pid = Pid::from_child(&self.child);
+        prlimit(Some(pid), Resource::As, Rlimit { current: Some(bytes), maximum: None }).unwrap();
     }
 
     /// What `/proc` tells of each thread.

@@ -70,13 +70,20 @@ pub fn of(disc: Disc) -> Arc<Medium> {
 
 /// A patterned medium whose block `bad` cannot be read.
 pub fn with_bad_block(seed: u32, blocks: u32, bad: u32) -> Arc<Medium> {
-    medium(open_source(Arc::new(Faulty { good: Patterned { seed, blocks }, bad }), &OpenOptions::default()).unwrap())
+    with_failing_block(seed, blocks, bad, std::io::ErrorKind::Other)
+}
+
+/// The same, where that is an error of this kind.
+pub fn with_failing_block(seed: u32, blocks: u32, bad: u32, kind: std::io::ErrorKind) -> Arc<Medium> {
+    let source = Faulty { good: Patterned { seed, blocks }, bad, kind };
+    medium(open_source(Arc::new(source), &OpenOptions::default()).unwrap())
 }
 
 #[derive(Debug)]
 struct Faulty {
     good: Patterned,
     bad: u32,
+    kind: std::io::ErrorKind,
 }
 
 impl ByteSource for Faulty {
@@ -87,7 +94,7 @@ impl ByteSource for Faulty {
     fn read_exact_at(&self, buf: &mut [u8], offset: u64) -> std::io::Result<()> {
         let at = u64::from(self.bad) * 2048;
         if offset < at + 2048 && offset + buf.len() as u64 > at {
-            return Err(std::io::Error::other("scratched"));
+            return Err(std::io::Error::new(self.kind, "scratched"));
         }
         self.good.read_exact_at(buf, offset)
     }

@@ -20,7 +20,7 @@ pub use self::dax::Dax;
 pub use self::jso::Jso;
 use super::inflate::inflate;
 use super::{Content, ImageError, ImageErrorKind, OpenContext, damaged};
-use crate::source::{Block, BlockSource, Blocks, ByteSource, SharedSource, each_block};
+use crate::source::{Block, BlockSource, Blocks, ByteSource, SharedSource, each_block, with_bytes};
 
 /// Block sizes that are read (formats.md, C).
 const SMALLEST: u32 = 512;
@@ -114,11 +114,12 @@ impl<I: Index> Blocks for Packed<I> {
             return self.source.read_exact_at(out, place.offset);
         }
         let there = self.source.len().saturating_sub(place.offset);
-        let mut packed = vec![0; place.len.min(self.most()).min(there) as usize];
-        self.source.read_exact_at(&mut packed, place.offset)?;
-        let result = unpack(place.packing, &packed, out);
-        // A block that the end of the file cuts off may still be whole: its padding can be what is missing.
-        result.map_err(|error| if place.len > there { io::ErrorKind::UnexpectedEof.into() } else { error })
+        let len = place.len.min(self.most()).min(there) as usize;
+        with_bytes(&self.source, place.offset, len, |packed| {
+            let result = unpack(place.packing, packed, out);
+            // A block that the end of the file cuts off may still be whole: its padding can be what is missing.
+            result.map_err(|error| if place.len > there { io::ErrorKind::UnexpectedEof.into() } else { error })
+        })
     }
 
     /// With one read for the table and one for what is packed, where the blocks lie one after another as all writers lay them.
@@ -131,13 +132,13 @@ impl<I: Index> Blocks for Packed<I> {
         if !ascend || end > self.source.len() || end - start > most {
             return each_block(self, first.start, out, |block, out| self.decode(&block, out));
         }
-        let mut packed = vec![0; (end - start) as usize];
-        self.source.read_exact_at(&mut packed, start)?;
-        for (place, out) in places.iter().zip(out.chunks_mut(self.block as usize)) {
-            let packed = &packed[(place.offset - start) as usize..][..place.len.min(self.most()) as usize];
-            unpack(place.packing, packed, out)?;
-        }
-        Ok(())
+        with_bytes(&self.source, start, (end - start) as usize, |packed| {
+            for (place, out) in places.iter().zip(out.chunks_mut(self.block as usize)) {
+                let packed = &packed[(place.offset - start) as usize..][..place.len.min(self.most()) as usize];
+                unpack(place.packing, packed, out)?;
+            }
+            Ok(())
+        })
     }
 
     fn stored(&self, block: &Block) -> Option<(SharedSource, u64)> {

@@ -186,20 +186,21 @@ impl Blocks for Chunks {
 
     fn decode(&self, block: &Block, out: &mut [u8]) -> io::Result<()> {
         let Place { offset, len, packing } = self.table.place(block.index)?;
-        let mut bytes = packed_chunk(&self.data, offset, len, self.chunk)?;
-        if let Some(cipher) = &self.cipher {
-            cipher.decrypt(&mut bytes);
-        }
-        match packing {
-            Packing::Stored => {
-                let stored = bytes.get(..out.len()).ok_or_else(|| damaged("a stored chunk is too short"))?;
-                out.copy_from_slice(stored);
-                Ok(())
+        packed_chunk(&self.data, (offset, len), self.chunk, |bytes| {
+            if let Some(cipher) = &self.cipher {
+                cipher.decrypt(bytes);
             }
-            Packing::Deflate if inflate(&bytes, self.types, out)? == out.len() => Ok(()),
-            Packing::Deflate => Err(damaged("a deflate stream is too short")),
-            Packing::Lzma => self.lzma.decode(&bytes, self.chunk as usize, out),
-        }
+            match packing {
+                Packing::Stored => {
+                    let stored = bytes.get(..out.len()).ok_or_else(|| damaged("a stored chunk is too short"))?;
+                    out.copy_from_slice(stored);
+                    Ok(())
+                }
+                Packing::Deflate if inflate(bytes, self.types, out)? == out.len() => Ok(()),
+                Packing::Deflate => Err(damaged("a deflate stream is too short")),
+                Packing::Lzma => self.lzma.decode(bytes, self.chunk as usize, out),
+            }
+        })
     }
 
     fn stored(&self, block: &Block) -> Option<(SharedSource, u64)> {

@@ -13,7 +13,7 @@ use super::{LONGEST, SECTOR, adc, u32_at, u64_at};
 use crate::container::inflate::inflate;
 use crate::container::runs::{Index, Packing, Run};
 use crate::source::blocks::MAX_BLOCK;
-use crate::source::{Block, Blocks, SharedSource};
+use crate::source::{Block, Blocks, SharedSource, with_bytes};
 
 /// The data forks of an image.
 pub type Data = SharedSource;
@@ -151,18 +151,16 @@ impl Blocks for Runs {
         if run.at + run.len > self.data.len() {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        let mut packed = vec![0; run.len as usize];
-        self.data.read_exact_at(&mut packed, run.at)?;
         let broken = |_| damaged("a run of the DMG is damaged");
-        match run.packing {
+        with_bytes(&self.data, run.at, run.len as usize, |packed| match run.packing {
             Packing::Zeros | Packing::Stored => Ok(()),
-            Packing::Adc => adc::decode(&packed, out),
-            Packing::Zlib => inflate(&packed, true, out).map(drop),
-            Packing::Bzip2 => BzDecoder::new(&packed[..]).read_exact(out).map_err(broken),
-            Packing::Lzfse => LzfseRingDecoder::default().reader_bytes(&packed).read_exact(out).map_err(broken),
-            Packing::Xz => XzReader::new_mem_limit(&packed[..], false, MEMORY).read_exact(out).map_err(broken),
+            Packing::Adc => adc::decode(packed, out),
+            Packing::Zlib => inflate(packed, true, out).map(drop),
+            Packing::Bzip2 => BzDecoder::new(&*packed).read_exact(out).map_err(broken),
+            Packing::Lzfse => LzfseRingDecoder::default().reader_bytes(packed).read_exact(out).map_err(broken),
+            Packing::Xz => XzReader::new_mem_limit(&*packed, false, MEMORY).read_exact(out).map_err(broken),
             Packing::Lzma | Packing::Encrypted => Err(broken(io::ErrorKind::Unsupported.into())),
-        }
+        })
     }
 
     fn stored(&self, block: &Block) -> Option<(SharedSource, u64)> {

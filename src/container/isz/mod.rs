@@ -294,19 +294,20 @@ impl Blocks for Chunks {
             out.fill(0);
             return Ok(());
         }
-        let mut bytes = packed_chunk(&self.data, offset, len, u64::from(self.table.chunk))?;
-        if let Some(cipher) = &self.cipher {
-            cipher.decrypt(&mut bytes);
-        }
-        match kind {
-            Kind::Zlib => inflate(&bytes, true, out).map(drop),
-            Kind::Bzip2 => unbzip2(&mut bytes, out),
-            Kind::Stored | Kind::Zeros => {
-                let stored = bytes.get(..out.len()).ok_or_else(|| damaged("a stored chunk is too short"))?;
-                out.copy_from_slice(stored);
-                Ok(())
+        packed_chunk(&self.data, (offset, len), u64::from(self.table.chunk), |bytes| {
+            if let Some(cipher) = &self.cipher {
+                cipher.decrypt(bytes);
             }
-        }
+            match kind {
+                Kind::Zlib => inflate(bytes, true, out).map(drop),
+                Kind::Bzip2 => unbzip2(bytes, out),
+                Kind::Stored | Kind::Zeros => {
+                    let stored = bytes.get(..out.len()).ok_or_else(|| damaged("a stored chunk is too short"))?;
+                    out.copy_from_slice(stored);
+                    Ok(())
+                }
+            }
+        })
     }
 
     fn stored(&self, block: &Block) -> Option<(SharedSource, u64)> {

@@ -9,7 +9,7 @@ use super::header::{Header, Packing, cut_off};
 use super::map::{PackedMap, Shape};
 use super::old::OldMap;
 use crate::container::{ImageError, damaged};
-use crate::source::{Block, Blocks, SharedSource};
+use crate::source::{Block, Blocks, SharedSource, with_bytes};
 
 /// Where a hunk is and how it is checked.
 #[derive(Debug, Clone, Copy)]
@@ -131,9 +131,7 @@ impl Hunks {
                 if u64::from(len) > out.len() as u64 + out.len() as u64 / 8 + 1024 {
                     return Err(damaged("a packed hunk is too long"));
                 }
-                let mut packed = vec![0; len as usize];
-                self.source.read_exact_at(&mut packed, offset)?;
-                codec.decode(&packed, out)
+                with_bytes(&self.source, offset, len as usize, |packed| codec.decode(packed, out))
             }
             Kind::Stored(offset) => self.source.read_exact_at(out, offset),
             Kind::Repeat(bytes) => {

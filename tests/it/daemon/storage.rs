@@ -7,6 +7,7 @@ use crate::support::daemon::Daemon;
 use crate::support::disc::block;
 use crate::support::fuse::Fuse;
 use crate::support::guest::{Command, Guest, Options, REQUESTS, Reply, lun};
+use crate::support::images::described::cso;
 
 const BLOCKS: u32 = 400;
 
@@ -151,4 +152,33 @@ fn an_image_that_is_deleted_or_replaced_stays_what_it_was() {
     all_as_before(&mut guest);
     std::fs::remove_file(&path).unwrap();
     all_as_before(&mut guest);
+}
+
+/// Blocks of 16 MB and little more memory than the daemon has: what is kept makes room for what is read, where the allocation would
+/// have ended the process.
+#[test]
+fn where_memory_runs_out_the_cache_gives_way() {
+    const BLOCK: usize = 16 << 20;
+    const BLOCKS: usize = 8;
+    let data: Vec<u8> =
+        (0..BLOCKS * BLOCK / 2048).flat_map(|lba| [lba as u32; 512]).flat_map(u32::to_le_bytes).collect();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("disc.zso");
+    let options = cso::Options { version: 1, zso: true, block: BLOCK, shift: 0 };
+    std::fs::write(&path, cso::file(&data, options)).unwrap();
+    let daemon = Daemon::start(&["--cache-size", "1G", path.to_str().unwrap()]);
+    let mut guest = daemon.guest(Options::default());
+    settle(&mut guest, 0);
+    // All threads are there, and each has what it needs.
+    assert_eq!(command(&mut guest, REQUESTS, 0, &read(0, 1)).data, data[..2048]);
+    daemon.limit_memory((daemon.memory("VmSize") << 10) + (2 << 20));
+    for _ in 0..2 {
+        for block in 0..BLOCKS {
+            guest.free_all();
+            let lba = block * BLOCK / 2048 + 5;
+            let reply = command(&mut guest, REQUESTS, 0, &read(lba as u32, 8));
+            assert_eq!(reply.status, 0, "block {block}: {:x?}", reply.sense);
+            assert!(reply.data == data[lba * 2048..][..8 * 2048], "block {block}");
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use spindle::disc::TrackMode::{Audio, Mode1};
 
-use crate::support::disc::{self, block, patterned, with_bad_block};
+use crate::support::disc::{self, block, patterned, with_bad_block, with_failing_block};
 use crate::support::initiator::{Answer, Initiator};
 
 #[test]
@@ -87,6 +87,16 @@ fn no_address_wraps_around() {
         let answer = guest.run(cdb, 4096);
         assert_eq!((answer.kaq(), answer.data.len()), ((5, 0x21, 0), 0), "{cdb:02x?}");
     }
+}
+
+/// INTERNAL TARGET FAILURE of an aborted command: initiators try again, and do not take the disc for bad.
+#[test]
+fn a_block_for_which_there_is_no_memory_is_no_fault_of_the_disc() {
+    let medium = with_failing_block(1, 300, 12, std::io::ErrorKind::OutOfMemory);
+    let (_drive, guest) = Initiator::with(medium);
+    let answer = guest.run(&[0x28, 0, 0, 0, 0, 10, 0, 0, 5, 0], 5 * 2048);
+    assert_eq!((answer.kaq(), information(&answer)), ((0xB, 0x44, 0), 12));
+    assert_eq!(answer.data, [block(1, 10), block(1, 11)].concat());
 }
 
 #[test]
