@@ -236,7 +236,8 @@ impl Playback {
             Phase::Paused(run) => return Some(run.at(run.passed)),
             Phase::Running(run) => run,
         };
-        let passed = run.passed_at(now);
+        // Who looked at the clock first may come last.
+        let passed = run.passed_at(now).max(run.passed);
         if self.heard {
             for (from, blocks) in run.pieces(run.passed, passed) {
                 self.unheard.push_back(Piece { medium: Arc::clone(&run.medium), from, blocks, ports: self.ports });

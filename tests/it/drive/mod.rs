@@ -26,4 +26,5 @@ mod supported;
 mod sweep;
 mod table;
 mod toc;
+mod turns;
 mod verify;
