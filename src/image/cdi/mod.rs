@@ -11,7 +11,7 @@ use self::descriptor::{Descriptor, Session, Track};
 use super::layout::{
     DiscPlan, Piece, SessionPlan, Stored, TrackPlan, mode_2_of, mode_of, stored_bytes, subchannel_form,
 };
-use super::{FormatInfo, ImageError, ImageFormat, OpenContext, Probe, Score};
+use super::{FormatInfo, ImageError, ImageErrorKind, ImageFormat, OpenContext, Probe, Score};
 use crate::disc::subchannel::{StoredSubchannel, SubchannelForm};
 use crate::disc::{Control, Disc, Lba, MediumType, TrackMode};
 use crate::source::SharedSource;
@@ -54,11 +54,14 @@ fn plan(
         mcn: descriptor.mcn,
         ..DiscPlan::default()
     };
-    let (mut offset, mut number) = (0_u64, 0);
+    let (mut offset, mut number) = (0_u64, 0_u8);
     for Session { tracks } in &descriptor.sessions {
         let mut session = SessionPlan::default();
         for track in tracks {
             number += 1;
+            if number > 99 {
+                return Err(ImageError::new(ImageErrorKind::Limit, "more than 99 tracks"));
+            }
             let (next, bytes) = track_plan(source, offset, number, track, is_dvd)?;
             session.tracks.push(next);
             offset = offset.saturating_add(bytes);

@@ -166,6 +166,14 @@ fn what_no_cdi_can_be_is_refused() {
     assert_eq!(open("a.cdi", &cut, &[]).map(|_| ()).unwrap_err().kind(), ImageErrorKind::Invalid);
 }
 
+/// More tracks than a byte counts.
+#[test]
+fn tracks_without_end_are_refused() {
+    let tracks: Vec<_> = (0..99).map(|_| Track { indices: &[0, 1], mode: 0, read_mode: 2, control: 0 }).collect();
+    let error = open("a.cdi", &image(4, 0, &[], &[&tracks, &tracks, &tracks]), &[]).map(|_| ()).unwrap_err();
+    assert_eq!(error.kind(), ImageErrorKind::Limit, "{error}");
+}
+
 #[test]
 fn every_prefix_is_read_or_refused() {
     for version in [4, 5, 6] {
