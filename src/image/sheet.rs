@@ -63,12 +63,13 @@ impl Shape {
         }
         let stored = stored_bytes(mode, self.main).ok_or_else(wrong)?;
         let bytes = &data.bytes;
-        let whole = (bytes.len().saturating_sub(offset)).next_multiple_of(u64::from(stride)).saturating_add(offset);
+        let sectors = bytes.len().saturating_sub(offset).div_ceil(u64::from(stride));
+        let whole = sectors.saturating_mul(u64::from(stride)).saturating_add(offset);
         let is_short = whole > bytes.len() && offset < bytes.len();
         let source: SharedSource =
             if is_short { Arc::new(PaddedSource::new(Arc::clone(bytes), whole)) } else { Arc::clone(bytes) };
         let subchannel = (self.subchannel > 0).then(|| {
-            let at = offset + u64::from(self.main);
+            let at = offset.saturating_add(u64::from(self.main));
             let form = subchannel_form(&*source, at, stride);
             StoredSubchannel { source: Arc::clone(&source), offset: at, stride, form }
         });

@@ -83,7 +83,8 @@ fn run(entry: &[u8; ENTRY], trailer: &Trailer, in_clear: bool, codec: Codec) -> 
     let at = u64::from(number(4)) << 32 | u64::from(number(0));
     let sector = u64::from(trailer.sector);
     let start = u64::from(number(12)) * sector;
-    let end = start + u64::from(number(16)) * sector;
+    let end = (u64::from(number(16)) * sector).checked_add(start);
+    let end = end.ok_or_else(|| ImageError::invalid("a block of the UIF lies past the end of any disc"))?;
     let packing = match number(20) {
         3 => Packing::Zeros,
         1 if in_clear => Packing::Stored,

@@ -59,7 +59,8 @@ fn is_larger_than_a_cd(sheet: &Sheet, lengths: &[u64]) -> bool {
 
 /// Blocks before index 1 that no file stores.
 fn empty_pregap(track: &Track, own: &[&Segment], is_first: bool, is_first_of_session: bool, is_dvd: bool) -> u32 {
-    let stored: u32 = own.iter().filter(|segment| segment.index == 0).map(|segment| segment.sectors).sum();
+    let before = own.iter().filter(|segment| segment.index == 0).map(|segment| segment.sectors);
+    let stored = before.fold(0, u32::saturating_add);
     match (is_first, is_first_of_session) {
         _ if is_dvd => 0,
         // The two seconds before LBA 0 are never in a file. Sound may be told to begin later; data cannot, or no address in them

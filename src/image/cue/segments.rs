@@ -38,6 +38,13 @@ impl Cutter<'_> {
         self.sectors += sectors;
         self.bytes += u64::from(sectors) * u64::from(stride);
     }
+
+    /// Where a file of `len` bytes ends, in sectors.
+    fn end_of_file(&self, len: u64, stride: u32) -> Result<u32, ImageError> {
+        let left = u32::try_from(len.saturating_sub(self.bytes).div_ceil(u64::from(stride))).ok();
+        let end = left.and_then(|left| self.sectors.checked_add(left));
+        end.ok_or_else(|| ImageError::invalid("a file is longer than any disc"))
+    }
 }
 
 /// The segments of all tracks, in order; `lengths` are the files', in bytes. The last segment of a file is what is left of it, with
@@ -68,7 +75,7 @@ pub fn segments(sheet: &Sheet, lengths: &[u64]) -> Result<Vec<Segment>, ImageErr
             }
             let end = match own.get(position + 1) {
                 Some(&&(next, at)) => end_before(track, &sheet.tracks[next], at, index.at),
-                None => End { last: cutter.sectors + sectors_left(len, cutter.bytes, stride)?, next: None },
+                None => End { last: cutter.end_of_file(len, stride)?, next: None },
             };
             cutter.cut(end.last, stride, number, Some(index.number));
             if let Some(next) = end.next {
@@ -95,9 +102,4 @@ fn end_before(track: &Track, next: &Track, at: Index, from: u32) -> End {
         return End { last: at.at, next: None };
     }
     End { last: at.at - gap - pregap, next: Some(at.at - pregap) }
-}
-
-fn sectors_left(len: u64, taken: u64, stride: u32) -> Result<u32, ImageError> {
-    let sectors = len.saturating_sub(taken).div_ceil(u64::from(stride));
-    u32::try_from(sectors).map_err(|_| ImageError::invalid("a file is longer than any disc"))
 }

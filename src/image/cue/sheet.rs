@@ -166,7 +166,8 @@ impl Parser {
             [name, kind] => (name.to_vec(), *kind),
             [_, _, .., kind] => {
                 let rest = line.trim_ascii()[4..].trim_ascii();
-                (rest[..rest.len() - kind.len()].trim_ascii().to_vec(), *kind)
+                let name = rest.strip_suffix(*kind).ok_or("FILE takes a name and a type")?;
+                (name.trim_ascii().to_vec(), *kind)
             }
             [] => return Err("FILE takes the name of a file".to_owned()),
         };

@@ -59,7 +59,7 @@ fn track_plan(number: u8, track: &Track, files: &mut Files<'_>) -> Result<TrackP
     for part in &track.parts {
         if let Part::File { name, offset, start, is_swapped, .. } = part {
             let data = files.get(name, track.shape.mode, *is_swapped)?;
-            mode = track.shape.real_mode(&data, offset + at(track.shape, *start));
+            mode = track.shape.real_mode(&data, offset.saturating_add(at(track.shape, *start)));
             break;
         }
     }
@@ -87,7 +87,7 @@ fn track_plan(number: u8, track: &Track, files: &mut Files<'_>) -> Result<TrackP
         Some(length) => (at(track.shape, length) / u64::from(track.shape.stride())) as u32,
         None => 0,
     };
-    plan.pregap = before as u32 + start;
+    plan.pregap = start.saturating_add(before as u32);
     plan.indices.clone_from(&track.indices);
     let wanted = u64::from(plan.pregap) + u64::from(track.indices.last().copied().unwrap_or(0));
     if plan.blocks() <= wanted

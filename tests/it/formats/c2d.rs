@@ -71,6 +71,17 @@ fn blocks_are_the_indices_of_the_tracks() {
 }
 
 #[test]
+fn sectors_where_no_file_reaches_cannot_be_read() {
+    let mut file = disc();
+    // The offset of index 1 of track 2.
+    let at = file.len() - 3 * 44 + 12;
+    file[at..at + 8].fill(0xFF);
+    let opened = open("a.c2d", &file, &[]).unwrap();
+    assert!(opened.disc.read_sector(Lba(8), &mut [0; 2352]).is_err());
+    assert!(opened.disc.read_subchannel(Lba(8)).is_err());
+}
+
+#[test]
 fn what_no_c2d_can_be_is_refused() {
     let file = disc();
     let list = file.len() - 5 * 44;

@@ -21,6 +21,7 @@ mod macbinary;
 mod mds;
 mod mdx;
 mod nrg;
+mod numbers;
 mod open_disc;
 mod other_files;
 mod outside;
