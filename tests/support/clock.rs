@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use spindle::drive::{Alarm, Clock};
+
+/// Far more than anything takes: reached only when it never comes.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 #[derive(Default)]
 pub struct ManualClock(Mutex<State>);
@@ -55,11 +58,13 @@ impl ManualClock {
 
     /// Waits until an alarm is set, as threads of the drive do it; returns how long it is until then.
     pub fn wait_for_alarm(&self) -> Duration {
+        let began = Instant::now();
         loop {
-            match self.next() {
-                Some(at) => return at.saturating_sub(self.now()),
-                None => std::thread::yield_now(),
+            if let Some(at) = self.next() {
+                return at.saturating_sub(self.now());
             }
+            assert!(began.elapsed() < PATIENCE, "no alarm is set");
+            std::thread::yield_now();
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Discs whose every block tells its own address.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 
 use spindle::disc::sector::Form;
@@ -155,12 +156,18 @@ pub struct Gated {
     first: u32,
     closed: Mutex<bool>,
     opened: Condvar,
+    waiting: AtomicUsize,
 }
 
 impl Gated {
     pub fn open(&self) {
         *self.closed.lock().unwrap() = false;
         self.opened.notify_all();
+    }
+
+    /// How many reads hang.
+    pub fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::SeqCst)
     }
 }
 
@@ -171,7 +178,9 @@ impl ByteSource for Gated {
 
     fn read_exact_at(&self, buf: &mut [u8], offset: u64) -> std::io::Result<()> {
         if offset + buf.len() as u64 > u64::from(self.first) * 2048 {
+            self.waiting.fetch_add(1, Ordering::SeqCst);
             drop(self.opened.wait_while(self.closed.lock().unwrap(), |closed| *closed).unwrap());
+            self.waiting.fetch_sub(1, Ordering::SeqCst);
         }
         self.good.read_exact_at(buf, offset)
     }
@@ -180,7 +189,8 @@ impl ByteSource for Gated {
 /// A patterned medium on storage that may not answer: its blocks from `first` on do not come until the gate is opened.
 pub fn gated(seed: u32, blocks: u32, first: u32) -> (Arc<Gated>, Arc<Medium>) {
     let (good, closed) = (Patterned { seed, blocks }, Mutex::new(false));
-    let gate = Arc::new(Gated { good, first, closed, opened: Condvar::new() });
+    let (opened, waiting) = (Condvar::new(), AtomicUsize::new(0));
+    let gate = Arc::new(Gated { good, first, closed, opened, waiting });
     let opened = open_source(Arc::clone(&gate) as _, &OpenOptions::default()).unwrap();
     *gate.closed.lock().unwrap() = true;
     let medium = Arc::into_inner(medium(opened)).unwrap();

@@ -1,19 +1,26 @@
 //! Discs on storage that does not answer: a deadline for reads, and nobody else waits.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use spindle::drive::{Drive, Identity, Medium, Tray};
+use spindle::drive::{Drive, Identity, Tray};
 
 use crate::support::backend::Backend;
 use crate::support::clock::ManualClock;
-use crate::support::disc::{block, gated, patterned};
+use crate::support::disc::{Gated, block, gated, patterned};
 use crate::support::guest::{Command, Guest, Options, REQUESTS, Reply, lun};
 
 const DEADLINE: Duration = Duration::from_secs(20);
 
-/// A drive with a deadline and its clock, beside one with a local disc, and a guest of both.
+/// Rings: more than workers, so that some have one in common.
+const RINGS: usize = 8;
+/// Far more than anything takes: reached only when it never comes.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A drive with a deadline and its clock, whose disc has no blocks from 200 on until the gate is opened, beside one with a local disc,
+/// and a guest of both.
 struct Room {
+    gate: Arc<Gated>,
     clock: Arc<ManualClock>,
     drive: Arc<Drive>,
     guest: Guest,
@@ -21,7 +28,8 @@ struct Room {
 }
 
 impl Room {
-    fn new(medium: Arc<Medium>) -> Self {
+    fn new() -> Self {
+        let (gate, medium) = gated(1, 300, 200);
         let clock = ManualClock::new();
         let drive = Drive::new(Identity::named("cd0"), Tray::Closed).with_read_deadline(DEADLINE);
         let drive = Arc::new(drive.by_clock(Arc::clone(&clock) as _));
@@ -29,11 +37,11 @@ impl Room {
         let local = Arc::new(Drive::new(Identity::named("cd1"), Tray::Closed));
         local.change_medium(patterned(2, 300), false).unwrap();
         let backend = Backend::serve(&[Arc::clone(&drive), local]);
-        let mut guest = backend.guest(Options { request_queues: 8, ..Options::default() });
+        let mut guest = backend.guest(Options { request_queues: RINGS, ..Options::default() });
         for unit in [0, 1] {
             while guest.command(REQUESTS, &Command { lun: lun(unit), ..Command::new(&[0; 6], 0) }).status != 0 {}
         }
-        Self { clock, drive, guest, _backend: backend }
+        Self { gate, clock, drive, guest, _backend: backend }
     }
 
     /// READ (10) of one block.
@@ -41,19 +49,35 @@ impl Room {
         let cdb = [0x28, 0, 0, 0, 0, lba, 0, 0, 1, 0];
         self.guest.command(queue, &Command { lun: lun(unit), ..Command::new(&cdb, 2048) })
     }
+
+    fn wait_until(&self, what: &str, done: impl Fn(&Self) -> bool) {
+        let began = Instant::now();
+        while !done(self) {
+            assert!(began.elapsed() < PATIENCE, "never: {what}");
+            std::thread::yield_now();
+        }
+    }
+}
+
+/// A test that fails ends all the same.
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.gate.open();
+    }
 }
 
 #[test]
 fn a_read_that_does_not_come_is_to_be_tried_again_after_the_deadline_and_nobody_else_waits() {
-    let (gate, medium) = gated(1, 300, 200);
-    let mut room = Room::new(medium);
+    let mut room = Room::new();
     for round in 0..3 {
         let pending = room.guest.begin(REQUESTS, &Command::new(&[0x28, 0, 0, 0, 0, 210, 0, 0, 4, 0], 4 * 2048));
         let due = room.clock.wait_for_alarm();
         assert!(due <= DEADLINE, "{due:?}");
-        // Another ring: other blocks of this drive, and another drive.
-        assert_eq!(room.read(REQUESTS + 1, 0, 5).data, block(1, 5));
-        assert_eq!(room.read(REQUESTS + 1, 1, 210).data, block(2, 210));
+        // The other rings: other blocks of this drive, and another drive.
+        for queue in REQUESTS + 1..REQUESTS + RINGS {
+            assert_eq!(room.read(queue, 0, 5).data, block(1, 5));
+            assert_eq!(room.read(queue, 1, 210).data, block(2, 210));
+        }
         room.clock.advance(DEADLINE - Duration::from_millis(1));
         assert_eq!(room.read(REQUESTS + 1, 0, 6).data, block(1, 6));
         assert_eq!(room.guest.poll(REQUESTS), None, "round {round}");
@@ -66,18 +90,17 @@ fn a_read_that_does_not_come_is_to_be_tried_again_after_the_deadline_and_nobody_
         );
         assert_eq!(room.read(REQUESTS, 0, 7).data, block(1, 7));
     }
-    gate.open();
+    room.gate.open();
     assert_eq!(room.read(REQUESTS, 0, 210).data, block(1, 210));
 }
 
 #[test]
 fn a_read_that_comes_in_time_is_carried_out() {
-    let (gate, medium) = gated(1, 300, 200);
-    let mut room = Room::new(medium);
+    let mut room = Room::new();
     let pending = room.guest.begin(REQUESTS, &Command::new(&[0x28, 0, 0, 0, 0, 198, 0, 0, 4, 0], 4 * 2048));
     room.clock.wait_for_alarm();
     room.clock.advance(DEADLINE / 2);
-    gate.open();
+    room.gate.open();
     assert_eq!(room.guest.finish(pending).data, (198..202).flat_map(|lba| block(1, lba)).collect::<Vec<_>>());
     // The alarm of what came in time harms nobody.
     room.clock.advance(DEADLINE);
@@ -86,21 +109,19 @@ fn a_read_that_comes_in_time_is_carried_out() {
 
 #[test]
 fn as_many_reads_as_there_are_rings_may_hang_and_each_is_answered() {
-    let (gate, medium) = gated(1, 300, 200);
-    let mut room = Room::new(medium);
+    let mut room = Room::new();
     let read = |lba: u8| [0x28, 0, 0, 0, 0, lba, 0, 0, 1, 0];
     let pending: Vec<_> =
-        (0..8).map(|at| room.guest.begin(REQUESTS + at, &Command::new(&read(200 + at as u8), 2048))).collect();
-    // All have been asked for when each ring's worker has looked at it once more.
-    while room.drive.waiting_reads() < 8 {
-        std::thread::yield_now();
-    }
+        (0..RINGS).map(|at| room.guest.begin(REQUESTS + at, &Command::new(&read(200 + at as u8), 2048))).collect();
+    room.wait_until("all have been asked for", |room| room.drive.waiting_reads() == RINGS);
+    room.wait_until("four threads hang", |room| room.gate.waiting() == 4);
     room.clock.advance(DEADLINE);
     for pending in pending {
         let reply = room.guest.finish(pending);
         assert_eq!((reply.status, reply.sense[2] & 0xF, reply.sense[12]), (2, 2, 4));
     }
-    gate.open();
+    assert_eq!(room.gate.waiting(), 4, "no further thread hangs");
+    room.gate.open();
     for lba in 200..208 {
         assert_eq!(room.read(REQUESTS, 0, lba).data, block(1, lba.into()));
     }
@@ -108,8 +129,7 @@ fn as_many_reads_as_there_are_rings_may_hang_and_each_is_answered() {
 
 #[test]
 fn a_disc_that_is_changed_meanwhile_ends_the_wait() {
-    let (gate, medium) = gated(1, 300, 200);
-    let mut room = Room::new(medium);
+    let mut room = Room::new();
     let pending = room.guest.begin(REQUESTS, &Command::new(&[0x28, 0, 0, 0, 0, 210, 0, 0, 1, 0], 2048));
     room.clock.wait_for_alarm();
     room.drive.change_medium(patterned(3, 300), false).unwrap();
@@ -118,5 +138,5 @@ fn a_disc_that_is_changed_meanwhile_ends_the_wait() {
     assert_eq!((reply.status, reply.sense[2] & 0xF, reply.sense[12]), (2, 6, 0x3A));
     while room.guest.command(REQUESTS, &Command::new(&[0; 6], 0)).status != 0 {}
     assert_eq!(room.read(REQUESTS, 0, 210).data, block(3, 210));
-    gate.open();
+    room.gate.open();
 }
