@@ -89,6 +89,11 @@ impl Fuse {
         self.state.storage().hanging.push(range);
     }
 
+    /// Everything comes at the end of a test. To be taken after the daemon, which does not end before.
+    pub fn patience(&self) -> Patience<'_> {
+        Patience(self)
+    }
+
     /// How many reads wait for such bytes.
     pub fn waiting(&self) -> usize {
         self.state.storage().waiting.len()
@@ -101,6 +106,15 @@ impl Fuse {
         for (unique, range) in std::mem::take(&mut storage.waiting) {
             self.state.reply(unique, Ok(&self.state.content[range.start as usize..range.end as usize]));
         }
+    }
+}
+
+/// As long as this lives, the storage may hang: a test that fails ends all the same.
+pub struct Patience<'f>(&'f Fuse);
+
+impl Drop for Patience<'_> {
+    fn drop(&mut self) {
+        self.0.release();
     }
 }
 

@@ -1,5 +1,7 @@
 //! Storage that fails under a running daemon: errors of some ranges, ranges that do not come, files that are taken away.
 
+use std::time::Instant;
+
 use serde_json::json;
 
 use crate::support::control::Client;
@@ -75,7 +77,7 @@ fn storage_that_does_not_answer_holds_up_neither_the_other_drive_nor_persons() {
         [("cd0", fuse.path()), ("cd1", local)].map(|(name, path)| format!("name={name},image={}", path.display()));
     let daemon = Daemon::start(&[
         "--read-deadline",
-        "2",
+        "5",
         "--control",
         control.to_str().unwrap(),
         "--drive",
@@ -83,7 +85,10 @@ fn storage_that_does_not_answer_holds_up_neither_the_other_drive_nor_persons() {
         "--drive",
         &drives[1],
     ]);
-    let mut guest = daemon.guest(Options { request_queues: 2, ..Options::default() });
+    let _patience = fuse.patience();
+    // More rings than workers, so that some have one in common.
+    const RINGS: usize = 8;
+    let mut guest = daemon.guest(Options { request_queues: RINGS, ..Options::default() });
     settle(&mut guest, 0);
     settle(&mut guest, 1);
     fuse.set_hanging(bytes(200, BLOCKS.into()));
@@ -91,10 +96,15 @@ fn storage_that_does_not_answer_holds_up_neither_the_other_drive_nor_persons() {
     while fuse.waiting() == 0 {
         std::thread::yield_now();
     }
-    assert_eq!(command(&mut guest, REQUESTS + 1, 1, &read(300, 1)).data, block(2, 300));
-    assert_eq!(command(&mut guest, REQUESTS + 1, 0, &read(50, 1)).data, block(1, 50));
+    let began = Instant::now();
+    for queue in REQUESTS + 1..REQUESTS + RINGS {
+        assert_eq!(command(&mut guest, queue, 1, &read(300, 1)).data, block(2, 300));
+        assert_eq!(command(&mut guest, queue, 0, &read(50, 1)).data, block(1, 50));
+    }
     let mut client = Client::negotiated(&control);
     assert_eq!(client.ok("drive-query", json!({}))[0]["name"], "cd0");
+    // They were answered before the deadline.
+    assert!(guest.poll(REQUESTS).is_none(), "after {:?}", began.elapsed());
     // LOGICAL UNIT IS IN PROCESS OF BECOMING READY: initiators try again.
     let reply = guest.finish(pending);
     assert_eq!((reply.status, reply.sense[2] & 0xF, &reply.sense[12..14]), (2, 2, &[4, 1][..]));
@@ -110,6 +120,7 @@ fn a_daemon_whose_storage_hangs_ends_when_it_is_asked_to() {
     for deadline in ["20", "0"] {
         let fuse = Fuse::mount(content(1));
         let mut daemon = Daemon::start(&["--read-deadline", deadline, fuse.path().to_str().unwrap()]);
+        let _patience = fuse.patience();
         let mut guest = daemon.guest(Options::default());
         settle(&mut guest, 0);
         fuse.set_hanging(bytes(200, BLOCKS.into()));
