@@ -83,7 +83,11 @@ impl Outlet {
 
 #[cfg(test)]
 mod tests {
+    use std::thread;
+    use std::time::Duration;
+
     use super::*;
+    use crate::sys::join::join_within;
 
     #[test]
     fn lines_and_bytes_are_bounded_and_one_long_line_passes() {
@@ -102,19 +106,39 @@ mod tests {
         assert!(!outlet.offer("x".into()));
     }
 
+    /// What `wait` returns on a thread of its own: it waits, and no longer than until `come`.
+    fn waits<T: Send + 'static>(outlet: &Arc<Outlet>, wait: fn(&Outlet) -> T, come: impl FnOnce(&Outlet)) -> T {
+        let own = Arc::clone(outlet);
+        let thread = thread::spawn(move || wait(&own));
+        // One that does not wait has ended by then.
+        thread::sleep(Duration::from_millis(20));
+        assert!(!thread.is_finished(), "it does not wait");
+        come(outlet);
+        join_within(thread, Duration::from_secs(60)).expect("it waits for ever").unwrap()
+    }
+
     #[test]
     fn who_waits_goes_on_when_there_is_room_a_line_or_the_end() {
-        let outlet = Outlet::default();
-        let half: Arc<str> = "x".repeat(MOST_BYTES / 2 + 1).into();
-        std::thread::scope(|scope| {
-            scope.spawn(|| {
-                assert!((0..10).all(|_| outlet.put(Arc::clone(&half))));
-                outlet.close();
-                assert!(!outlet.put("more".into()) && outlet.offer("more".into()));
-            });
-            assert_eq!(std::iter::from_fn(|| outlet.take()).count(), 10);
-        });
-        outlet.close();
-        assert_eq!(outlet.take(), None);
+        let outlet = Arc::<Outlet>::default();
+        let line = |text: &str| Some(text.into());
+        assert_eq!(waits(&outlet, Outlet::take, |outlet| assert!(outlet.offer("one".into()))), line("one"));
+        assert_eq!(waits(&outlet, Outlet::take, |outlet| assert!(outlet.put("two".into()))), line("two"));
+        assert!(outlet.put("x".repeat(MOST_BYTES).into()));
+        let put: fn(&Outlet) -> bool = |outlet| outlet.put("three".into());
+        assert!(waits(&outlet, put, |outlet| drop(outlet.take())));
+        assert_eq!(outlet.take(), line("three"));
+        assert_eq!(waits(&outlet, Outlet::take, Outlet::close), None);
+    }
+
+    #[test]
+    fn what_comes_after_the_end_is_forgotten_and_what_came_before_is_not() {
+        let outlet = Arc::<Outlet>::default();
+        let long: Arc<str> = "x".repeat(MOST_BYTES).into();
+        assert!(outlet.put(Arc::clone(&long)));
+        // Full, and then closed.
+        let put: fn(&Outlet) -> bool = |outlet| outlet.put("more".into());
+        assert!(!waits(&outlet, put, Outlet::close));
+        assert!(outlet.offer("more".into()) && !outlet.put("more".into()));
+        assert_eq!((outlet.take(), outlet.take()), (Some(long), None));
     }
 }
