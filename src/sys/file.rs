@@ -236,6 +236,26 @@ mod tests {
         assert_eq!(past.kind(), io::ErrorKind::UnexpectedEof);
     }
 
+    /// The kernel gives this file a page at a time, as some file systems do theirs.
+    #[test]
+    fn reads_that_are_cut_short_go_on_where_they_were() {
+        const LEN: usize = 30_000;
+        let Ok(file) = File::open("/proc/kallsyms") else { return };
+        let mut stored = vec![0; LEN + 7];
+        io::Read::read_exact(&mut &file, &mut stored).unwrap();
+        let memory = anonymous(0x1_0000).unwrap();
+        // Pieces that a read ends inside of, and at the end of.
+        for cut in [1000, 1024, 7000, LEN] {
+            memory.write_slice(&[0; LEN], GuestAddress(0)).unwrap();
+            let piece = |at: usize| memory.get_slice(GuestAddress(at as u64), cut.min(LEN - at)).unwrap();
+            let pieces = (0..LEN).step_by(cut).map(piece);
+            read_exact_into(&file, pieces, 7, Wait::ForStorage).unwrap();
+            let mut given = vec![0; LEN];
+            memory.read_slice(&mut given, GuestAddress(0)).unwrap();
+            assert!(given == stored[7..], "pieces of {cut} bytes");
+        }
+    }
+
     #[test]
     fn descriptors_that_nobody_owns_are_closed() {
         let (mut reader, writer) = std::io::pipe().unwrap();
