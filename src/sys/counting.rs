@@ -1,4 +1,5 @@
-//! An allocator that counts, for `tests/alloc.rs`; no program uses it. It is here because an allocator is unsafe code.
+//! An allocator that counts, for `tests/alloc.rs`; no program uses it. It is here because an allocator is unsafe code. Slots of a
+//! [slab](super::slab) are counted as well, as what they replace would be.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -48,12 +49,12 @@ fn count() {
     }
 }
 
-fn grow(bytes: usize) {
+pub(super) fn grow(bytes: usize) {
     let live = LIVE.fetch_add(bytes, Ordering::SeqCst) + bytes;
     PEAK.fetch_max(live, Ordering::SeqCst);
 }
 
-fn shrink(bytes: usize) {
+pub(super) fn shrink(bytes: usize) {
     LIVE.fetch_sub(bytes, Ordering::SeqCst);
 }
 

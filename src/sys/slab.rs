@@ -8,6 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use vm_memory::MmapRegion;
 
+use super::counting;
+
 /// A huge page: the kernel gives so much at a time, where it can, for one fault and one entry of the processor's tables.
 const HUGE: usize = 2 << 20;
 /// So many slots stay with the process when none is in use.
@@ -74,6 +76,7 @@ impl Slab {
             state.fresh += 1;
         }
         drop(state);
+        counting::grow(self.slot);
         let mut slot = Slot { slab: Arc::clone(self), number, len };
         // What the system gives is zero already.
         if used.is_some() {
@@ -137,6 +140,7 @@ impl DerefMut for Slot {
 
 impl Drop for Slot {
     fn drop(&mut self) {
+        counting::shrink(self.slab.slot);
         self.slab.give_back(self.number);
     }
 }
