@@ -286,8 +286,18 @@ impl Shared {
     /// Decodes a unit that is pending, keeps it, and wakes who waits. `promised` bytes are kept free for it.
     fn decode(&self, blocks: &dyn Blocks, unit: &Unit, promised: usize) -> io::Result<Arc<Piece>> {
         // Decoders of other crates meet hostile bytes here: one that panics must not leave waiting readers behind.
-        let result = catch_unwind(AssertUnwindSafe(|| self.content(blocks, unit)))
-            .unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::InvalidData, "the decoder gave up")));
+        let attempt = || {
+            catch_unwind(AssertUnwindSafe(|| self.content(blocks, unit)))
+                .unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::InvalidData, "the decoder gave up")))
+        };
+        let result = match attempt() {
+            // All that is kept goes for what is wanted now.
+            Err(error) if error.kind() == io::ErrorKind::OutOfMemory => {
+                self.make_room(&mut self.lock(), self.capacity);
+                attempt()
+            }
+            result => result,
+        };
         let result = result.map(|content| Arc::new(Piece { start: unit.start, len: unit.len, content }));
         let mut state = self.lock();
         // Its source can be gone by now.
@@ -319,7 +329,7 @@ impl Shared {
         {
             return Ok(Content::Stored(source, at));
         }
-        let mut bytes = self.room(unit.len)?;
+        let mut bytes = Room::new(self.slab.as_ref(), unit.len)?;
         match unit.kind {
             Kind::Block { .. } => blocks.decode(&first, &mut bytes)?,
             // What has been decoded by itself need not be decoded again.
@@ -338,14 +348,6 @@ impl Shared {
             Kind::Group { .. } => blocks.decode_run(&first, &mut bytes)?,
         }
         Ok(Content::Decoded(bytes))
-    }
-
-    /// Room for a piece. Where there is none, everything that is kept goes for it.
-    fn room(&self, len: usize) -> io::Result<Room> {
-        Room::new(self.slab.as_ref(), len).or_else(|_| {
-            self.make_room(&mut self.lock(), self.capacity);
-            Room::new(self.slab.as_ref(), len)
-        })
     }
 
     /// Drops pieces until `len` more bytes fit, or none is left: the oldest that has not been used since it came or was last spared.

@@ -27,10 +27,7 @@ impl Room {
         if let Some(slot) = slab.and_then(|slab| slab.take(len)) {
             return Ok(Self::Slot(slot));
         }
-        let bytes = <[u8]>::new_box_zeroed_with_elems(len);
-        let none =
-            |_| io::Error::new(io::ErrorKind::OutOfMemory, format!("there is no memory for a block of {len} bytes"));
-        bytes.map(Self::Own).map_err(none)
+        <[u8]>::new_box_zeroed_with_elems(len).map(Self::Own).map_err(|_| out_of_memory(len))
     }
 
     /// Bytes of memory that it takes.
@@ -40,6 +37,11 @@ impl Room {
             Self::Own(bytes) => bytes.len(),
         }
     }
+}
+
+/// There is no memory for `len` bytes of a block.
+pub fn out_of_memory(len: usize) -> io::Error {
+    io::Error::new(io::ErrorKind::OutOfMemory, format!("there is no memory for a block of {len} bytes"))
 }
 
 impl Deref for Room {

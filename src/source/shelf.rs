@@ -23,7 +23,7 @@ pub struct Piece {
 /// The bytes of a piece.
 #[derive(Debug)]
 pub enum Content {
-    /// Here.
+    /// In memory.
     Decoded(Room),
     /// All of them lie in this source from this byte on.
     Stored(SharedSource, u64),

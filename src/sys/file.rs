@@ -240,7 +240,7 @@ mod tests {
     #[test]
     fn reads_that_are_cut_short_go_on_where_they_were() {
         const LEN: usize = 30_000;
-        let Ok(file) = File::open("/proc/kallsyms") else { return };
+        let file = File::open("/proc/kallsyms").unwrap();
         let mut stored = vec![0; LEN + 7];
         io::Read::read_exact(&mut &file, &mut stored).unwrap();
         let memory = anonymous(0x1_0000).unwrap();
