@@ -14,6 +14,7 @@ use crate::image::{
 };
 use crate::source::siblings::NamedSources;
 use crate::source::{BlockCache, FileSource, SharedSource, is_remote_file};
+use crate::sys::heap;
 
 /// How the daemon opens images, whoever asks.
 #[derive(Debug, Clone)]
@@ -75,6 +76,8 @@ pub fn open(sets: &Mutex<FdSets>, policy: &Policy, request: &Request<'_>) -> Res
             opened.format.id
         )));
     }
+    // An index is read in many small steps.
+    heap::give_back();
     for warning in &opened.warnings {
         warn!("{shown}: {warning}");
     }

@@ -9,6 +9,7 @@ pub mod dirty;
 pub mod fault;
 pub mod file;
 pub mod guarded;
+pub mod heap;
 pub mod join;
 pub mod memory;
 pub mod service;

@@ -199,6 +199,7 @@ impl Server {
         *self.stop.connection() = None;
         drop(daemon);
         sys::file::close_all(backend.take_exit_descriptors());
+        sys::heap::give_back();
         let result = served?;
         // The machine is gone, and its lock with it; the next one finds a drive that was just switched on. Unless this end has hung
         // up: then the machine goes on with the next process.

@@ -32,7 +32,7 @@ class Guest:
                 self.session()
             self.check_console()
         except Exception as error:
-            self.tally.unexpected(self.name, f"{error!r}, in\n{traceback.format_exc()}")
+            self.tally.unexpected(self.name, f"{error!r}, in\n{traceback.format_exc()}{self.machine.registers()}")
 
     def session(self):
         """Things that happen under one load; then the readers end and report, or the machine does."""
