@@ -12,6 +12,7 @@ pub mod guarded;
 pub mod heap;
 pub mod join;
 pub mod memory;
+pub mod ready;
 pub mod service;
 pub mod slab;
 pub mod socket;

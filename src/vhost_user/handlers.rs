@@ -44,6 +44,10 @@ impl Handler for Requests<'_> {
     fn read_ahead(&self, chain: &Chain<'_>) {
         request::read_ahead(&self.backend.target, self.backend.nexus, chain);
     }
+
+    fn gathers(&self) -> Option<usize> {
+        Some(self.worker)
+    }
 }
 
 /// The same ring at the first look after a restart: the process before this one may have carried out the command, and not have returned

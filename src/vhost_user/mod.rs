@@ -4,7 +4,9 @@
 
 mod backend;
 mod events;
+mod gather;
 mod handlers;
+mod pace;
 mod relay;
 mod ring;
 mod serve;

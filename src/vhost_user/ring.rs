@@ -2,13 +2,14 @@
 
 use std::fs::File;
 use std::io;
-use std::sync::MutexGuard;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use log::debug;
 use vhost_user_backend::{VringMutex, VringState, VringStateGuard, VringStateMutGuard, VringT};
 use virtio_queue::{Error, QueueT};
 use vm_memory::GuestMemoryAtomic;
 
+use super::pace::Pace;
 use crate::sys::memory::GuestMemory;
 
 type Memory = GuestMemoryAtomic<GuestMemory>;
@@ -29,7 +30,10 @@ type Inner = VringMutex<Memory>;
 /// And no descriptor of the front-end's makes a thread wait: a worker that did would hold the ring's lock, and the end of the
 /// connection would wait for it.
 #[derive(Clone)]
-pub struct Ring(Inner);
+pub struct Ring {
+    inner: Inner,
+    pace: Arc<Mutex<Pace>>,
+}
 
 /// A front-end's descriptor that is only read and written when that can be done at once.
 fn never_waits(file: Option<File>) -> Option<File> {
@@ -54,8 +58,13 @@ impl<'a> VringStateMutGuard<'a, Memory> for Ring {
 }
 
 impl Ring {
+    /// What its driver was seen to do. Whoever serves the ring holds its lock already.
+    pub(super) fn pace(&self) -> MutexGuard<'_, Pace> {
+        self.pace.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn call_if_ready(&self) {
-        let state = self.0.get_ref();
+        let state = self.inner.get_ref();
         if state.get_queue().ready()
             && let Err(error) = state.signal_used_queue()
         {
@@ -66,97 +75,99 @@ impl Ring {
 
 impl VringT<Memory> for Ring {
     fn new(memory: Memory, max_queue_size: u16) -> Result<Self, Error> {
-        Inner::new(memory, max_queue_size).map(Self)
+        Inner::new(memory, max_queue_size).map(|inner| Self { inner, pace: Arc::default() })
     }
 
     fn get_ref(&self) -> MutexGuard<'_, VringState<Memory>> {
-        self.0.get_ref()
+        self.inner.get_ref()
     }
 
     fn get_mut(&self) -> MutexGuard<'_, VringState<Memory>> {
-        self.0.get_mut()
+        self.inner.get_mut()
     }
 
     fn set_call(&self, file: Option<File>) {
-        self.0.set_call(never_waits(file));
+        self.inner.set_call(never_waits(file));
         self.call_if_ready();
     }
 
     fn add_used(&self, desc_index: u16, len: u32) -> Result<(), Error> {
-        self.0.add_used(desc_index, len)
+        self.inner.add_used(desc_index, len)
     }
 
     fn signal_used_queue(&self) -> io::Result<()> {
-        self.0.signal_used_queue()
+        self.inner.signal_used_queue()
     }
 
     fn enable_notification(&self) -> Result<bool, Error> {
-        self.0.enable_notification()
+        self.inner.enable_notification()
     }
 
     fn disable_notification(&self) -> Result<(), Error> {
-        self.0.disable_notification()
+        self.inner.disable_notification()
     }
 
     fn needs_notification(&self) -> Result<bool, Error> {
-        self.0.needs_notification()
+        self.inner.needs_notification()
     }
 
     fn set_enabled(&self, enabled: bool) {
-        self.0.set_enabled(enabled);
+        self.inner.set_enabled(enabled);
     }
 
     fn set_queue_info(&self, desc_table: u64, avail_ring: u64, used_ring: u64) -> Result<(), Error> {
-        self.0.set_queue_info(desc_table, avail_ring, used_ring)
+        self.inner.set_queue_info(desc_table, avail_ring, used_ring)
     }
 
     fn queue_next_avail(&self) -> u16 {
-        self.0.queue_next_avail()
+        self.inner.queue_next_avail()
     }
 
     fn set_queue_next_avail(&self, base: u16) {
-        self.0.set_queue_next_avail(base);
+        self.inner.set_queue_next_avail(base);
     }
 
     /// The crate gives a ring the used index that it has just read from memory, with every address: also while the ring is
     /// served, when the index has moved on since.
     fn set_queue_next_used(&self, idx: u16) {
-        let mut state = self.0.get_mut();
+        let mut state = self.inner.get_mut();
         if !is_served(&state) {
             state.get_queue_mut().set_next_used(idx);
         }
     }
 
     fn queue_used_idx(&self) -> Result<u16, Error> {
-        self.0.queue_used_idx()
+        self.inner.queue_used_idx()
     }
 
     fn set_queue_size(&self, num: u16) {
-        self.0.set_queue_size(num);
+        self.inner.set_queue_size(num);
     }
 
     fn set_queue_event_idx(&self, enabled: bool) {
-        self.0.set_queue_event_idx(enabled);
+        self.inner.set_queue_event_idx(enabled);
     }
 
     fn set_queue_ready(&self, ready: bool) {
-        self.0.set_queue_ready(ready);
+        self.inner.set_queue_ready(ready);
+        // Another driver may come.
+        *self.pace() = Pace::default();
         self.call_if_ready();
     }
 
     fn set_kick(&self, file: Option<File>) {
-        self.0.set_kick(never_waits(file));
+        self.inner.set_kick(never_waits(file));
     }
 
     fn read_kick(&self) -> io::Result<bool> {
-        match self.0.read_kick() {
+        match self.inner.read_kick() {
             // Somebody else has read it since: it was a kick all the same.
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(self.0.get_ref().is_enabled()),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(self.inner.get_ref().is_enabled()),
             read => read,
         }
     }
 
     fn set_err(&self, file: Option<File>) {
-        self.0.set_err(file);
+        self.inner.set_err(file);
     }
 }

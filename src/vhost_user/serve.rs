@@ -74,6 +74,11 @@ pub(super) trait Handler {
 
     /// It will be carried out soon, after others that may wait.
     fn read_ahead(&self, _chain: &Chain<'_>) {}
+
+    /// The worker, if it may wait a little for more chains before the driver is told of those that are done.
+    fn gathers(&self) -> Option<usize> {
+        None
+    }
 }
 
 /// Names the `waiting` chains from `first` on to the handler, those that it has not been told of: where reads wait for storage, they
@@ -121,12 +126,17 @@ impl Backend {
             return Look::Rest;
         }
         let (mut served, mut told) = (0, 0);
-        let (mut named, mut last_call) = (None, None::<Instant>);
+        let (mut named, mut last_call, mut until) = (None, None::<Instant>, None);
+        let gathers = handler.gathers().filter(|_| wait);
         let mut end = RunEnd::Empty;
         while served < BATCH && end == RunEnd::Empty {
             let run;
             (run, end) = self.run(state.get_queue_mut(), BATCH - served, &mut named, handler);
             if run == 0 {
+                let more = |worker| self.gather(vring, &state, served - told, &mut until, worker);
+                if end == RunEnd::Empty && gathers.is_some_and(more) {
+                    continue;
+                }
                 break;
             }
             served += run;
@@ -136,7 +146,9 @@ impl Backend {
                 (told, last_call) = (served, None);
             }
         }
-        self.call(&state, served - told);
+        if self.call(&state, served - told) && gathers.is_some() {
+            vring.pace().called(u16::try_from(served - told).unwrap_or(u16::MAX), Instant::now());
+        }
         if end == RunEnd::Stuck {
             // What the guest adds meanwhile comes after the chain that waits.
             return Look::Rest;
@@ -149,12 +161,14 @@ impl Backend {
         Look::Empty { served: served > 0 }
     }
 
-    /// Tells the driver of the last `served` chains, if it wants that.
-    fn call(&self, state: &VringState<GuestMemoryAtomic<GuestMemory>>, served: usize) {
-        if served > 0 && self.wants_call(state.get_queue(), served) {
+    /// Tells the driver of the last `served` chains, if it wants that; whether it did.
+    fn call(&self, state: &VringState<GuestMemoryAtomic<GuestMemory>>, served: usize) -> bool {
+        let wanted = served > 0 && self.wants_call(state.get_queue(), served);
+        if wanted {
             // Fails only when the counter is full: then the guest has been told already.
             let _ = state.signal_used_queue();
         }
+        wanted
     }
 
     /// Serves the chains that are in a ring now, at most `most`, and no further one when the last may have waited; how many that

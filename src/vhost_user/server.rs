@@ -1,7 +1,7 @@
 //! Serving front-ends, one connection after the other.
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::net::UnixListener;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -237,6 +237,7 @@ impl Server {
         for (worker, descriptor) in workers.iter().zip(backend.wake_descriptors()) {
             worker.register_listener(descriptor, EventSet::IN, LOOK_AGAIN)?;
         }
+        backend.waits_on(workers.iter().map(|worker| worker.as_raw_fd()).collect());
         daemon
             .start(&mut Listener::from(listener.try_clone()?))
             .map_err(|error| io::Error::other(error.to_string()))?;

@@ -60,6 +60,8 @@ pub struct Backend {
     memory_gone: Arc<EventFd>,
     /// Ends the connection.
     connection: OnceLock<ShutdownHandle>,
+    /// What each worker waits on: readable while there is something for it to do.
+    workers_events: OnceLock<Vec<RawFd>>,
     events: Arc<EventQueue>,
     features: AtomicU64,
     /// How long a worker looks at its empty rings again before it waits for a kick.
@@ -94,6 +96,7 @@ impl Backend {
             memory: GuestMemoryAtomic::new(GuestMemory::new()),
             memory_gone: Arc::new(EventFd::new(EFD_NONBLOCK | EFD_CLOEXEC)?),
             connection: OnceLock::new(),
+            workers_events: OnceLock::new(),
             events,
             features: AtomicU64::new(0),
             poll,
@@ -133,6 +136,17 @@ impl Backend {
     pub fn ends_by(&self, connection: ShutdownHandle) {
         // Set once for a connection, and there is one.
         let _ = self.connection.set(connection);
+    }
+
+    /// What the workers, in order, wait on. It lives as long as they do.
+    pub fn waits_on(&self, descriptors: Vec<RawFd>) {
+        // Set once for a connection, before a ring is served.
+        let _ = self.workers_events.set(descriptors);
+    }
+
+    /// What a worker waits on.
+    pub(super) fn events_of(&self, worker: usize) -> Option<RawFd> {
+        self.workers_events.get()?.get(worker).copied()
     }
 
     /// The descriptors of the workers' exit events. vhost-user-backend 0.24 takes them out of their owner

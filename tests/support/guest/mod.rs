@@ -218,6 +218,16 @@ impl Guest {
         self.rings.iter_mut().for_each(Ring::renew_call);
     }
 
+    /// Asks for a call with the next used element of a ring.
+    pub fn ask_for_call(&self, queue: usize) {
+        self.rings[queue].ask_for_call(&self.memory);
+    }
+
+    /// Whether a ring was called since this was asked last.
+    pub fn was_called(&self, queue: usize) -> bool {
+        self.rings[queue].was_called()
+    }
+
     /// Waits for a call, whether or not there is a used element.
     pub fn wait_for_call(&self, queue: usize) {
         self.rings[queue].wait_for_call();

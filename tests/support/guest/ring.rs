@@ -234,14 +234,23 @@ impl Ring {
     /// Waits for the next used element, and for the call that must announce it.
     pub fn wait(&mut self, memory: &GuestMemoryMmap<()>) -> (u16, u32) {
         loop {
-            // Asks for a call with the next element; then whatever came before the question is seen now.
-            memory.store(self.next_used.0, GuestAddress(self.used_event()), Ordering::SeqCst).unwrap();
-            fence(Ordering::SeqCst);
+            self.ask_for_call(memory);
             if let Some(element) = self.take(memory) {
                 return element;
             }
             self.wait_for_call();
         }
+    }
+
+    /// Asks for a call with the next used element. Whatever came before the question is seen afterwards.
+    pub fn ask_for_call(&self, memory: &GuestMemoryMmap<()>) {
+        memory.store(self.next_used.0, GuestAddress(self.used_event()), Ordering::SeqCst).unwrap();
+        fence(Ordering::SeqCst);
+    }
+
+    /// Whether there was a call since the last one that was waited for, or that this told of.
+    pub fn was_called(&self) -> bool {
+        self.call.read().is_ok()
     }
 
     /// Waits for a call, whether or not there is a used element.
