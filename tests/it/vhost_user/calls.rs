@@ -3,6 +3,7 @@
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use crate::support::backend::Backend;
 use crate::support::disc::block;
 use crate::support::guest::{Command, EVENT_IDX, Guest, Options, Piece, REQUESTS};
 
@@ -71,14 +72,11 @@ impl Interrupted {
     }
 }
 
-#[test]
-fn a_driver_with_many_requests_in_flight_is_called_once_for_several() {
+/// Reads until it is called once for several; at first it is called for each.
+fn until_it_is_called_for_several(driver: &mut Interrupted) {
     const SOME: usize = 64;
-    let (_drive, backend) = super::served();
-    let options = Options { features: EVENT_IDX, ..Options::default() };
-    let mut driver = Interrupted::new(backend.guest(options), 16);
     let begin = Instant::now();
-    // At first it is called for each. It is seen to gain by less when that was tried: for some of the tries, other programs may run.
+    // Other programs may run while it is tried whether it gets faster.
     loop {
         let (interrupts, done) = (driver.interrupts, driver.done);
         while driver.interrupts < interrupts + SOME {
@@ -90,6 +88,42 @@ fn a_driver_with_many_requests_in_flight_is_called_once_for_several() {
         }
         assert!(begin.elapsed() < PATIENCE, "{chains} chains to {SOME} interrupts");
     }
+}
+
+fn driver(backend: &Backend) -> Interrupted {
+    let options = Options { features: EVENT_IDX, ..Options::default() };
+    Interrupted::new(backend.guest(options), 16)
+}
+
+#[test]
+fn a_driver_with_many_requests_in_flight_is_called_once_for_several() {
+    let (_drive, backend) = super::served();
+    let mut driver = driver(&backend);
+    until_it_is_called_for_several(&mut driver);
     let (_, response) = driver.requests[15];
     assert_eq!(driver.guest.read(response + 108, 2048), block(1, LBA));
+}
+
+#[test]
+fn a_ring_that_stops_has_told_its_driver_of_all_that_it_did() {
+    let (_drive, backend) = super::served();
+    let mut driver = driver(&backend);
+    for _ in 0..20 {
+        until_it_is_called_for_several(&mut driver);
+        while !driver.under_way.is_empty() {
+            driver.guest.wait_for_call(REQUESTS);
+            driver.interrupt();
+        }
+        let before = driver.guest.used_index(REQUESTS);
+        driver.guest.submit(REQUESTS, &driver.requests[0].0);
+        while driver.guest.used_index(REQUESTS) == before {
+            std::hint::spin_loop();
+        }
+        driver.guest.stop_ring(REQUESTS);
+        assert!(driver.guest.was_called(REQUESTS));
+        driver.guest.poll(REQUESTS).expect("it was returned");
+        driver.guest.ask_for_call(REQUESTS);
+        let position = driver.guest.used_index(REQUESTS);
+        driver.guest.start_ring(REQUESTS, position);
+    }
 }
