@@ -1,5 +1,6 @@
 //! What is allocated, under an allocator that counts: nothing for a READ, from its kick to its call; the size of the cache of
 //! decoded blocks and no more; few bytes for the index of an image; nothing large for hostile files.
+//! And that what was freed goes back to the system.
 //!
 //! A binary of its own, because the allocator is the process', and without the test harness, whose main thread allocates too.
 
@@ -8,6 +9,7 @@ use std::sync::Arc;
 use spindle::drive::{Drive, Identity, Medium, Tray};
 use spindle::image::{OpenOptions, Origin, open_path};
 use spindle::sys::counting::{Counting, allocations, leave_out_this_thread};
+use spindle::sys::heap;
 
 use self::support::backend::Backend;
 use self::support::guest::{Command, Guest, Options, Piece, REQUESTS};
@@ -51,11 +53,29 @@ fn read(guest: &mut Guest, lba: u32, blocks: u8) {
 }
 
 fn main() {
+    what_lies_below_a_block_that_is_in_use_is_given_back();
     cache::stays_within_its_size();
     fuzz::takes_under_256_mib();
     index::opening_reads_only_the_index();
     index::takes_under_8_bytes_for_a_block();
     reads_allocate_nothing();
+}
+
+/// Alone in its process: it looks at what all of that holds.
+fn what_lies_below_a_block_that_is_in_use_is_given_back() {
+    const BLOCKS: usize = 64 << 10;
+    let resident_kb = || {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap();
+        line.split_whitespace().next().unwrap().parse::<u64>().unwrap()
+    };
+    let last = std::thread::spawn(|| (0..BLOCKS).map(|_| vec![1_u8; 1000]).collect::<Vec<_>>().pop()).join().unwrap();
+    let before = resident_kb();
+    heap::give_back();
+    let after = resident_kb();
+    assert!(after + 48 * 1024 <= before, "{before} kB, then {after}");
+    assert!(last.is_some());
+    println!("test what_lies_below_a_block_that_is_in_use_is_given_back ... ok");
 }
 
 fn reads_allocate_nothing() {
