@@ -110,6 +110,23 @@ struct State {
     closed: bool,
 }
 
+impl State {
+    /// Takes back the jobs that no thread has taken yet for parts of `unit`; whether there were any.
+    fn withdraw(&mut self, unit: &Unit) -> bool {
+        let Self { jobs, pending, promised, .. } = self;
+        let before = jobs.len();
+        jobs.retain(|job| {
+            let part = matches!(unit.kind, Kind::Group { .. }) && unit.relatives().any(|key| key == job.unit.key);
+            if part {
+                *promised -= job.unit.len;
+                pending.remove(&job.unit.key);
+            }
+            !part
+        });
+        jobs.len() < before
+    }
+}
+
 impl BlockCache {
     /// A cache of `capacity` bytes. 0 keeps nothing: every read decodes.
     #[must_use]
@@ -191,6 +208,11 @@ impl BlockCache {
                 drop(state);
                 return self.shared.decode(&**blocks, &job.unit, 0);
             }
+            if state.withdraw(unit) {
+                continue;
+            }
+            // Somebody decodes it now. Who waits for a job instead may wait for ever: all threads can be held up by storage, or by
+            // what this reader decodes itself.
             state = decoded.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         drop(state);

@@ -2,3 +2,4 @@
 
 mod any_order;
 mod cache;
+mod held_up;
