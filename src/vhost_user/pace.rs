@@ -11,6 +11,8 @@ const FEW_CALLS: u32 = 8;
 const FASTER: u32 = 3;
 /// A driver that lets so much time pass has nothing to do, which says nothing of its speed.
 const PAUSE: Duration = Duration::from_millis(4);
+/// What comes after so long may be something else altogether, and is tried at once.
+const LONG_PAUSE: Duration = Duration::from_millis(500);
 /// How long it is left in peace after a try that did not make it faster; twice as long each time.
 const SHORTEST_REST: Duration = Duration::from_millis(100);
 const LONGEST_REST: Duration = Duration::from_millis(1600);
@@ -66,6 +68,9 @@ impl Pace {
         let time = self.last_call.replace(now).map(|last| now.saturating_duration_since(last));
         let Some(time) = time.filter(|time| *time < PAUSE) else {
             self.seen = Seen::default();
+            if time.is_some_and(|time| time >= LONG_PAUSE) {
+                (self.rests_until, self.rest) = (None, SHORTEST_REST);
+            }
             return;
         };
         self.seen.calls += 1;
@@ -189,6 +194,16 @@ mod tests {
         let (chains, idle) = read(&mut pace, &mut now, &guest(1), Duration::from_secs(1));
         assert!(chains < 1.01, "{chains}");
         assert!(idle < 0.02, "{idle}");
+    }
+
+    #[test]
+    fn what_comes_after_a_long_pause_is_tried_at_once() {
+        let (mut pace, mut now) = (Pace::default(), Instant::now());
+        let guest = |in_flight| Guest { in_flight, each: EMULATED.0, call: EMULATED.1 };
+        let _ = read(&mut pace, &mut now, &guest(1), Duration::from_secs(5));
+        now += LONG_PAUSE;
+        let (chains, _) = read(&mut pace, &mut now, &guest(32), Duration::from_millis(100));
+        assert!(chains >= 3.5, "{chains}");
     }
 
     #[test]

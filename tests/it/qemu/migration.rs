@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::support::host::patterned_file;
-use crate::support::vm::{Daemon, Vm};
+use crate::support::vm::{Daemon, Qemu, Vm};
 
 const BLOCKS: u32 = 8192;
 /// Moves, unless `SPINDLE_MOVES` says how many.
@@ -42,6 +42,7 @@ struct Host {
 
 /// The two, and what lies between them.
 struct Hosts {
+    qemu: Qemu,
     here: Host,
     there: Host,
     folder: TempDir,
@@ -49,7 +50,7 @@ struct Hosts {
 
 impl Hosts {
     /// A machine that reads the first disc; the other host has `second`.
-    fn new(seeds: [u32; 2]) -> Self {
+    fn new(qemu: Qemu, seeds: [u32; 2]) -> Self {
         let folder = TempDir::with_prefix("spindle-").unwrap();
         let mut names = ["here.iso", "there.iso"].into_iter();
         let [here, there] = seeds.map(|seed| {
@@ -57,8 +58,8 @@ impl Hosts {
             patterned_file(&image, seed, BLOCKS);
             Host { daemon: Daemon::start(&[image.to_str().unwrap()]), vm: None }
         });
-        let mut hosts = Self { here, there, folder };
-        hosts.here.vm = Some(Vm::of_qemu_10(&hosts.here.daemon));
+        let mut hosts = Self { qemu, here, there, folder };
+        hosts.here.vm = Some(Vm::movable(qemu, &hosts.here.daemon));
         hosts
     }
 
@@ -85,7 +86,7 @@ impl Hosts {
     }
 
     fn begin(&mut self) {
-        self.there.vm = Some(Vm::arriving(&self.there.daemon));
+        self.there.vm = Some(Vm::arriving(self.qemu, &self.there.daemon));
         self.vm().qmp("migrate-set-parameters", &json!({ "max-bandwidth": SLOW, "downtime-limit": 1 }));
     }
 
@@ -181,8 +182,17 @@ fn reads_of_the_guest(vm: &mut Vm) -> u64 {
 
 #[test]
 fn a_machine_of_qemu_10_moves_to_and_fro_while_it_reads() {
+    moves_to_and_fro(Qemu::Ten);
+}
+
+#[test]
+fn a_machine_of_the_installed_qemu_moves_to_and_fro_while_it_reads() {
+    moves_to_and_fro(Qemu::Installed);
+}
+
+fn moves_to_and_fro(qemu: Qemu) {
     let moves = std::env::var("SPINDLE_MOVES").map_or(MOVES, |moves| moves.parse().unwrap());
-    let mut hosts = Hosts::new([7, 7]);
+    let mut hosts = Hosts::new(qemu, [7, 7]);
     read_in_the_guest(hosts.vm());
     for _ in 0..moves {
         hosts.go();
@@ -196,7 +206,7 @@ fn a_machine_of_qemu_10_moves_to_and_fro_while_it_reads() {
 
 #[test]
 fn another_disc_there_is_refused_and_the_machine_goes_on_here() {
-    let mut hosts = Hosts::new([7, 8]);
+    let mut hosts = Hosts::new(Qemu::Ten, [7, 8]);
     read_in_the_guest(hosts.vm());
     hosts.begin();
     for (host, command, until) in

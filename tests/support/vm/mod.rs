@@ -7,7 +7,7 @@ mod daemon;
 mod programs;
 
 use std::fs;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
@@ -19,8 +19,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 pub use self::daemon::Daemon;
-pub use self::programs::guest;
-use self::programs::{Qemu, mortal};
+use self::programs::mortal;
+pub use self::programs::{Qemu, guest};
 
 /// Under software emulation, on a busy machine.
 const BOOT: Duration = Duration::from_secs(180);
@@ -56,17 +56,17 @@ impl Vm {
         Self::run_qemu(Qemu::Installed, "", daemon, start, arguments)
     }
 
-    /// A machine of QEMU 10, up to its shell.
-    pub fn of_qemu_10(daemon: &Daemon) -> Self {
-        let mut vm = Self::run_qemu(Qemu::Ten, "", daemon, Start::Kernel, &["-smp", "2"]);
+    /// A machine that can move to another QEMU of this version, up to its shell.
+    pub fn movable(qemu: Qemu, daemon: &Daemon) -> Self {
+        let mut vm = Self::run_qemu(qemu, "", daemon, Start::Kernel, qemu.movable());
         vm.wait_for_shell();
         vm
     }
 
-    /// A QEMU 10 that a machine is to move into, which has its turn already. The two are never at work at the same time.
-    pub fn arriving(daemon: &Daemon) -> Self {
-        let arguments = ["-smp", "2", "-incoming", "defer"];
-        Self::spawn_qemu(Qemu::Ten, "", daemon, Start::Kernel, &arguments, None)
+    /// A QEMU that a machine is to move into, which has its turn already. The two are never at work at the same time.
+    pub fn arriving(qemu: Qemu, daemon: &Daemon) -> Self {
+        let arguments = [qemu.movable(), &["-incoming", "defer"]].concat();
+        Self::spawn_qemu(qemu, "", daemon, Start::Kernel, &arguments, None)
     }
 
     /// This machine has become that one.
@@ -241,22 +241,28 @@ impl Vm {
 
     /// Gives QEMU itself a command.
     pub fn qmp(&mut self, command: &str, arguments: &Value) -> Value {
-        let mut stream = UnixStream::connect(self.folder.path().join("qmp")).unwrap();
-        stream.set_read_timeout(Some(COMMAND)).unwrap();
-        let mut answers = serde_json::Deserializer::from_reader(stream.try_clone().unwrap()).into_iter::<Value>();
+        self.try_qmp(command, arguments).unwrap_or_else(|error| panic!("{command}: {error}\n{}", self.story()))
+    }
+
+    fn try_qmp(&self, command: &str, arguments: &Value) -> io::Result<Value> {
+        let mut stream = UnixStream::connect(self.folder.path().join("qmp"))?;
+        stream.set_read_timeout(Some(COMMAND))?;
+        let mut answers = serde_json::Deserializer::from_reader(stream.try_clone()?).into_iter::<Value>();
         let mut answer = || {
             loop {
-                let answer = answers.next().unwrap().unwrap();
-                assert!(answer.get("error").is_none(), "{command}: {answer}");
+                let answer = answers.next().ok_or(ErrorKind::UnexpectedEof)??;
+                if let Some(error) = answer.get("error") {
+                    return Err(io::Error::other(error.to_string()));
+                }
                 if answer.get("event").is_none() {
-                    return answer;
+                    return Ok(answer);
                 }
             }
         };
-        answer();
-        writeln!(stream, "{}", json!({ "execute": "qmp_capabilities" })).unwrap();
-        answer();
-        writeln!(stream, "{}", json!({ "execute": command, "arguments": arguments })).unwrap();
+        answer()?;
+        writeln!(stream, "{}", json!({ "execute": "qmp_capabilities" }))?;
+        answer()?;
+        writeln!(stream, "{}", json!({ "execute": command, "arguments": arguments }))?;
         answer()
     }
 
@@ -294,9 +300,9 @@ impl Vm {
     }
 
     /// For a failure: what QEMU and the console said.
-    fn story(&self) -> String {
+    fn story(&mut self) -> String {
         let qemu = fs::read_to_string(self.folder.path().join("qemu.log")).unwrap_or_default();
-        format!("QEMU said:\n{qemu}\nthe console:\n{}", self.console())
+        format!("QEMU ({:?}) said:\n{qemu}\nthe console:\n{}", self.process.try_wait(), self.console())
     }
 }
 

@@ -22,6 +22,25 @@ impl Qemu {
             Self::Ten => qemu10().to_owned(),
         }
     }
+
+    /// The arguments of a machine that is to move. Before version 9, QEMU's software emulation goes on writing into pages without
+    /// marking them again once migration has taken their marks, unless the memory is no multiple of 256 KiB
+    /// (docs/design/reliability.md).
+    pub fn movable(self) -> &'static [&'static str] {
+        match self {
+            Self::Installed => &[
+                "-smp",
+                "2",
+                "-m",
+                "524280K",
+                "-object",
+                "memory-backend-memfd,id=odd,size=524280K,share=on",
+                "-machine",
+                "memory-backend=odd",
+            ],
+            Self::Ten => &["-smp", "2"],
+        }
+    }
 }
 
 /// The folder of the test guest, built if need be.
