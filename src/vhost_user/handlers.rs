@@ -8,6 +8,7 @@ use super::serve::Handler;
 use crate::scsi::Note;
 use crate::source::Scatter;
 use crate::virtio::chain::Chain;
+use crate::virtio::ends::Ends;
 use crate::virtio::request::Outcome;
 use crate::virtio::wire::Event;
 use crate::virtio::{answer, control, request};
@@ -69,8 +70,42 @@ impl Handler for Resumed<'_> {
 pub(super) struct Controls<'b>(pub &'b Backend);
 
 impl Handler for Controls<'_> {
-    fn execute(&self, _position: u16, chain: &Chain<'_>) -> Outcome {
-        control::execute(&self.0.target, self.0.nexus, chain)
+    fn may_hold(&self) -> bool {
+        true
+    }
+
+    /// A function that ends commands waits for them.
+    fn holds(&self, position: u16, chain: &Chain<'_>) -> bool {
+        self.0.awaits_ends(position, chain)
+    }
+
+    fn execute(&self, position: u16, chain: &Chain<'_>) -> Outcome {
+        control::execute(&self.0.target, self.0.nexus, chain, self.0.is_stuck(position))
+    }
+}
+
+/// A request queue while a task management function ends commands: those are returned as they are, others carried out.
+pub(super) struct Ending<'b> {
+    pub requests: Requests<'b>,
+    pub ends: Ends,
+}
+
+impl Handler for Ending<'_> {
+    fn may_hold(&self) -> bool {
+        true
+    }
+
+    fn holds(&self, position: u16, chain: &Chain<'_>) -> bool {
+        let Requests { backend, worker, index } = self.requests;
+        if self.ends.has(chain) {
+            backend.let_go(worker, index);
+            return false;
+        }
+        self.requests.may_hold() && self.requests.holds(position, chain)
+    }
+
+    fn execute(&self, position: u16, chain: &Chain<'_>) -> Outcome {
+        if self.ends.has(chain) { self.ends.end(chain) } else { self.requests.execute(position, chain) }
     }
 }
 

@@ -2,10 +2,9 @@
 //!
 //! Every request is answered: Linux waits for the answer without a time limit.
 //!
-//! Commands run to their end on the thread that took them from the ring, so a function that aborts can only find its
-//! command finished or not yet begun. A command that runs on another queue while its abort arrives ends normally, its
-//! response in the used ring before or shortly after the answer here; the driver takes either (SAM-6, 7.2: a task
-//! that completed is not aborted), and the memory of a command whose chain was not returned is still the device's.
+//! A driver that is told that a command was ended uses its memory for something else. So whoever calls this has seen to it
+//! that no such command is in a ring any more (`vhost_user::ending`): those that ran have come to their end (SAM-6, 7.2: a task that
+//! completed is not aborted), those that waited have been returned with [`response::ABORTED`] or [`response::RESET`].
 
 use zerocopy::{FromZeros, IntoBytes};
 
@@ -15,8 +14,8 @@ use super::wire::{Address, NotificationRequest, TaskManagementRequest, address, 
 use crate::scsi::{Lun, Nexus, Reset, Target};
 use crate::source::Scatter;
 
-/// Carries out the control request in `chain` and writes its response.
-pub fn execute(target: &Target, nexus: Nexus, chain: &Chain<'_>) -> Outcome {
+/// Carries out the control request in `chain` and writes its response. `stuck`: commands that it ends are still in a ring.
+pub fn execute(target: &Target, nexus: Nexus, chain: &Chain<'_>, stuck: bool) -> Outcome {
     let readable = Scatter::new(&chain.readable);
     let writable = Scatter::new(&chain.writable);
     let mut kind = [0; 4];
@@ -38,7 +37,7 @@ pub fn execute(target: &Target, nexus: Nexus, chain: &Chain<'_>) -> Outcome {
             if writable.is_empty() {
                 return refuse(RequestFault::ShortResponse);
             }
-            let code = manage(target, nexus, &request);
+            let code = if stuck { response::FUNCTION_REJECTED } else { manage(target, nexus, &request) };
             Outcome::of(answer(writable, &[code]))
         }
         control_type::AN_QUERY | control_type::AN_SUBSCRIBE => {
@@ -73,7 +72,7 @@ fn manage(target: &Target, nexus: Nexus, request: &TaskManagementRequest) -> u8 
         _ => return response::INCORRECT_LUN,
     };
     match request.function.get() {
-        // Nothing is ever queued behind the ring, so nothing is left to abort, clear or find.
+        // Nothing is ever queued behind the rings, so nothing is left to abort, clear or find.
         tmf::ABORT_TASK
         | tmf::ABORT_TASK_SET
         | tmf::CLEAR_TASK_SET

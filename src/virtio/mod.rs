@@ -3,6 +3,7 @@
 pub mod answer;
 pub mod chain;
 pub mod control;
+pub mod ends;
 pub mod request;
 pub mod split;
 pub mod wire;

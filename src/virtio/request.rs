@@ -128,6 +128,13 @@ fn respond(writable: Scatter<'_>, task: &Task<'_>, status: Status) -> u32 {
     (RESPONSE + task.data_in.filled()) as u32
 }
 
+/// Answers the command in `chain`, if there is room for an answer, without carrying it out.
+#[must_use]
+pub fn refuse(chain: &Chain<'_>, response: u8) -> Outcome {
+    let writable = Scatter::new(&chain.writable);
+    Outcome::of(if writable.len() < RESPONSE { 0 } else { fail(writable, response) })
+}
+
 /// Writes a response that says only why there is none.
 fn fail(writable: Scatter<'_>, response: u8) -> u32 {
     let mut head = CommandResponse::new_zeroed();

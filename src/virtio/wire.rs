@@ -89,7 +89,9 @@ pub struct Event {
 pub mod response {
     pub const OK: u8 = 0;
     pub const OVERRUN: u8 = 1;
+    pub const ABORTED: u8 = 2;
     pub const BAD_TARGET: u8 = 3;
+    pub const RESET: u8 = 4;
     pub const FAILURE: u8 = 9;
     pub const FUNCTION_REJECTED: u8 = 11;
     pub const INCORRECT_LUN: u8 = 12;

@@ -4,11 +4,12 @@ use std::collections::HashMap;
 use std::io;
 use std::ops::Range;
 use std::os::fd::{AsRawFd, RawFd};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use log::{debug, warn};
+use log::{debug, error, warn};
 use vhost::vhost_user::VhostUserProtocolFeatures;
 use vhost::vhost_user::message::VhostUserVirtioFeatures;
 use vhost_user_backend::{ShutdownHandle, VhostUserBackend};
@@ -19,6 +20,7 @@ use vmm_sys_util::epoll::EventSet;
 use vmm_sys_util::event::{EventConsumer, EventFlag, EventNotifier, new_event_consumer_and_notifier};
 use vmm_sys_util::eventfd::{EFD_CLOEXEC, EFD_NONBLOCK, EventFd};
 
+use super::ending::Awaited;
 use super::events::EventQueue;
 use super::ring::Ring;
 use crate::scsi::{Delay, Nexus, Note, Reset, Target};
@@ -38,11 +40,11 @@ const MOST_WORKERS: usize = 4;
 /// How long a worker polls busy rings before it looks for other events.
 const LONGEST_POLL: Duration = Duration::from_millis(10);
 
-const CONTROL_QUEUE: u64 = 0;
+pub(super) const CONTROL_QUEUE: u64 = 0;
 const EVENT_QUEUE: u64 = 1;
 const REQUEST_QUEUES: Range<usize> = 2..QUEUES;
 /// The worker of the control and the event queue.
-const CONTROL_WORKER: usize = 0;
+pub(super) const CONTROL_WORKER: usize = 0;
 /// What `handle_event` is given for our own event descriptor: above every ring and the crate's exit event.
 pub const EVENT_READY: u64 = QUEUES as u64 + 1;
 /// The same for the descriptor that says that a delay of one of the worker's rings is over, or that one has more chains.
@@ -72,6 +74,8 @@ pub struct Backend {
     complained: AtomicBool,
     /// Rings whose next chain waits, by worker and index within it: the chain's position and what it waits for.
     held: Mutex<HashMap<(usize, usize), (u16, Delay)>>,
+    /// The task management function that waits until the workers have ended what it ends.
+    pub(super) ending: Mutex<Option<Awaited>>,
     /// For each worker what has it look again, and the rings that have more chains than were served at a time, by index within it.
     wakers: Vec<Arc<EventFd>>,
     again: Vec<AtomicU64>,
@@ -105,6 +109,7 @@ impl Backend {
             resuming: AtomicBool::new(false),
             notes: Mutex::default(),
             held: Mutex::default(),
+            ending: Mutex::default(),
             wakers: (0..=workers()).map(waker).collect::<io::Result<_>>()?,
             again: numbers(),
             exit_descriptors: Mutex::new(Vec::new()),
@@ -163,7 +168,7 @@ impl Backend {
 }
 
 /// Workers of the request queues.
-fn workers() -> usize {
+pub(super) fn workers() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from).min(MOST_WORKERS)
 }
 
@@ -213,6 +218,7 @@ impl VhostUserBackend for Backend {
     fn reset_device(&self) {
         debug!("device reset");
         self.forget_held(|_| true);
+        self.forget_ending();
         self.notes.lock().unwrap_or_else(PoisonError::into_inner).clear();
         self.target.reset_all(Reset::PowerOn);
         self.events.clear();
@@ -221,6 +227,9 @@ impl VhostUserBackend for Backend {
     /// A ring that stops has nothing under way: what it goes on with, after a reset another driver's, waits for its own sake.
     fn stop_vring(&self, index: u32) -> io::Result<()> {
         self.forget_held(|ring| u32::from(ring) == index);
+        if u64::from(index) == CONTROL_QUEUE {
+            self.forget_ending();
+        }
         Ok(())
     }
 
@@ -257,15 +266,28 @@ impl VhostUserBackend for Backend {
     /// Called for a kick of a ring, or when one was enabled: a kick that came while it was not is not lost. `index`
     /// counts within the worker. An error would end the worker, so there is none.
     fn handle_event(&self, index: u16, _events: EventSet, vrings: &[Ring], worker: usize) -> io::Result<()> {
+        // A worker that is gone would leave its rings unanswered for ever, and nobody would be told.
+        if catch_unwind(AssertUnwindSafe(|| self.event(index, vrings, worker))).is_err() {
+            error!("a command met a defect of spindled; the connection of its machine ends, drives go on");
+            if let Some(connection) = self.connection.get() {
+                connection.shutdown();
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Backend {
+    /// What [`handle_event`](VhostUserBackend::handle_event) is called for.
+    fn event(&self, index: u16, vrings: &[Ring], worker: usize) {
         let own_event = worker == CONTROL_WORKER && u64::from(index) == EVENT_READY;
         if own_event {
             self.events.acknowledge();
         }
-        if self.resuming.load(Ordering::Relaxed)
-            && worker != CONTROL_WORKER
+        if worker != CONTROL_WORKER
             && let Some(vring) = vrings.get(usize::from(index))
         {
-            self.resume(vring, worker, usize::from(index));
+            self.resume_first(vring, worker, usize::from(index));
         }
         match (worker, u64::from(index)) {
             (CONTROL_WORKER, CONTROL_QUEUE) => {
@@ -289,7 +311,11 @@ impl VhostUserBackend for Backend {
                 }
             }
             (_, LOOK_AGAIN) => {
-                for index in self.released(worker) {
+                let released = self.released(worker);
+                if worker != CONTROL_WORKER {
+                    self.end_tasks(vrings, worker);
+                }
+                for index in released {
                     match vrings.get(index) {
                         Some(vring) if worker == CONTROL_WORKER => self.serve_control(vring),
                         Some(vring) => self.serve_requests(vring, worker, index),
@@ -306,6 +332,5 @@ impl VhostUserBackend for Backend {
                 }
             }
         }
-        Ok(())
     }
 }

@@ -34,13 +34,16 @@ impl Backend {
     }
 
     /// What becomes of the chains of one request queue.
-    fn requests(&self, worker: usize, index: usize) -> Requests<'_> {
+    pub(in crate::vhost_user) fn requests(&self, worker: usize, index: usize) -> Requests<'_> {
         Requests { backend: self, worker, index }
     }
 
     /// Looks at the first chain of a ring after a restart: the process before this one may have carried out its command, and not
     /// have returned it.
-    pub(super) fn resume(&self, vring: &Ring, worker: usize, index: usize) {
+    pub(in crate::vhost_user) fn resume_first(&self, vring: &Ring, worker: usize, index: usize) {
+        if !self.resuming.load(Ordering::Relaxed) {
+            return;
+        }
         let mut state = vring.get_mut();
         if !is_served(&state) {
             return;
@@ -66,9 +69,16 @@ impl Backend {
     }
 
     /// Has a worker come back to a ring when its other rings have had their turn.
-    fn look_again(&self, worker: usize, index: usize) {
-        if let (Some(again), Some(waker)) = (self.again.get(worker), self.wakers.get(worker)) {
+    pub(in crate::vhost_user) fn look_again(&self, worker: usize, index: usize) {
+        if let Some(again) = self.again.get(worker) {
             again.fetch_or(1 << index, Ordering::Relaxed);
+            self.wake(worker);
+        }
+    }
+
+    /// Has a worker look what there is to do.
+    pub(in crate::vhost_user) fn wake(&self, worker: usize) {
+        if let Some(waker) = self.wakers.get(worker) {
             // Fails only when the counter is full, and then the worker is awake anyway.
             let _ = waker.write(1);
         }
@@ -139,6 +149,11 @@ impl Backend {
         let again = self.again.get(worker).map_or(0, |again| again.swap(0, Ordering::Relaxed));
         let again = (0..QUEUES).filter(|index| again >> index & 1 != 0);
         self.held().iter().filter_map(over).chain(again).collect()
+    }
+
+    /// The ring's next chain waits no more.
+    pub(in crate::vhost_user) fn let_go(&self, worker: usize, index: usize) {
+        self.held().remove(&(worker, index));
     }
 
     /// Has these rings wait for nothing any more.

@@ -49,7 +49,7 @@ pub fn run(input: &[u8]) {
     queue.set_used_ring_address(Some(USED), Some(0));
     queue.set_ready(true);
     let ring = Split::new(&memory, &queue).expect("inside the memory");
-    let serve = if input.first().is_some_and(|byte| byte & 1 != 0) { control::execute } else { request::execute };
+    let serve = if input.first().is_some_and(|byte| byte & 1 != 0) { manage } else { request::execute };
     let mut chain = Chain::default();
     for position in 0..ring.available().min(SIZE) {
         let head = ring.head(position);
@@ -73,4 +73,9 @@ fn agrees_with_the_crate(queue: &mut Queue, memory: &GuestMemory, chain: &Chain<
         let ours = chain.readable.iter().chain(&chain.writable).map(|piece| piece.len() as u64).sum::<u64>();
         assert_eq!(ours, theirs);
     }
+}
+
+/// A control request, with nothing in the request queues.
+fn manage(target: &Target, nexus: Nexus, chain: &Chain<'_>) -> request::Outcome {
+    control::execute(target, nexus, chain, false)
 }

@@ -16,6 +16,8 @@ use crate::support::initiator::Initiator;
 
 const MS: Duration = Duration::from_millis(1);
 
+const QUERY_TASK: u32 = 6;
+
 fn drive(behaviours: &str, clock: &Arc<ManualClock>, medium: Arc<Medium>) -> Arc<Drive> {
     let drive = Drive::new(Identity::named("cd0"), Tray::Closed);
     let drive = drive.behaving(behaviours.parse().unwrap()).by_clock(Arc::clone(clock) as _);
@@ -24,15 +26,15 @@ fn drive(behaviours: &str, clock: &Arc<ManualClock>, medium: Arc<Medium>) -> Arc
 }
 
 /// A guest of one slow drive, and its clock. No unit attention is pending.
-struct Slow {
-    clock: Arc<ManualClock>,
+pub(super) struct Slow {
+    pub clock: Arc<ManualClock>,
     drive: Arc<Drive>,
-    guest: Guest,
+    pub guest: Guest,
     _backend: Backend,
 }
 
 impl Slow {
-    fn new(behaviours: &str, medium: Arc<Medium>) -> Self {
+    pub fn new(behaviours: &str, medium: Arc<Medium>) -> Self {
         let clock = ManualClock::new();
         let drive = drive(behaviours, &clock, medium);
         let backend = Backend::serve(&[Arc::clone(&drive)]);
@@ -42,7 +44,7 @@ impl Slow {
     }
 
     /// How long a read takes.
-    fn read(&mut self, lba: u32, blocks: u16) -> Duration {
+    pub fn read(&mut self, lba: u32, blocks: u16) -> Duration {
         let cdb = read_10(lba, blocks);
         self.guest.free_all();
         let pending = self.guest.begin(REQUESTS, &Command::new(&cdb, usize::from(blocks) * 2048));
@@ -61,7 +63,7 @@ impl Slow {
         reply.data
     }
 
-    fn set_cd_speed(&mut self, speed: u16) {
+    pub fn set_cd_speed(&mut self, speed: u16) {
         let [high, low] = speed.to_be_bytes();
         self.at_once(&[0xBB, 0, high, low, 0xFF, 0xFF, 0, 0, 0, 0, 0, 0], 0);
     }
@@ -75,7 +77,7 @@ impl Slow {
     }
 }
 
-fn read_10(lba: u32, blocks: u16) -> [u8; 10] {
+pub(super) fn read_10(lba: u32, blocks: u16) -> [u8; 10] {
     let ([a, b, c, d], [high, low]) = (lba.to_be_bytes(), blocks.to_be_bytes());
     [0x28, 0, a, b, c, d, 0, high, low, 0]
 }
@@ -233,17 +235,17 @@ fn what_waits_stalls_no_other_ring_and_no_person() {
     slow.set_cd_speed(176);
     let pending = slow.guest.begin(REQUESTS, &Command::new(&read_10(0, 75), 75 * 2048));
     let time = slow.clock.wait_for_alarm();
-    // Commands of another ring, and the control queue: LOGICAL UNIT RESET.
+    // Commands of another ring, and the control queue.
     assert_eq!(slow.at_once(&[0x25, 0, 0, 0, 0, 0, 0, 0, 0, 0], 8).len(), 8);
     slow.clock.advance(time / 2);
-    assert_eq!(slow.guest.task_management(5, lun(0)), 0);
+    assert_eq!(slow.guest.task_management(QUERY_TASK, lun(0)), 0);
     // A person changes the disc.
     slow.drive.change_medium(patterned(2, 5000), false).unwrap();
     assert_eq!(slow.guest.poll(REQUESTS), None);
     slow.clock.advance(time / 2 + MS);
     // The command that waited finds what happened meanwhile.
     let reply = slow.guest.finish(pending);
-    assert_eq!((reply.status, reply.sense[2], reply.sense[12]), (2, 6, 0x29));
+    assert_eq!((reply.status, reply.sense[2], reply.sense[12]), (2, 6, 0x3A));
 }
 
 #[test]

@@ -2,7 +2,9 @@
 
 mod calls;
 mod connection;
+mod defects;
 mod dirty;
+mod ending;
 mod memory;
 mod restart;
 mod rings;

@@ -24,6 +24,7 @@ pub enum Layout {
 
 pub struct Command<'a> {
     pub lun: [u8; 8],
+    pub tag: u64,
     pub cdb: &'a [u8],
     pub room: usize,
     pub out: &'a [u8],
@@ -33,7 +34,7 @@ pub struct Command<'a> {
 impl<'a> Command<'a> {
     /// To LUN 0, with `room` for what it returns.
     pub fn new(cdb: &'a [u8], room: usize) -> Self {
-        Self { lun: lun(0), cdb, room, out: &[], layout: Layout::Separate }
+        Self { lun: lun(0), tag: 0, cdb, room, out: &[], layout: Layout::Separate }
     }
 }
 
@@ -111,6 +112,7 @@ impl Guest {
     pub fn lay_out(&mut self, command: &Command<'_>) -> (Vec<Piece>, u64) {
         let mut request = vec![0; REQUEST];
         request[..8].copy_from_slice(&command.lun);
+        request[8..16].copy_from_slice(&command.tag.to_le_bytes());
         request[19..19 + command.cdb.len()].copy_from_slice(command.cdb);
         request.extend(command.out);
         let read_at = self.allocate(request.len());
@@ -148,9 +150,15 @@ impl Guest {
 
     /// A task management function; returns its response code.
     pub fn task_management(&mut self, function: u32, lun: [u8; 8]) -> u8 {
+        self.manage_task(function, lun, 0)
+    }
+
+    /// The same of one command.
+    pub fn manage_task(&mut self, function: u32, lun: [u8; 8], tag: u64) -> u8 {
         let mut request = [0; 24];
         request[4..8].copy_from_slice(&function.to_le_bytes());
         request[8..16].copy_from_slice(&lun);
+        request[16..].copy_from_slice(&tag.to_le_bytes());
         let (answer, written) = self.control(&request, 1);
         assert_eq!(written, 1);
         answer[0]

@@ -1,0 +1,107 @@
+//! Task management that ends commands: it is answered when none of those is in a ring any more.
+//!
+//! A command can wait in its ring for long: for a delay, for storage, behind another that does. Its driver, once told that it was ended, uses
+//! the memory for something else, so the command must have been returned by then. It is the worker of a ring that returns its chains,
+//! in their order; so the control queue waits until each worker has gone over its rings. No lock is held meanwhile.
+
+use std::sync::{MutexGuard, PoisonError};
+
+use vhost_user_backend::VringT;
+use virtio_queue::QueueT;
+use vm_memory::GuestAddressSpace;
+
+use super::backend::{Backend, CONTROL_QUEUE, CONTROL_WORKER, workers};
+use super::handlers::Ending;
+use super::ring::{Ring, is_served};
+use super::serve::Served;
+use crate::virtio::chain::Chain;
+use crate::virtio::ends::Ends;
+use crate::virtio::split::Split;
+
+/// A function that waits in the control queue.
+#[derive(Debug)]
+pub(super) struct Awaited {
+    /// Of its chain.
+    position: u16,
+    ends: Ends,
+    /// The workers that have not gone over their rings since, one bit each.
+    workers: u64,
+    /// Some of those are left, behind a command that waits and is not one of them.
+    stuck: bool,
+}
+
+impl Backend {
+    /// Whether the control request at `position` must wait for commands that it ends. With the first time it is asked that, the workers
+    /// are.
+    pub(super) fn awaits_ends(&self, position: u16, chain: &Chain<'_>) -> bool {
+        let mut ending = self.ending();
+        if let Some(awaited) = &*ending
+            && awaited.position == position
+        {
+            return awaited.workers != 0;
+        }
+        let Some(ends) = Ends::of(&self.target, chain) else { return false };
+        let all = (1..=workers()).fold(0, |all, worker| all | 1 << worker);
+        *ending = Some(Awaited { position, ends, workers: all, stuck: false });
+        drop(ending);
+        (1..=workers()).for_each(|worker| self.wake(worker));
+        true
+    }
+
+    /// Whether commands that the function at `position` ends are left. It waits no more.
+    pub(super) fn is_stuck(&self, position: u16) -> bool {
+        self.ending().take().is_some_and(|awaited| awaited.position == position && awaited.stuck)
+    }
+
+    /// Nobody waits for the end of commands any more.
+    pub(super) fn forget_ending(&self) {
+        *self.ending() = None;
+    }
+
+    /// Goes over the rings of a worker for the function that waits, if there is one.
+    pub(super) fn end_tasks(&self, vrings: &[Ring], worker: usize) {
+        let bit = 1 << worker;
+        let ends = match &*self.ending() {
+            Some(awaited) if awaited.workers & bit != 0 => awaited.ends,
+            _ => return,
+        };
+        let left = |(index, vring): (usize, &Ring)| {
+            // What the process before this one did is answered as it was.
+            self.resume_first(vring, worker, index);
+            let handler = Ending { requests: self.requests(worker, index), ends };
+            self.serve(vring, &handler) == Served::Some || self.is_behind(vring, &ends)
+        };
+        // All of them, whatever is left in the first.
+        let stuck = vrings.iter().enumerate().map(left).fold(false, |any, left| any | left);
+        let mut ending = self.ending();
+        let Some(awaited) = &mut *ending else { return };
+        awaited.stuck |= stuck;
+        awaited.workers &= !bit;
+        let all = awaited.workers == 0;
+        drop(ending);
+        if all {
+            self.look_again(CONTROL_WORKER, CONTROL_QUEUE as usize);
+        }
+    }
+
+    /// Whether a ring that was gone over has commands that are ended: behind one that waits.
+    fn is_behind(&self, vring: &Ring, ends: &Ends) -> bool {
+        let state = vring.get_ref();
+        if !is_served(&state) {
+            return false;
+        }
+        let (queue, memory) = (state.get_queue(), self.memory.memory());
+        let Some(ring) = Split::new(&memory, queue) else { return false };
+        let first = queue.next_avail();
+        let waiting = ring.available().wrapping_sub(first).min(ring.size());
+        let mut chain = Chain::default();
+        (0..waiting).any(|after| {
+            chain.walk(&ring, ring.head(first.wrapping_add(after)));
+            ends.has(&chain)
+        })
+    }
+
+    fn ending(&self) -> MutexGuard<'_, Option<Awaited>> {
+        self.ending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,59 @@
+//! Which commands a task management function ends (SAM-6, 7; virtio 1.2, 5.6.6.1.1 and 5.6.6.2).
+
+use zerocopy::{FromZeros, IntoBytes};
+
+use super::chain::Chain;
+use super::request::{self, Outcome};
+use super::wire::{Address, CommandRequest, TaskManagementRequest, address, control_type, response, tmf};
+use crate::scsi::{Lun, Target};
+use crate::source::Scatter;
+
+/// The commands of one unit, or one of them, or all; and what they are answered with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ends {
+    lun: Option<Lun>,
+    tag: Option<u64>,
+    response: u8,
+}
+
+impl Ends {
+    /// What the control request in `chain` ends; None when it ends nothing, whatever the rings hold.
+    #[must_use]
+    pub fn of(target: &Target, chain: &Chain<'_>) -> Option<Self> {
+        let mut request = TaskManagementRequest::new_zeroed();
+        let complete = Scatter::new(&chain.readable).copy_to(request.as_mut_bytes()) == size_of_val(&request);
+        if chain.fault.is_some() || !complete || request.kind.get() != control_type::TMF {
+            return None;
+        }
+        let Address::Unit(lun) = address(request.lun) else { return None };
+        if !target.luns().contains(&lun) {
+            return None;
+        }
+        let (lun, tag, response) = match request.function.get() {
+            tmf::ABORT_TASK => (Some(lun), Some(request.tag.get()), response::ABORTED),
+            tmf::ABORT_TASK_SET | tmf::CLEAR_TASK_SET => (Some(lun), None, response::ABORTED),
+            tmf::LOGICAL_UNIT_RESET => (Some(lun), None, response::RESET),
+            tmf::I_T_NEXUS_RESET => (None, None, response::RESET),
+            _ => return None,
+        };
+        Some(Self { lun, tag, response })
+    }
+
+    /// Whether the command in `chain` is one of those.
+    #[must_use]
+    pub fn has(&self, chain: &Chain<'_>) -> bool {
+        let mut request = CommandRequest::new_zeroed();
+        let complete = Scatter::new(&chain.readable).copy_to(request.as_mut_bytes()) == size_of_val(&request);
+        let Address::Unit(lun) = address(request.lun) else { return false };
+        complete
+            && chain.fault.is_none()
+            && self.lun.is_none_or(|own| own == lun)
+            && self.tag.is_none_or(|tag| tag == request.tag.get())
+    }
+
+    /// Answers such a command, which is not carried out: not a byte of its data is written.
+    #[must_use]
+    pub fn end(&self, chain: &Chain<'_>) -> Outcome {
+        request::refuse(chain, self.response)
+    }
+}

@@ -1,0 +1,55 @@
+//! A command that meets a defect of ours: the connection of its machine ends, and nothing else.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use spindle::drive::{Drive, Identity, Tray};
+use spindle::image::{OpenOptions, open_source};
+use spindle::source::ByteSource;
+use vhost::VhostBackend;
+
+use crate::support::backend::Backend;
+use crate::support::disc::{Patterned, block, of, patterned};
+use crate::support::guest::{Command, Guest, Options, REQUESTS};
+
+const READ: [u8; 10] = [0x28, 0, 0, 0, 0, 200, 0, 0, 1, 0];
+
+/// A disc that cannot be read without a panic, once that is wanted.
+#[derive(Debug)]
+struct Defect(Patterned, AtomicBool);
+
+impl ByteSource for Defect {
+    fn len(&self) -> u64 {
+        self.0.len()
+    }
+
+    fn read_exact_at(&self, buf: &mut [u8], offset: u64) -> std::io::Result<()> {
+        assert!(!self.1.load(Ordering::SeqCst), "a defect that is made up");
+        self.0.read_exact_at(buf, offset)
+    }
+}
+
+fn settle(guest: &mut Guest) {
+    while guest.command(REQUESTS, &Command::new(&[0; 6], 0)).status != 0 {}
+}
+
+#[test]
+fn a_defect_ends_the_connection_of_its_machine_and_the_next_one_is_served() {
+    let drive = Arc::new(Drive::new(Identity::named("cd0"), Tray::Closed));
+    let source = Arc::new(Defect(Patterned { seed: 1, blocks: 300 }, AtomicBool::new(false)));
+    drive
+        .change_medium(of(open_source(Arc::clone(&source) as _, &OpenOptions::default()).unwrap().disc), false)
+        .unwrap();
+    let backend = Backend::serve(&[Arc::clone(&drive)]);
+    let mut guest = backend.guest(Options::default());
+    settle(&mut guest);
+    source.1.store(true, Ordering::SeqCst);
+    guest.begin(REQUESTS, &Command::new(&READ, 2048));
+    // Ends when the server hangs up.
+    while guest.frontend.get_features().is_ok() {}
+    drop(guest);
+    drive.change_medium(patterned(2, 300), true).unwrap();
+    let mut guest = backend.guest(Options::default());
+    settle(&mut guest);
+    assert_eq!(guest.command(REQUESTS, &Command::new(&READ, 2048)).data, block(2, 200));
+}

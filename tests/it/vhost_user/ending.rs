@@ -1,0 +1,166 @@
+//! Task management functions that end commands which wait: those are returned before the function is answered, and nothing of them is
+//! done afterwards, when their memory is somebody else's.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use spindle::disc::Lba;
+use spindle::drive::{Drive, Fault, FaultKind, Identity, Tray};
+
+use crate::support::backend::Backend;
+use crate::support::clock::ManualClock;
+use crate::support::disc::{block, patterned};
+use crate::support::guest::{Command, END, Guest, Options, Pending, REQUESTS, Reply, lun};
+
+const ABORT_TASK: u32 = 0;
+const ABORT_TASK_SET: u32 = 1;
+const CLEAR_TASK_SET: u32 = 3;
+const I_T_NEXUS_RESET: u32 = 4;
+const LOGICAL_UNIT_RESET: u32 = 5;
+
+/// Response codes (virtio 1.2, 5.6.6.1.1 and 5.6.6.2).
+const COMPLETE: u8 = 0;
+const ABORTED: u8 = 2;
+const RESET: u8 = 4;
+const REJECTED: u8 = 11;
+
+const DELAY: Duration = Duration::from_secs(3600);
+/// Rings of requests: two of a worker, where there are two processors.
+const RINGS: usize = 4;
+
+/// Two drives of which every block is slow, by a clock that stands still. No unit attention is pending.
+struct Slow {
+    clock: Arc<ManualClock>,
+    guest: Guest,
+    _backend: Backend,
+}
+
+impl Slow {
+    fn new() -> Self {
+        let clock = ManualClock::new();
+        let drives = ["cd0", "cd1"].map(|name| {
+            let drive = Drive::new(Identity::named(name), Tray::Closed).by_clock(Arc::clone(&clock) as _);
+            drive.change_medium(patterned(1, 300), false).unwrap();
+            drive.add_fault(Fault { kind: FaultKind::Delay(DELAY), blocks: (Lba(0), Lba(299)) }).unwrap();
+            Arc::new(drive)
+        });
+        let backend = Backend::serve(&drives);
+        let guest = backend.guest(Options { request_queues: RINGS, ..Options::default() });
+        let mut slow = Self { clock, guest, _backend: backend };
+        (0..2).for_each(|unit| slow.settle(unit));
+        slow
+    }
+
+    /// Takes the unit attentions.
+    fn settle(&mut self, unit: u16) {
+        let ready = |guest: &mut Guest| {
+            guest.command(REQUESTS + RINGS - 1, &Command { lun: lun(unit), ..Command::new(&[0; 6], 0) })
+        };
+        while ready(&mut self.guest).status != 0 {}
+    }
+
+    /// READ (10) of one block, which waits.
+    fn read(&mut self, ring: usize, unit: u16, lba: u8) -> Pending {
+        let cdb = [0x28, 0, 0, 0, 0, lba, 0, 0, 1, 0];
+        let command = Command { lun: lun(unit), tag: lba.into(), ..Command::new(&cdb, 2048) };
+        self.guest.begin(REQUESTS + ring, &command)
+    }
+
+    /// What a command has come back with by now.
+    fn now(&mut self, pending: Pending) -> Reply {
+        let (head, written) = self.guest.poll(pending.queue).expect("it was returned before the function was answered");
+        assert_eq!(head, pending.head);
+        self.guest.reply(pending, written)
+    }
+
+    /// A command that was ended, with not a byte of its data.
+    fn is_ended(&mut self, pending: Pending, response: u8) {
+        let reply = self.now(pending);
+        assert_eq!((reply.response, reply.residual, reply.data.len()), (response, 2048, 0));
+    }
+
+    /// The delays end, and nothing is written anywhere.
+    fn nothing_comes_later(&mut self) {
+        let before = self.guest.read(0, END as usize);
+        self.clock.advance(2 * DELAY);
+        let start = self.guest.allocate(0) as usize;
+        let mut own = vec![];
+        for queue in (0..RINGS).map(|ring| REQUESTS + ring) {
+            for unit in 0..2 {
+                // What comes after this has been looked at.
+                let command = Command { lun: lun(unit), ..Command::new(&[0x12, 0, 0, 0, 36, 0], 36) };
+                assert_eq!(self.guest.command(queue, &command).status, 0);
+            }
+            own.push(self.guest.ring_bytes(queue));
+        }
+        own.push(start as u64..self.guest.allocate(0));
+        let now = self.guest.read(0, END as usize);
+        let is_own = |at: usize| own.iter().any(|own| own.contains(&(at as u64)));
+        let changed = (0..now.len()).find(|&at| now[at] != before[at] && !is_own(at));
+        assert_eq!(changed, None, "the memory of a command that was ended was written to");
+    }
+}
+
+#[test]
+fn functions_that_end_all_commands_of_a_unit_return_those_that_wait_first() {
+    for (function, response) in
+        [(LOGICAL_UNIT_RESET, RESET), (I_T_NEXUS_RESET, RESET), (ABORT_TASK_SET, ABORTED), (CLEAR_TASK_SET, ABORTED)]
+    {
+        let mut slow = Slow::new();
+        // The first of each ring has a delay, the others wait behind it.
+        let all: Vec<_> = (0..12).map(|number| slow.read(number as usize % (RINGS - 1), 0, number)).collect();
+        slow.clock.wait_for_alarm();
+        assert_eq!(slow.guest.task_management(function, lun(0)), COMPLETE, "function {function}");
+        for pending in all {
+            slow.is_ended(pending, response);
+        }
+        slow.nothing_comes_later();
+        // And the rings go on.
+        slow.settle(0);
+        let pending = slow.read(1, 0, 77);
+        slow.clock.wait_for_alarm();
+        slow.clock.advance(DELAY);
+        assert_eq!(slow.guest.finish(pending).data, block(1, 77));
+    }
+}
+
+#[test]
+fn a_command_that_waits_is_aborted_alone() {
+    let mut slow = Slow::new();
+    let [first, second] = [5, 6].map(|lba| slow.read(0, 0, lba));
+    let other = slow.read(1, 0, 7);
+    slow.clock.wait_for_alarm();
+    // A command that is in no ring any more, or of another unit.
+    assert_eq!(slow.guest.manage_task(ABORT_TASK, lun(0), 99), COMPLETE);
+    assert_eq!(slow.guest.manage_task(ABORT_TASK, lun(1), 5), COMPLETE);
+    // One behind another: its chain cannot be returned before that, so the driver must not have its memory.
+    assert_eq!(slow.guest.manage_task(ABORT_TASK, lun(0), 6), REJECTED);
+    assert_eq!([REQUESTS, REQUESTS + 1].map(|queue| slow.guest.poll(queue)), [None, None]);
+    assert_eq!(slow.guest.manage_task(ABORT_TASK, lun(0), 7), COMPLETE);
+    slow.is_ended(other, ABORTED);
+    assert_eq!(slow.guest.manage_task(ABORT_TASK, lun(0), 5), COMPLETE);
+    slow.is_ended(first, ABORTED);
+    assert_eq!(slow.guest.manage_task(ABORT_TASK, lun(0), 6), COMPLETE);
+    slow.is_ended(second, ABORTED);
+    slow.nothing_comes_later();
+}
+
+#[test]
+fn commands_of_another_unit_wait_on() {
+    let mut slow = Slow::new();
+    let other = slow.read(0, 1, 9);
+    let own = slow.read(1, 0, 8);
+    slow.clock.wait_for_alarm();
+    assert_eq!(slow.guest.task_management(LOGICAL_UNIT_RESET, lun(0)), COMPLETE);
+    slow.is_ended(own, RESET);
+    // Behind that of the other unit: this reset is refused, and none takes place.
+    slow.settle(0);
+    let behind = slow.read(0, 0, 10);
+    assert_eq!(slow.guest.task_management(LOGICAL_UNIT_RESET, lun(0)), REJECTED);
+    assert_eq!(slow.guest.poll(REQUESTS), None);
+    slow.clock.advance(DELAY);
+    assert_eq!(slow.guest.finish(other).data, block(1, 9));
+    slow.clock.wait_for_alarm();
+    slow.clock.advance(DELAY);
+    assert_eq!(slow.guest.finish(behind).data, block(1, 10));
+}
