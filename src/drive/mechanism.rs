@@ -18,6 +18,8 @@ const OUTER: f64 = 0.058;
 /// The arm: from one turn to the next, and from one edge to the other besides.
 const SHORTEST_MOVE: f64 = 0.008;
 const LONGEST_MOVE: f64 = 0.100;
+/// How much longer blocks take at most by the measured angles than by the geometry: those can be made up.
+const LONGEST_BY_ANGLE: f64 = 4.0;
 /// What the drive reads ahead while nobody asks.
 const READ_AHEAD: u32 = 512;
 
@@ -153,9 +155,10 @@ impl<'a> Track<'a> {
     fn transfer(&self, first: u32, blocks: u32, by_angle: bool) -> f64 {
         let middle = first + blocks / 2;
         let end = first + blocks;
+        let even = self.block_time(middle) * f64::from(blocks);
         match (by_angle, self.measured_turns(first).zip(self.measured_turns(end))) {
-            (true, Some((from, to))) => (to - from).max(0.0) / self.rotation(middle),
-            _ => self.block_time(middle) * f64::from(blocks),
+            (true, Some((from, to))) => ((to - from).max(0.0) / self.rotation(middle)).min(even * LONGEST_BY_ANGLE),
+            _ => even,
         }
     }
 
@@ -209,6 +212,11 @@ pub struct Mechanism {
 }
 
 impl Mechanism {
+    /// Whatever it was about to read, it reads no more.
+    pub fn stop(&mut self, now: Duration) {
+        self.since = self.since.min(now);
+    }
+
     /// Moves to `lba` and reads `blocks`, from `now` on or when what came before is done; returns when it is done.
     pub fn run(
         &mut self,

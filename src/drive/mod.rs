@@ -381,6 +381,9 @@ impl LogicalUnit for Drive {
         if kind == Reset::PowerOn {
             self.forget_notes();
         }
+        if matches!(kind, Reset::PowerOn | Reset::LogicalUnit) {
+            lock(&self.mechanism).stop(self.clock.now());
+        }
         self.by_host(|state, events| state.reset(kind, events));
     }
 }

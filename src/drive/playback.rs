@@ -208,7 +208,9 @@ impl Playback {
     pub fn restore(&mut self, kept: &KeptPlay, medium: &Arc<Medium>, ago: Duration, now: Duration) {
         let started = |run: &KeptRun, ago: Duration| {
             let Span { first, end, .. } = run.span;
-            let right = first <= run.at && run.at <= end && end <= medium.disc.lead_out();
+            // Else the way from one to the other is longer than any that is counted here.
+            let on_disc = medium.disc.tracks().next().is_some_and(|track| track.first() <= first);
+            let right = on_disc && first <= run.at && run.at <= end && end <= medium.disc.lead_out();
             right.then(|| {
                 let (medium, by) = (Arc::clone(medium), Nexus(run.by));
                 let KeptRun { motion, span, at: from, .. } = *run;

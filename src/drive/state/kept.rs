@@ -119,6 +119,7 @@ impl State {
         self.speed.choose(kept.speed);
         self.modes = ModePages::restored(&kept.modes);
         self.nexuses = kept.nexuses.iter().map(|(&id, nexus)| (Nexus(id), nexus.restored())).collect();
+        self.playback.reset();
         self.playback.set_ports(self.modes.ports());
         self.absent.clone_from(&kept.absent);
         match medium {

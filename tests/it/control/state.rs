@@ -1,10 +1,12 @@
 //! The state of a drive as a text: what it fits, and texts that nobody saved.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Value, json};
+use spindle::disc::Lba;
 use spindle::disc::TrackMode::{Audio, Mode1};
-use spindle::drive::{Drive, Identity, MOST_SAVED, Tray};
+use spindle::drive::{AudioStatus, Drive, Identity, MOST_SAVED, Tray};
 
 use super::guest;
 use crate::support::clock::ManualClock;
@@ -157,6 +159,41 @@ fn texts_that_somebody_made_up_leave_the_drive_sound() {
     }
     drive.load(0, &text).unwrap();
     assert_eq!(guest.run(&[0x1B, 0, 0, 0, 2, 0], 0).kaq(), (5, 0x53, 2));
+}
+
+/// A play from one end of all addresses to the other: each value is one that some drive can have.
+#[test]
+fn a_play_that_somebody_made_up_counts_no_further_than_a_disc_goes() {
+    let clock = ManualClock::new();
+    let mut disc = cd(1, &[&[(Audio, 3000), (Mode1, 1000)]]);
+    disc.sessions[0].lead_out = Lba(i32::MAX);
+    let drive = Drive::new(Identity::named("cd0"), Tray::Closed).by_clock(Arc::clone(&clock) as _);
+    drive.change_medium(of(disc), false).unwrap();
+    for (first, expected) in [(i32::MIN, AudioStatus::None), (-150, AudioStatus::Completed)] {
+        for motion in ["forward", "reverse", "play"] {
+            let span = json!({ "first": first, "end": i32::MAX, "completes": true });
+            let mut made = json_of(&drive.save(0));
+            let at = if motion == "reverse" { i32::MAX } else { first };
+            made["drive"]["audio"] =
+                json!({ "status": "playing", "run": { "by": 0, "motion": motion, "span": span, "at": at } });
+            drive.load(0, &with(&made)).unwrap();
+            clock.advance(Duration::from_secs(400 * 24 * 3600));
+            assert_eq!(drive.snapshot().audio, expected, "{motion} from {first}");
+        }
+    }
+}
+
+/// The play of the machine that was here ends with the tray that is open there.
+#[test]
+fn a_state_with_an_open_tray_ends_a_play() {
+    let drive = Arc::new(drive());
+    let guest = Initiator::of(Arc::clone(&drive));
+    guest.settle();
+    let mut made = json_of(&drive.save(0));
+    guest.run(&[0x45, 0, 0, 0, 0, 0, 0, 0, 75, 0], 0).good();
+    made["drive"]["tray-open"] = true.into();
+    drive.load(0, &with(&made)).unwrap();
+    assert_eq!(drive.snapshot().audio, AudioStatus::None);
 }
 
 fn paths_of(value: &Value, at: String, paths: &mut Vec<String>) {

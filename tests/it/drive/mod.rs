@@ -4,6 +4,7 @@ mod absent;
 mod audio;
 mod basic;
 mod behaviour;
+mod debts;
 mod disc_info;
 mod event;
 mod fault;

@@ -42,7 +42,10 @@ impl<F: Fn(&mut [u8]) -> io::Result<()> + Send + Sync> Blocks for By<F> {
     }
 }
 
-fn source(cache: &Arc<BlockCache>, decode: impl Fn(&mut [u8]) -> io::Result<()> + Send + Sync + 'static) -> BlockSource {
+fn source(
+    cache: &Arc<BlockCache>,
+    decode: impl Fn(&mut [u8]) -> io::Result<()> + Send + Sync + 'static,
+) -> BlockSource {
     BlockSource::new(Arc::new(By(decode)), Arc::clone(cache))
 }
 

@@ -59,7 +59,8 @@ impl StateFile {
 
     /// Describes a medium; files that somebody else opened are given to the service manager first.
     fn describe(&self, medium: &Medium, generation: &mut u64) -> MediumRecord {
-        *generation += 1;
+        // What a damaged file says of it may be anything.
+        *generation = generation.wrapping_add(1);
         let mut store = |(index, file): (usize, &OriginFile)| {
             let name = format!("{STORED}{}.{generation}.{index}", self.name);
             let stored = self.manager.as_ref().zip(file.file.as_ref()).map(|(to, file)| to.store(&name, file.as_fd()));

@@ -9,6 +9,7 @@ use tempfile::TempDir;
 
 use super::{Restarted, TEST_UNIT_READY, folder_with_image, good, read, sense};
 use crate::support::disc::block;
+use crate::support::host;
 
 /// The two places of a state file, as `src/cli/daemon/state/slots.rs` has them.
 const SLOT: usize = 256 << 10;
@@ -180,11 +181,30 @@ fn a_state_that_was_made_up_harms_nobody() {
 }
 
 #[test]
+fn a_count_of_discs_that_was_made_up_is_counted_on() {
+    let (folder, image) = folder_with_image(3);
+    let (_other_folder, other) = folder_with_image(4);
+    let mut here = Restarted::start_in(folder, &[&image]);
+    here.guest();
+    let runtime = here.kill();
+    let file = fs::read(here.path("state/cd0.state")).unwrap();
+    let mut record: Value = serde_json::from_slice(&newest(&file).1).unwrap();
+    record["generation"] = u64::MAX.into();
+    fs::write(here.path("state/cd0.state"), with_record(&file, record.to_string().as_bytes())).unwrap();
+    here.start_again(runtime);
+    host::run(env!("CARGO_BIN_EXE_spindle"), &["insert", "--force", "--control", &here.path("control"), &other]);
+    let runtime = here.kill();
+    here.start_again(runtime);
+    let mut guest = here.guest();
+    assert_eq!(read(&mut guest, 9), block(4, 9));
+}
+
+#[test]
 fn the_example_of_a_unit_names_options_that_there_are() {
     let unit = concat!(env!("CARGO_MANIFEST_DIR"), "/qemu-scripts/spindled@.service");
     let unit = fs::read_to_string(unit).unwrap();
     let start = unit.lines().find(|line| line.starts_with("ExecStart=")).unwrap();
-    let help = crate::support::host::run(env!("CARGO_BIN_EXE_spindled"), &["--help"]);
+    let help = host::run(env!("CARGO_BIN_EXE_spindled"), &["--help"]);
     let options: Vec<_> = start.split(' ').filter(|word| word.starts_with("--")).collect();
     assert!(options.contains(&"--state-dir"), "{start}");
     assert!(options.iter().all(|option| help.contains(&format!("{option} <"))), "{options:?}");
