@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use spindle::drive::{Drive, Identity, Tray};
 use spindle::image::{OpenOptions, open_source};
@@ -13,6 +14,9 @@ use crate::support::disc::{Patterned, block, of, patterned};
 use crate::support::guest::{Command, Guest, Options, REQUESTS};
 
 const READ: [u8; 10] = [0x28, 0, 0, 0, 0, 200, 0, 0, 1, 0];
+
+/// Reached only when it does not come.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A disc that cannot be read without a panic, once that is wanted.
 #[derive(Debug)]
@@ -46,7 +50,10 @@ fn a_defect_ends_the_connection_of_its_machine_and_the_next_one_is_served() {
     source.1.store(true, Ordering::SeqCst);
     guest.begin(REQUESTS, &Command::new(&READ, 2048));
     // Ends when the server hangs up.
-    while guest.frontend.get_features().is_ok() {}
+    let deadline = Instant::now() + PATIENCE;
+    while guest.frontend.get_features().is_ok() {
+        assert!(Instant::now() < deadline, "the machine was not told");
+    }
     drop(guest);
     drive.change_medium(patterned(2, 300), true).unwrap();
     let mut guest = backend.guest(Options::default());
