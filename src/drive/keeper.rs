@@ -42,7 +42,7 @@ impl Drive {
     ) -> Self {
         let mut state = self.state();
         state.restore(kept, medium, self.clock.now());
-        self.fetch.medium_changed(state.medium_in_tray());
+        self.fetch.medium_changed(state.medium_in_tray(), &self.clock);
         drop(state);
         lock(&self.keeping).notes = notes;
         self

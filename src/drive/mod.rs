@@ -313,7 +313,7 @@ impl Drive {
         });
         lock(&self.untold).extend(events);
         if let Some(medium) = medium {
-            self.fetch.medium_changed(medium.as_ref());
+            self.fetch.medium_changed(medium.as_ref(), &self.clock);
         }
         drop(state);
         self.wake_player();
