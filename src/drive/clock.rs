@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::io;
 use std::sync::{Arc, Condvar, LazyLock, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -25,6 +26,8 @@ pub struct HostClock {
     start: Instant,
     alarms: Mutex<Alarms>,
     added: Condvar,
+    /// Starts the thread that calls the alarms.
+    starter: fn() -> io::Result<()>,
 }
 
 #[derive(Default)]
@@ -43,13 +46,35 @@ impl fmt::Debug for Alarms {
 }
 
 impl HostClock {
-    /// The one clock of this process. Its thread starts with the first alarm.
+    /// The one clock of this process. Its thread starts with the first alarm, or before.
     #[must_use]
     pub fn shared() -> Arc<Self> {
         static CLOCK: LazyLock<Arc<HostClock>> = LazyLock::new(|| {
-            Arc::new(HostClock { start: Instant::now(), alarms: Mutex::default(), added: Condvar::new() })
+            Arc::new(HostClock::started_by(|| {
+                thread::Builder::new().name("clock".to_owned()).spawn(|| HostClock::shared().run()).map(drop)
+            }))
         });
         Arc::clone(&CLOCK)
+    }
+
+    fn started_by(starter: fn() -> io::Result<()>) -> Self {
+        Self { start: Instant::now(), alarms: Mutex::default(), added: Condvar::new(), starter }
+    }
+
+    /// Starts the thread, so that no alarm has to find out that there is none to be had.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn start(&self) -> io::Result<()> {
+        self.start_with(&mut self.alarms.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn start_with(&self, alarms: &mut Alarms) -> io::Result<()> {
+        if !alarms.running {
+            (self.starter)()?;
+            alarms.running = true;
+        }
+        Ok(())
     }
 
     /// Calls every alarm at its time.
@@ -83,20 +108,16 @@ impl Clock for HostClock {
         alarms.count += 1;
         let key = (at, alarms.count);
         alarms.set.insert(key, alarm);
-        if !alarms.running {
-            let spawned = thread::Builder::new().name("clock".to_owned()).spawn(|| HostClock::shared().run());
-            alarms.running = spawned.is_ok();
-        }
-        let all = if alarms.running { BTreeMap::new() } else { std::mem::take(&mut alarms.set) };
+        // Without a thread it waits for the next alarm to start one. It must not be called here: what it does may be to set another.
+        let _ = self.start_with(&mut alarms);
         drop(alarms);
         self.added.notify_one();
-        // Without a thread nobody would wake who waits: rather at once than never.
-        all.into_values().for_each(|alarm| alarm());
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
     use std::sync::mpsc;
 
     use super::*;
@@ -120,5 +141,24 @@ mod tests {
         // What is past rings too.
         clock.at(Duration::ZERO, Box::new(move || ring.send("past").unwrap()));
         assert_eq!(rung.recv(), Ok("past"));
+    }
+
+    #[test]
+    fn an_alarm_that_sets_another_ends_where_no_thread_can_be_had() {
+        static CALLED: AtomicUsize = AtomicUsize::new(0);
+        fn again(clock: &Arc<HostClock>) {
+            let next = Arc::clone(clock);
+            let alarm = move || {
+                // Far more than there should be, and fewer than the stack has room for.
+                if CALLED.fetch_add(1, Ordering::Relaxed) < 100 {
+                    again(&next);
+                }
+            };
+            clock.at(Duration::ZERO, Box::new(alarm));
+        }
+        let clock = Arc::new(HostClock::started_by(|| Err(io::ErrorKind::WouldBlock.into())));
+        assert!(clock.start().is_err());
+        again(&clock);
+        assert_eq!(CALLED.load(Ordering::Relaxed), 0);
     }
 }

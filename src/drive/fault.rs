@@ -150,9 +150,8 @@ impl Context<'_> {
     /// drive minds that, or one with a fault that somebody asked for.
     ///
     /// # Errors
-    /// When that makes the medium disappear, or the storage has not answered in time.
+    /// When that makes the medium disappear.
     pub(super) fn lost(&self, disc: &Disc, start: Lba, blocks: u32) -> Result<Option<Lost>, Sense> {
-        self.drive.check_overdue(start)?;
         let lost = self.drive.behaviours.edc_errors.then(|| disc.first_lost(start, blocks)).flatten();
         if self.drive.faults.concern_reads.load(Ordering::Relaxed) {
             return self.faulty(start, blocks, lost);

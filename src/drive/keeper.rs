@@ -40,7 +40,10 @@ impl Drive {
         medium: Result<Option<Arc<Medium>>, Absent>,
         notes: BTreeMap<u16, Vec<u8>>,
     ) -> Self {
-        self.state().restore(kept, medium, self.clock.now());
+        let mut state = self.state();
+        state.restore(kept, medium, self.clock.now());
+        self.fetch.medium_changed(state.medium_in_tray(), &self.clock);
+        drop(state);
         lock(&self.keeping).notes = notes;
         self
     }

@@ -312,10 +312,10 @@ impl Drive {
             _ => None,
         });
         lock(&self.untold).extend(events);
-        drop(state);
         if let Some(medium) = medium {
-            self.fetch.medium_changed(medium.as_ref());
+            self.fetch.medium_changed(medium.as_ref(), &self.clock);
         }
+        drop(state);
         self.wake_player();
         self.moved.notify_all();
         result

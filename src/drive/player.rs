@@ -12,11 +12,15 @@ use super::playback::Piece;
 use super::{Core, lock};
 use crate::disc::sector::RAW;
 use crate::sound::{SAMPLE_BYTES, Sample, Sink};
+use crate::sys::join::join_within;
 
 /// Sectors between two looks: a fifth of a second, which is how late sound comes.
 const LOOK: u32 = 15;
 /// Sectors that are given to the sink at once.
 const MOST: u32 = 75;
+
+/// How long the end waits for a thread that brings what it has to its end.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// What the thread waits for.
 #[derive(Debug, Default)]
@@ -58,7 +62,7 @@ impl Bell {
     }
 }
 
-/// The thread of one drive. It ends with this value, after what was passed is heard.
+/// The thread of one drive. It ends with this value, after what was passed is heard, unless its sink or the storage keeps it too long.
 #[derive(Debug)]
 pub struct Player {
     bell: Arc<Bell>,
@@ -88,7 +92,9 @@ impl Drop for Player {
         self.bell.ring(|rung| rung.end = true);
         if let Some(thread) = self.thread.take() {
             // Its panic has been reported on its own thread.
-            let _ = thread.join();
+            if join_within(thread, PATIENCE).is_none() {
+                warn!("sound is lost: what plays it does not end");
+            }
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::io;
 
 use super::commands::{Access, Command};
+use super::fetch::{SLICE, Wanted};
 use super::{Context, DriveEvent};
 use crate::disc::{BLOCK_SIZE, Disc, Lba, Msf, SectorError};
 use crate::scsi::{Sense, Task};
@@ -129,8 +130,20 @@ fn read(cx: &Context<'_>, task: &mut Task<'_>, lba: u64, blocks: u32) -> Result<
     if whole < wanted {
         task.data_in.mark_overrun();
     }
-    let lost = cx.lost(disc, start, blocks_in(whole))?;
-    let given = lost.map_or(blocks_in(whole), |lost| lost.lba.since(start) + u32::from(cx.transfers_lost_blocks()));
+    cx.drive.move_head(start);
+    let (mut at, end) = (start, start.plus(blocks_in(whole)));
+    while at < end {
+        let blocks = end.since(at).min(SLICE);
+        slice(cx, task, disc, at, blocks)?;
+        at = at.plus(blocks);
+    }
+    Ok(())
+}
+
+fn slice(cx: &Context<'_>, task: &mut Task<'_>, disc: &Disc, start: Lba, blocks: u32) -> Result<(), Sense> {
+    cx.fetched(Wanted { part: cx.drive.blocks_part(), start, blocks })?;
+    let lost = cx.lost(disc, start, blocks)?;
+    let given = lost.map_or(blocks, |lost| lost.lba.since(start) + u32::from(cx.transfers_lost_blocks()));
     let result = disc.read_user_data(start, task.data_in.window(given as usize * BLOCK_SIZE as usize));
     let good = match &result {
         Ok(()) => given,

@@ -2,6 +2,7 @@
 
 use super::Context;
 use super::commands::{Access, Command};
+use super::fetch::{Part, Wanted};
 use super::read::sector_sense;
 use crate::disc::sector::{Form, RAW};
 use crate::disc::subchannel::Position;
@@ -34,16 +35,23 @@ pub(super) static COMMANDS: &[Command] = &[
 fn read_sub_channel(cx: &Context<'_>, task: &mut Task<'_>) -> Result<(), Sense> {
     let disc = need_cd(cx)?;
     let msf = task.u8(1) & 0x02 != 0;
+    let format = (task.u8(2) & 0x40 != 0).then(|| task.u8(3));
+    // Before anything is told that is told once.
+    match format {
+        Some(0x02) => cx.fetched(Wanted::code(Part::CatalogueNumber))?,
+        Some(0x03) => cx.fetched(Wanted::code(Part::RecordingCode(task.u8(6))))?,
+        _ => {}
+    }
     let (status, head) = {
         let mut state = cx.drive.state_by_now();
         (state.tell_audio_status() as u8, cx.drive.head())
     };
-    let body = match (task.u8(2) & 0x40 != 0, task.u8(3)) {
-        (false, _) => Vec::new(),
-        (true, 0x01) => current_position(disc, head, msf),
-        (true, 0x02) => media_catalogue_number(disc),
-        (true, 0x03) => isrc(disc, task.u8(6))?,
-        _ => return Err(Sense::invalid_cdb_byte(3)),
+    let body = match format {
+        None => Vec::new(),
+        Some(0x01) => current_position(disc, head, msf),
+        Some(0x02) => media_catalogue_number(disc),
+        Some(0x03) => isrc(disc, task.u8(6))?,
+        Some(_) => return Err(Sense::invalid_cdb_byte(3)),
     };
     let [high, low] = (body.len() as u16).to_be_bytes();
     let data = [&[0, status, high, low][..], &body].concat();
@@ -94,6 +102,7 @@ fn read_header(cx: &Context<'_>, task: &mut Task<'_>) -> Result<(), Sense> {
     if lba < Lba(0) {
         return Err(Sense::LBA_OUT_OF_RANGE);
     }
+    cx.fetched(Wanted::header(lba))?;
     let mut raw = [0; RAW];
     let form = disc.read_sector(lba, &mut raw).map_err(|error| sector_sense(cx, &error))?;
     if form == Form::Audio {

@@ -2,6 +2,7 @@
 
 use super::Context;
 use super::commands::{Access, Command};
+use super::fetch::{SLICE, Wanted};
 use super::read::{check_range, sector_sense};
 use crate::disc::BLOCK_SIZE;
 use crate::scsi::{Sense, Task};
@@ -94,6 +95,10 @@ fn verify(cx: &Context<'_>, task: &mut Task<'_>, lba: u64, blocks: u32) -> Resul
     }
     for index in 0..blocks {
         let at = start.plus(index);
+        if index % SLICE == 0 {
+            let part = cx.drive.blocks_part();
+            cx.fetched(Wanted { part, start: at, blocks: (blocks - index).min(SLICE) })?;
+        }
         let sound = cx.lost(disc, at, 1)?.map_or(Ok(()), |lost| Err(lost.error()));
         sound.and_then(|()| disc.read_block(at, &mut stored)).map_err(|error| sector_sense(cx, &error))?;
         // Data that the initiator did not send cannot be compared; the transport reports the overrun.

@@ -111,6 +111,12 @@ impl Delay {
         self.0.store(true, Ordering::Release);
     }
 
+    /// Whether anybody else has it: who ends it when nobody waits for it any more ends it for nobody.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
+    }
+
     /// Whether it may.
     #[must_use]
     pub fn is_over(&self) -> bool {

@@ -52,7 +52,7 @@ impl Handler for Requests<'_> {
 }
 
 /// The same ring at the first look after a restart: the process before this one may have carried out the command, and not have returned
-/// it. Nothing is held back.
+/// it.
 pub(super) struct Resumed<'b> {
     pub requests: Requests<'b>,
     /// What that process kept of this ring.
@@ -60,6 +60,16 @@ pub(super) struct Resumed<'b> {
 }
 
 impl Handler for Resumed<'_> {
+    fn may_hold(&self) -> bool {
+        self.requests.may_hold()
+    }
+
+    /// What was carried out already waits for nothing.
+    fn holds(&self, position: u16, chain: &Chain<'_>) -> bool {
+        let fits = |note: &Note| answer::fits(&note.bytes, position, chain);
+        !self.notes.iter().any(fits) && self.requests.holds(position, chain)
+    }
+
     fn execute(&self, position: u16, chain: &Chain<'_>) -> Outcome {
         let repeated = self.notes.iter().find_map(|note| answer::repeat(&note.bytes, position, chain));
         repeated.unwrap_or_else(|| self.requests.execute(position, chain))

@@ -26,16 +26,25 @@ pub fn remember(position: u16, chain: &Chain<'_>, written: u32) -> Option<Vec<u8
     (copied == len).then_some(bytes)
 }
 
+/// Whether what was [remembered](remember) is the answer to this request at this place.
+#[must_use]
+pub fn fits(remembered: &[u8], position: u16, chain: &Chain<'_>) -> bool {
+    answer(remembered, position, chain).is_some()
+}
+
 /// Gives the answer that was [remembered](remember), if it was for this request at this place.
 #[must_use]
 pub fn repeat(remembered: &[u8], position: u16, chain: &Chain<'_>) -> Option<Outcome> {
+    let answer = answer(remembered, position, chain)?;
+    Some(Outcome::of(Scatter::new(&chain.writable).copy_from(answer) as u32))
+}
+
+fn answer<'r>(remembered: &'r [u8], position: u16, chain: &Chain<'_>) -> Option<&'r [u8]> {
     let (head, answer) = remembered.split_at_checked(HEAD)?;
     let same = head[..POSITION] == position.to_le_bytes() && head[POSITION..] == *request(chain)?.as_bytes();
     let room = Scatter::new(&chain.writable);
-    if !same || chain.fault.is_some() || room.len() < answer.len() || answer.len() > MOST {
-        return None;
-    }
-    Some(Outcome::of(room.copy_from(answer) as u32))
+    let fits = same && chain.fault.is_none() && room.len() >= answer.len() && answer.len() <= MOST;
+    fits.then_some(answer)
 }
 
 fn request(chain: &Chain<'_>) -> Option<CommandRequest> {

@@ -196,3 +196,13 @@ pub fn gated(seed: u32, blocks: u32, first: u32) -> (Arc<Gated>, Arc<Medium>) {
     let medium = Arc::into_inner(medium(opened)).unwrap();
     (gate, Arc::new(Medium { remote: true, ..medium }))
 }
+
+/// A CD built by hand on storage that may not answer: none of what `part` names comes until the gate is opened.
+pub fn gated_cd(mut disc: Disc, part: impl Fn(&mut Extent, Arc<Gated>)) -> (Arc<Gated>, Arc<Medium>) {
+    let (good, closed) = (Patterned { seed: 1, blocks: 449_000 }, Mutex::new(true));
+    let gate = Arc::new(Gated { good, first: 0, closed, opened: Condvar::new(), waiting: AtomicUsize::new(0) });
+    let tracks = disc.sessions.iter_mut().flat_map(|session| &mut session.tracks);
+    tracks.flat_map(|track| &mut track.extents).for_each(|extent| part(extent, Arc::clone(&gate)));
+    let medium = Arc::into_inner(of(disc)).unwrap();
+    (gate, Arc::new(Medium { remote: true, ..medium }))
+}

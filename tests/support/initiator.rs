@@ -77,6 +77,12 @@ impl Initiator {
         Self { drives, transport: Transport::Rings(guest, backend), nexus: Nexus(0), lun: Lun(0) }
     }
 
+    /// One that hands its commands to the drive itself, which no ring has looked at before.
+    pub fn direct(drive: Arc<Drive>) -> Self {
+        let transport = Transport::Direct(Target::new(vec![Arc::clone(&drive) as _]));
+        Self { drives: vec![drive], transport, nexus: Nexus(7), lun: Lun(0) }
+    }
+
     /// As [`fresh`](Self::fresh), with `medium` in the drive and every unit attention and media event consumed.
     pub fn with(medium: Arc<spindle::drive::Medium>) -> (Arc<Drive>, Self) {
         let (drive, initiator) = Self::fresh();

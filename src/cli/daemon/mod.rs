@@ -28,6 +28,7 @@ use self::confine::Sandbox;
 use self::state::StateFolder;
 use super::error::{CliError, Exit, report};
 use crate::control;
+use crate::drive::HostClock;
 use crate::image::OpenOptions;
 use crate::sound;
 use crate::source::BlockCache;
@@ -100,6 +101,7 @@ fn run(args: &Args) -> Result<(), CliError> {
         confine::confine(&args.media_roots, Some(&spool), &sockets, host_sound)?;
     }
     cache.release();
+    HostClock::shared().start()?;
     let (end, ended) = mpsc::channel();
     end_on_signals(signals, end.clone())?;
     let _control = match &control_socket {

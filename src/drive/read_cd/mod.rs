@@ -2,9 +2,11 @@
 
 mod selection;
 
-use self::selection::{C2, Selection, Sub};
+use self::selection::C2;
+pub(super) use self::selection::{Selection, Sub};
 use super::Context;
 use super::commands::{Access, Command};
+use super::fetch::{Part, SLICE, Wanted};
 use super::read::{sector_sense, time};
 use super::subchannel::need_cd;
 use crate::disc::sector::RAW;
@@ -51,14 +53,32 @@ fn read_cd(cx: &Context<'_>, task: &mut Task<'_>, start: Lba, blocks: u32) -> Re
     }
     let is_data = disc.track_at(start).map(|track| track.mode.is_data());
     let mut at = if selection.is_nothing() { end } else { start };
+    while at < end && !task.data_in.overrun() {
+        let blocks = end.since(at).min(SLICE);
+        cx.fetched(Wanted { part: Part::Sectors(selection.sub), start: at, blocks })?;
+        at = slice(cx, task, disc, &selection, is_data, (at, at.plus(blocks)))?;
+    }
+    cx.drive.move_head(at);
+    Ok(())
+}
+
+/// Returns sectors of one kind from an address up to another, or to the end of the buffer; the address after what was returned.
+fn slice(
+    cx: &Context<'_>,
+    task: &mut Task<'_>,
+    disc: &Disc,
+    selection: &Selection,
+    is_data: Option<bool>,
+    (mut at, end): (Lba, Lba),
+) -> Result<Lba, Sense> {
     let lost = cx.lost(disc, at, end.since(at))?;
     let upto = lost.map_or(end, |lost| lost.lba);
-    while at < end {
+    while at < end && !task.data_in.overrun() {
         let track = disc.track_at(at);
         let result = match (track, lost) {
             (Some(track), _) if is_data != Some(track.mode.is_data()) => Err(illegal_mode(cx, at)),
-            (_, Some(lost)) if lost.lba == at => give_lost(cx, task, disc, &selection, lost),
-            _ => transfer(cx, task, disc, &selection, at, upto),
+            (_, Some(lost)) if lost.lba == at => give_lost(cx, task, disc, selection, lost),
+            _ => transfer(cx, task, disc, selection, at, upto),
         };
         match result {
             Ok(next) => at = next,
@@ -67,12 +87,8 @@ fn read_cd(cx: &Context<'_>, task: &mut Task<'_>, start: Lba, blocks: u32) -> Re
                 return Err(sense);
             }
         }
-        if task.data_in.overrun() {
-            break;
-        }
     }
-    cx.drive.move_head(at);
-    Ok(())
+    Ok(at)
 }
 
 /// Fails for a sector that was lost, and gives it before that if the initiator wants it. C2 could correct none of it.

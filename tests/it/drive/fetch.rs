@@ -3,54 +3,92 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use spindle::drive::{Drive, Identity, Tray};
+use spindle::drive::{Clock, Drive, Identity, Medium, Tray};
 
 use crate::support::backend::Backend;
 use crate::support::clock::ManualClock;
 use crate::support::disc::{Gated, block, gated, patterned};
-use crate::support::guest::{Command, Guest, Options, REQUESTS, Reply, lun};
+use crate::support::guest::{Command, Guest, Options, Pending, REQUESTS, Reply, lun};
 
-const DEADLINE: Duration = Duration::from_secs(20);
+pub const DEADLINE: Duration = Duration::from_secs(20);
 
 /// Rings: more than workers, so that some have one in common.
-const RINGS: usize = 8;
+pub const RINGS: usize = 8;
 /// Far more than anything takes: reached only when it never comes.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A drive with a deadline and its clock, whose disc has no blocks from 200 on until the gate is opened, beside one with a local disc,
+/// A drive with a deadline and its clock, whose disc has blocks that do not come until the gate is opened, beside one with a local disc,
 /// and a guest of both.
-struct Room {
-    gate: Arc<Gated>,
-    clock: Arc<ManualClock>,
-    drive: Arc<Drive>,
-    guest: Guest,
+pub struct Room {
+    pub gate: Arc<Gated>,
+    pub clock: Arc<ManualClock>,
+    pub drive: Arc<Drive>,
+    pub guest: Guest,
     _backend: Backend,
 }
 
+/// A drive with the deadline by `clock`, and nothing in it.
+pub fn hurried(clock: Arc<dyn Clock>) -> Drive {
+    Drive::new(Identity::named("cd0"), Tray::Closed).with_read_deadline(DEADLINE).by_clock(clock)
+}
+
 impl Room {
+    /// The disc has no blocks from 200 on.
     fn new() -> Self {
-        let (gate, medium) = gated(1, 300, 200);
+        Self::with(gated(1, 300, 200))
+    }
+
+    pub fn with((gate, medium): (Arc<Gated>, Arc<Medium>)) -> Self {
         let clock = ManualClock::new();
-        let drive = Drive::new(Identity::named("cd0"), Tray::Closed).with_read_deadline(DEADLINE);
-        let drive = Arc::new(drive.by_clock(Arc::clone(&clock) as _));
+        let drive = hurried(Arc::clone(&clock) as _);
         drive.change_medium(medium, false).unwrap();
+        Self::of(gate, clock, drive)
+    }
+
+    pub fn of(gate: Arc<Gated>, clock: Arc<ManualClock>, drive: Drive) -> Self {
+        let drive = Arc::new(drive);
         let local = Arc::new(Drive::new(Identity::named("cd1"), Tray::Closed));
         local.change_medium(patterned(2, 300), false).unwrap();
         let backend = Backend::serve(&[Arc::clone(&drive), local]);
-        let mut guest = backend.guest(Options { request_queues: RINGS, ..Options::default() });
-        for unit in [0, 1] {
-            while guest.command(REQUESTS, &Command { lun: lun(unit), ..Command::new(&[0; 6], 0) }).status != 0 {}
+        let guest = backend.guest(Options { request_queues: RINGS, ..Options::default() });
+        let mut room = Self { gate, clock, drive, guest, _backend: backend };
+        [0, 1].into_iter().for_each(|unit| room.settle(unit));
+        room
+    }
+
+    /// Consumes the unit attentions.
+    pub fn settle(&mut self, unit: u16) {
+        while self.guest.command(REQUESTS, &Command { lun: lun(unit), ..Command::new(&[0; 6], 0) }).status != 0 {}
+    }
+
+    /// Sends a command that reads what does not come: nobody else waits for it, and after the deadline it is to be tried again.
+    pub fn hangs(&mut self, queue: usize, cdb: &[u8]) {
+        let pending = self.guest.begin(queue, &Command::new(cdb, 4 * 2352));
+        self.wait_until("somebody reads", |room| room.gate.waiting() > 0);
+        for other in (REQUESTS..REQUESTS + RINGS).filter(|&other| other != queue) {
+            assert_eq!(self.read(other, 1, 210).data, block(2, 210));
         }
-        Self { gate, clock, drive, guest, _backend: backend }
+        self.is_late(pending);
+    }
+
+    /// The command ends after the deadline, and no sooner.
+    pub fn is_late(&mut self, pending: Pending) {
+        self.clock.advance(DEADLINE);
+        let reply = self.guest.finish(pending);
+        // LOGICAL UNIT IS IN PROCESS OF BECOMING READY.
+        assert_eq!(
+            (reply.status, reply.sense[2] & 0xF, &reply.sense[12..14], reply.data.len()),
+            (2, 2, &[4, 1][..], 0)
+        );
     }
 
     /// READ (10) of one block.
-    fn read(&mut self, queue: usize, unit: u16, lba: u8) -> Reply {
+    pub fn read(&mut self, queue: usize, unit: u16, lba: u8) -> Reply {
         let cdb = [0x28, 0, 0, 0, 0, lba, 0, 0, 1, 0];
         self.guest.command(queue, &Command { lun: lun(unit), ..Command::new(&cdb, 2048) })
     }
 
-    fn wait_until(&self, what: &str, done: impl Fn(&Self) -> bool) {
+    pub fn wait_until(&self, what: &str, done: impl Fn(&Self) -> bool) {
         let began = Instant::now();
         while !done(self) {
             assert!(began.elapsed() < PATIENCE, "never: {what}");

@@ -1,0 +1,281 @@
+//! The threads that read from one disc, and who waits for them.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak, mpsc};
+use std::thread;
+use std::time::Duration;
+
+use super::super::clock::Clock;
+use super::super::read_cd::Sub;
+use super::super::{Medium, lock};
+use super::{Part, Wanted};
+use crate::disc::sector::RAW;
+use crate::disc::{BLOCK_SIZE, Disc, Lba};
+use crate::scsi::{Delay, Wake};
+
+/// Threads that may hang at a time; further commands then wait for one of them, or for their deadline.
+const MOST_THREADS: usize = 4;
+/// Blocks that are read at once.
+const STEP: u32 = 32;
+/// What is remembered until commands are carried out. A ring has one, and may be stopped before that.
+const MOST_ENDED: usize = 64;
+/// With so many that wait, those are looked for that nobody waits for any more.
+const MANY_WAITING: usize = 64;
+
+/// The threads that read from one disc.
+#[derive(Debug)]
+pub struct Crew {
+    medium: Weak<Medium>,
+    clock: Arc<dyn Clock>,
+    deadline: Duration,
+    jobs: Mutex<Jobs>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Jobs {
+    waiting: VecDeque<Job>,
+    under_way: Vec<Job>,
+    /// What was read, and what was not read in time, until its command comes.
+    ended: VecDeque<(Wanted, bool)>,
+    threads: usize,
+    idle: usize,
+    last: u64,
+    /// An alarm is set.
+    alarm: bool,
+    /// The disc has left.
+    dismissed: bool,
+}
+
+impl Jobs {
+    /// Remembers how a job ended for the command that waits for it. What has been read now is not late for another command.
+    fn remember(&mut self, job: &Job, in_time: bool) {
+        if in_time {
+            self.ended.retain(|&(wanted, in_time)| in_time || wanted != job.wanted);
+        }
+        if !job.delay.is_shared() {
+            return;
+        }
+        if self.ended.len() >= MOST_ENDED {
+            self.ended.pop_front();
+        }
+        self.ended.push_back((job.wanted, in_time));
+    }
+}
+
+/// What one command waits for.
+struct Job {
+    number: u64,
+    wanted: Wanted,
+    due: Duration,
+    delay: Delay,
+    wake: Wake,
+}
+
+impl std::fmt::Debug for Job {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Job({:?}, due {:?})", self.wanted, self.due)
+    }
+}
+
+impl Job {
+    /// The command may be carried out.
+    fn end(self) {
+        self.delay.end();
+        (self.wake)();
+    }
+}
+
+impl Crew {
+    /// Threads for a disc, none of which runs yet.
+    pub fn new(medium: &Arc<Medium>, clock: &Arc<dyn Clock>, deadline: Duration) -> Arc<Self> {
+        Arc::new(Self {
+            medium: Arc::downgrade(medium),
+            clock: Arc::clone(clock),
+            deadline,
+            jobs: Mutex::default(),
+            changed: Condvar::new(),
+        })
+    }
+
+    /// Whether this is their disc.
+    pub fn reads(&self, medium: &Arc<Medium>) -> bool {
+        std::ptr::eq(self.medium.as_ptr(), Arc::as_ptr(medium))
+    }
+
+    /// How many wait.
+    pub fn waiting(&self) -> usize {
+        let jobs = self.jobs();
+        jobs.waiting.len() + jobs.under_way.len()
+    }
+
+    fn jobs(&self) -> MutexGuard<'_, Jobs> {
+        lock(&self.jobs)
+    }
+
+    /// Has something read; `delay` ends with that, or with the deadline. False when the disc has left, or there is no thread to be had.
+    pub fn read(self: &Arc<Self>, wanted: Wanted, delay: &Delay, wake: &Wake) -> bool {
+        let due = self.clock.now().saturating_add(self.deadline);
+        let mut jobs = self.jobs();
+        if jobs.dismissed {
+            return false;
+        }
+        if jobs.waiting.len() >= MANY_WAITING {
+            jobs.waiting.retain(|job| job.delay.is_shared());
+        }
+        if jobs.waiting.len() >= jobs.idle && jobs.threads < MOST_THREADS {
+            let crew = Arc::clone(self);
+            match thread::Builder::new().name("fetch".to_owned()).spawn(move || crew.work()) {
+                Ok(_) => jobs.threads += 1,
+                Err(_) if jobs.threads == 0 => return false,
+                Err(_) => {}
+            }
+        }
+        jobs.last += 1;
+        let number = jobs.last;
+        jobs.waiting.push_back(Job { number, wanted, due, delay: delay.clone(), wake: Arc::clone(wake) });
+        let alarm = !std::mem::replace(&mut jobs.alarm, true);
+        drop(jobs);
+        self.changed.notify_one();
+        if alarm {
+            self.set_alarm(due);
+        }
+        true
+    }
+
+    /// Whether something was read in time for a command that is carried out now; none when it was not asked for. Told once.
+    pub fn ended(&self, wanted: Wanted) -> Option<bool> {
+        let mut jobs = self.jobs();
+        // A command whose buffer is too short reads less.
+        let covers =
+            |other: &Wanted| Wanted { blocks: wanted.blocks, ..*other } == wanted && other.blocks >= wanted.blocks;
+        let at = jobs.ended.iter().position(|(other, _)| covers(other))?;
+        jobs.ended.remove(at).map(|(_, in_time)| in_time)
+    }
+
+    /// Has something read, and waits: whether it came in time, none when the disc has left. Where there is no thread to be had, whoever
+    /// asks must read by itself.
+    pub fn read_now(self: &Arc<Self>, wanted: Wanted) -> Option<bool> {
+        let (tell, told) = mpsc::channel();
+        let delay = Delay::default();
+        let wake: Wake = Arc::new(move || {
+            // Whoever asked is there.
+            let _ = tell.send(());
+        });
+        if !self.read(wanted, &delay, &wake) {
+            return (!self.jobs().dismissed).then_some(true);
+        }
+        // Every job ends: when it is done, with its deadline, or with the disc.
+        let _ = told.recv();
+        self.ended(wanted)
+    }
+
+    /// One thread: reads what is wanted until the disc leaves.
+    fn work(&self) {
+        loop {
+            let mut jobs = self.jobs();
+            jobs.idle += 1;
+            let nothing = |jobs: &mut Jobs| jobs.waiting.is_empty() && !jobs.dismissed;
+            jobs = self.changed.wait_while(jobs, nothing).unwrap_or_else(PoisonError::into_inner);
+            jobs.idle -= 1;
+            let Some(job) = jobs.waiting.pop_front() else { return };
+            let (number, wanted) = (job.number, job.wanted);
+            jobs.under_way.push(job);
+            drop(jobs);
+            if let Some(medium) = self.medium.upgrade() {
+                read(&medium.disc, wanted);
+            }
+            let mut jobs = self.jobs();
+            let ended = jobs.under_way.iter().position(|other| other.number == number);
+            let ended = ended.map(|at| jobs.under_way.swap_remove(at));
+            if let Some(job) = &ended {
+                jobs.remember(job, true);
+            }
+            drop(jobs);
+            // Nobody waits for one that was overdue.
+            if let Some(job) = ended {
+                job.end();
+            }
+        }
+    }
+
+    fn set_alarm(self: &Arc<Self>, at: Duration) {
+        let crew = Arc::downgrade(self);
+        self.clock.at(
+            at,
+            Box::new(move || {
+                if let Some(crew) = crew.upgrade() {
+                    crew.expire();
+                }
+            }),
+        );
+    }
+
+    /// Ends what has waited too long, and sets the alarm for what is left.
+    fn expire(self: &Arc<Self>) {
+        let now = self.clock.now();
+        let mut jobs = self.jobs();
+        let late = |job: &Job| job.due <= now;
+        let mut expired: Vec<_> = jobs.under_way.extract_if(.., |job| late(job)).collect();
+        let (over, waiting) = std::mem::take(&mut jobs.waiting).into_iter().partition::<Vec<_>, _>(late);
+        jobs.waiting = waiting.into();
+        expired.extend(over);
+        expired.iter().for_each(|job| jobs.remember(job, false));
+        let next = jobs.waiting.iter().chain(&jobs.under_way).map(|job| job.due).min();
+        jobs.alarm = next.is_some();
+        drop(jobs);
+        if let Some(next) = next {
+            self.set_alarm(next);
+        }
+        expired.into_iter().for_each(Job::end);
+    }
+
+    /// Ends everything: the commands find the drive as it is by now.
+    pub fn dismiss(&self) {
+        let mut jobs = self.jobs();
+        jobs.dismissed = true;
+        let mut all: Vec<_> = jobs.waiting.drain(..).collect();
+        all.append(&mut jobs.under_way);
+        drop(jobs);
+        self.changed.notify_all();
+        all.into_iter().for_each(Job::end);
+    }
+}
+
+/// Reads for nobody, up to the first error, as the command does: that one learns of it.
+fn read(disc: &Disc, Wanted { part, start, blocks }: Wanted) {
+    match part {
+        Part::Blocks => read_blocks(disc, start, blocks),
+        Part::Sectors(sub) => {
+            let _ = (0..blocks).all(|index| read_sector(disc, start.plus(index), sub));
+        }
+        Part::CatalogueNumber => {
+            let _ = disc.catalogue_number();
+        }
+        Part::RecordingCode(track) => {
+            let _ = disc.track(track).map(|track| track.recording_code());
+        }
+    }
+}
+
+fn read_blocks(disc: &Disc, start: Lba, blocks: u32) {
+    const BLOCK: usize = BLOCK_SIZE as usize;
+    let mut scratch = vec![0; STEP as usize * BLOCK];
+    let mut done = 0;
+    while done < blocks {
+        let step = STEP.min(blocks - done);
+        if disc.read_blocks(start.plus(done), &mut scratch[..step as usize * BLOCK]).is_err() {
+            return;
+        }
+        done += step;
+    }
+}
+
+fn read_sector(disc: &Disc, lba: Lba, sub: Sub) -> bool {
+    disc.read_sector(lba, &mut [0; RAW]).is_ok()
+        && match sub {
+            Sub::None => true,
+            Sub::Raw | Sub::Q => disc.read_subchannel(lba).is_ok(),
+            Sub::Packs => disc.read_packs(lba).is_ok(),
+        }
+}
