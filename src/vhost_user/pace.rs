@@ -4,8 +4,9 @@ use std::time::{Duration, Instant};
 
 /// The most chains that one call waits for.
 const MOST: u16 = 32;
-/// Calls after which the driver's speed is looked at; so many are enough to see that it has become half as fast.
+/// Calls after which the driver's speed is looked at.
 const CALLS: u32 = 32;
+/// So many are enough to see that it has become half as fast, or that it keeps no more in flight.
 const FEW_CALLS: u32 = 8;
 /// What is tried must be faster by so many hundredths, as the same twice is never equal.
 const FASTER: u32 = 3;
@@ -79,7 +80,13 @@ impl Pace {
         self.seen.time += time;
         let each = self.seen.time / self.seen.chains.max(1);
         match self.trial {
-            Some((_, before)) if self.seen.calls == FEW_CALLS && each > before * 2 => self.fails(now),
+            // Where no call was for more than before, all that was tried was to wait.
+            Some((chains, before))
+                if self.seen.calls == FEW_CALLS
+                    && (each > before * 2 || chains > self.rule && self.seen.most <= self.rule) =>
+            {
+                self.fails(now);
+            }
             Some((chains, before)) if self.seen.calls == CALLS => {
                 if each * 100 < before * (100 - FASTER) {
                     (self.rule, self.trial, self.rest) = (chains, None, SHORTEST_REST);

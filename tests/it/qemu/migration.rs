@@ -115,6 +115,11 @@ impl Hosts {
                 let arguments = command.get("arguments").cloned().unwrap_or(json!({}));
                 match until {
                     Some(status) => reaches(vm, name, status),
+                    None if name == "quit" => {
+                        if let Some(status) = vm.quit() {
+                            println!("the QEMU that the machine had left ended with {status}");
+                        }
+                    }
                     None => drop(vm.qmp(name, &arguments)),
                 }
                 if name == "migrate" {

@@ -8,6 +8,7 @@ mod decoders;
 mod dvd;
 mod filesystems;
 mod formats;
+mod gives_up;
 mod hardware;
 mod lives;
 mod machines;

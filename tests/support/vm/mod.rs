@@ -10,7 +10,7 @@ use std::fs;
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
-use std::process::{Child, Stdio};
+use std::process::{Child, ExitStatus, Stdio};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -242,6 +242,23 @@ impl Vm {
     /// Gives QEMU itself a command.
     pub fn qmp(&mut self, command: &str, arguments: &Value) -> Value {
         self.try_qmp(command, arguments).unwrap_or_else(|error| panic!("{command}: {error}\n{}", self.story()))
+    }
+
+    /// Has QEMU quit, after its machine has moved elsewhere. It may have ended by itself: returns how, if it has not ended well.
+    pub fn quit(&mut self) -> Option<ExitStatus> {
+        let asked = self.try_qmp("quit", &json!({}));
+        let mut status = None;
+        let end = match asked {
+            Ok(_) => "QEMU's end".to_owned(),
+            Err(error) => format!("QEMU's end, which did not answer ({error})"),
+        };
+        let deadline = Instant::now() + COMMAND;
+        while status.is_none() {
+            assert!(Instant::now() < deadline, "{end}: not within {COMMAND:?}\n{}", self.story());
+            status = self.process.try_wait().unwrap();
+            thread::sleep(Duration::from_millis(10));
+        }
+        status.filter(|status| !status.success())
     }
 
     fn try_qmp(&self, command: &str, arguments: &Value) -> io::Result<Value> {
