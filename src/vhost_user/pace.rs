@@ -70,7 +70,7 @@ impl Pace {
         let Some(time) = time.filter(|time| *time < PAUSE) else {
             self.seen = Seen::default();
             if time.is_some_and(|time| time >= LONG_PAUSE) {
-                (self.rests_until, self.rest) = (None, SHORTEST_REST);
+                (self.rests_until, self.rest, self.tries_more) = (None, SHORTEST_REST, true);
             }
             return;
         };
