@@ -6,7 +6,7 @@
 use std::io;
 use std::sync::Arc;
 
-use super::{Check, Container, Content, FormatInfo, ImageError, OpenContext, Probe, Score, damaged};
+use super::{Check, Container, Content, FormatInfo, ImageError, ImageErrorKind, OpenContext, Probe, Score, damaged};
 use crate::disc::edc::edc_continued;
 use crate::disc::sector::{Form, RAW, SYNC, seal};
 use crate::source::{Block, BlockSource, Blocks, ByteSource, SharedSource};
@@ -31,7 +31,7 @@ impl Container for Ecm {
 
     fn open(&self, source: SharedSource, cx: &OpenContext<'_>) -> Result<Content, ImageError> {
         let mut places = Vec::new();
-        let (mut at, mut total) = (MAGIC.len() as u64, 0_u64);
+        let (mut at, mut total, mut count) = (MAGIC.len() as u64, 0_u64, 0);
         let stored_edc = loop {
             let next = match Record::at(&*source, at) {
                 Ok(next) => next,
@@ -48,6 +48,11 @@ impl Container for Ecm {
                 let read = end.map(|end| source.read_exact_at(&mut edc, end + 1));
                 break matches!(read, Some(Ok(()))).then(|| u32::from_le_bytes(edc));
             };
+            count += 1;
+            if count > MOST_RECORDS {
+                let message = format!("more than {MOST_RECORDS} records: the file is damaged");
+                return Err(ImageError::new(ImageErrorKind::Limit, message).at(at));
+            }
             if places.last().is_none_or(|last: &Place| total - last.decoded >= SPACING) {
                 places.push(Place { decoded: total, at });
             }
@@ -75,6 +80,9 @@ const BLOCK: u64 = 64 << 10;
 const SPACING: u64 = 256 << 10;
 /// Decoded bytes, at most: four layers of Blu-ray in raw sectors.
 const LONGEST: u64 = 1 << 37;
+/// Records, at most: the fullest CD has less than 450,000 sectors, and two records for a sector where every one is of another kind
+/// than the last.
+const MOST_RECORDS: u32 = 1 << 22;
 
 /// What a record stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -32,6 +32,7 @@ pub use self::context::{Check, Companion, NoPassword, Notes, OpenContext, Passwo
 pub use self::error::{ImageError, ImageErrorKind};
 pub use self::probe::{FormatInfo, Probe, Score};
 pub use self::refuse::refused_by_name;
+pub(crate) use self::unwrap::guarded;
 pub use self::unwrap::{Unwrapped, unwrap};
 use crate::source::{SharedSource, Siblings, with_bytes};
 

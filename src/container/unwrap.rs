@@ -1,5 +1,6 @@
 //! Taking the containers off an image.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::split::Split;
@@ -45,7 +46,7 @@ pub fn unwrap(source: SharedSource, cx: &OpenContext<'_>) -> Result<Unwrapped, I
         let content = {
             let mut inner = cx.inside(&state.name, Arc::clone(&state.siblings));
             inner.depth = depth;
-            container.open(Arc::clone(&state.source), &inner)?
+            guarded(container.info(), || container.open(Arc::clone(&state.source), &inner))?
         };
         let info = container.info();
         let name = without_ending(&state.name, info.extensions);
@@ -56,6 +57,15 @@ pub fn unwrap(source: SharedSource, cx: &OpenContext<'_>) -> Result<Unwrapped, I
         state.siblings = content.siblings.unwrap_or(state.siblings);
         state.name = name;
     }
+}
+
+/// What `open` says of a file that the reader of `format` opens. Parsers of other crates meet hostile bytes here: where one panics, the
+/// file is refused, and nothing else ends.
+pub(crate) fn guarded<T>(format: &FormatInfo, open: impl FnOnce() -> Result<T, ImageError>) -> Result<T, ImageError> {
+    catch_unwind(AssertUnwindSafe(open)).unwrap_or_else(|_| {
+        let message = format!("the reader of {} gave up: the file is damaged", format.name);
+        Err(ImageError::invalid(message))
+    })
 }
 
 /// `name` without its ending, if that is one of `endings`: `x.bin.ecm` holds `x.bin`.

@@ -8,7 +8,7 @@ use super::{
     Check, Companion, FORMATS, FormatInfo, ImageError, ImageErrorKind, ImageFormat, NoPassword, OpenContext, Passwords,
     Probe, Score,
 };
-use crate::container::{Notes, Unwrapped, refused_by_name, unwrap};
+use crate::container::{Notes, Unwrapped, guarded, refused_by_name, unwrap};
 use crate::disc::Disc;
 use crate::source::cache::DEFAULT_CACHE;
 use crate::source::siblings::{Folder, NoSiblings};
@@ -168,5 +168,5 @@ fn open_unwrapped(source: SharedSource, cx: &OpenContext<'_>) -> Result<(Disc, &
             format!("the file is named like {}, but is none, or is damaged; a plain image is named .iso", named.name);
         return Err(ImageError::new(ImageErrorKind::NotRecognised, message));
     }
-    format.open(source, cx).map(|disc| (disc, format.info()))
+    guarded(format.info(), || format.open(source, cx)).map(|disc| (disc, format.info()))
 }

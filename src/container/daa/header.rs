@@ -18,6 +18,8 @@ const BYTES_MASKED: u32 = 0x800_0000;
 const TYPES: u32 = 0x180_0000;
 /// Decoded bytes, at most: four layers of Blu-ray.
 const LONGEST: u64 = 1 << 37;
+/// Chunks, at most, which are all looked at: those of the longest image in the shortest chunks of version 1.10.
+const MOST_CHUNKS: u64 = 1 << 23;
 /// Bytes of a table beyond what its chunks need, at most.
 const MORE_TABLE: u64 = 1 << 16;
 /// Descriptors, at most.
@@ -83,6 +85,11 @@ impl Header {
         if !(1..=LONGEST).contains(&total) {
             let message = format!("an image of {total} bytes, which no disc has");
             return Err(ImageError::new(ImageErrorKind::Limit, message).at(40));
+        }
+        if total.div_ceil(chunk) > MOST_CHUNKS {
+            let message =
+                format!("{total} bytes in chunks of {chunk}: the file is damaged (at most {MOST_CHUNKS} are read)");
+            return Err(ImageError::new(ImageErrorKind::Limit, message).at(36));
         }
         let lzma = Lzma {
             properties: record.u8(63),

@@ -1,12 +1,17 @@
 //! Deflate (RFC 1951) whose block types have other codes, and whose decoded length may be unknown.
 
 use std::io;
+use std::sync::OnceLock;
 
 use crate::container::damaged;
 
 /// Bits that the first table looks at.
 const FAST: u32 = 10;
 const LONGEST: usize = 15;
+/// Blocks, at most: so many, and one for so many decoded bytes. A packer begins a block when the last has some thousand symbols;
+/// the tables of one take as long as some thousand bytes.
+const MOST_BLOCKS: usize = 256;
+const SHORTEST_BLOCK: usize = 128;
 /// Length codes and distance codes: what they begin at, and how many bits follow (RFC 1951, 3.2.5).
 const LENGTHS: [(u16, u8); 29] = {
     let mut table = [(258, 0); 29];
@@ -40,16 +45,19 @@ const ORDER: [usize; 19] = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 
 /// `InvalidData` when the stream is damaged.
 pub fn inflate(input: &[u8], types: [u8; 3], out: &mut [u8]) -> io::Result<usize> {
     let mut stream = Stream { bits: Bits { input, held: 0, count: 0 }, out, at: 0 };
+    let mut blocks = 0;
     loop {
+        blocks += 1;
+        if blocks > MOST_BLOCKS + stream.at / SHORTEST_BLOCK {
+            return Err(damaged("the blocks of a deflate stream hold hardly anything"));
+        }
         let last = stream.bits.take(1)? == 1;
         let code = stream.bits.take(2)? as usize;
         match types.get(code) {
             Some(0) => stream.stored()?,
             Some(1) => {
-                let mut lengths = [8; 288];
-                lengths[144..256].fill(9);
-                lengths[256..280].fill(7);
-                stream.coded(&Codes::new(&lengths)?, &Codes::new(&[5; 30])?)?;
+                let (literals, distances) = fixed().as_ref().map_err(|_| broken())?;
+                stream.coded(literals, distances)?;
             }
             Some(_) => {
                 let (literals, distances) = stream.tables()?;
@@ -61,6 +69,17 @@ pub fn inflate(input: &[u8], types: [u8; 3], out: &mut [u8]) -> io::Result<usize
             return Ok(stream.at);
         }
     }
+}
+
+/// The codes of a fixed block (3.2.6).
+fn fixed() -> &'static io::Result<(Codes, Codes)> {
+    static CODES: OnceLock<io::Result<(Codes, Codes)>> = OnceLock::new();
+    CODES.get_or_init(|| {
+        let mut lengths = [8; 288];
+        lengths[144..256].fill(9);
+        lengths[256..280].fill(7);
+        Ok((Codes::new(&lengths)?, Codes::new(&[5; 30])?))
+    })
 }
 
 fn broken() -> io::Error {
@@ -245,6 +264,13 @@ mod tests {
     use flate2::write::DeflateEncoder;
 
     use super::*;
+
+    /// Zeros are fixed blocks that hold nothing, where these have the code 0.
+    #[test]
+    fn blocks_without_end_are_refused() {
+        let error = inflate(&vec![0; 16 << 20], [1, 0, 2], &mut [0; 100]).unwrap_err();
+        assert!(error.to_string().contains("hardly anything"), "{error}");
+    }
 
     #[test]
     fn decodes_what_zlib_writes() {

@@ -18,9 +18,9 @@ use crate::source::{Block, BlockSource, Blocks, SharedSource};
 
 pub const MAGIC: [u8; 12] = *b"encrcdsa\0\0\0\x02";
 const HEADER: usize = 76;
-/// Keys of an image, and rounds of a password's, at most: real ones have a few, and up to some hundred thousand.
+/// Keys of an image, and rounds of a password for all of them together, at most: real ones have a few, and up to some hundred thousand.
 const MOST_KEYS: u32 = 64;
-const MOST_ROUNDS: u32 = 20_000_000;
+const MOST_ROUNDS: u64 = 4_000_000;
 const LONGEST_BLOB: usize = 512;
 const RECORD: usize = 104;
 const HMAC_KEY: usize = 20;
@@ -72,7 +72,7 @@ fn records(source: &SharedSource, count: u32) -> Result<Vec<Record>, ImageError>
     if count > MOST_KEYS {
         return Err(ImageError::new(ImageErrorKind::Limit, format!("{count} keys: the file is damaged")).at(72));
     }
-    let mut records = Vec::new();
+    let (mut records, mut all_rounds) = (Vec::new(), 0);
     for number in 0..u64::from(count) {
         let entry_at = HEADER as u64 + number * 20;
         let cut_off = || ImageError::invalid("the keys lie past the end of the file").at(entry_at);
@@ -91,8 +91,15 @@ fn records(source: &SharedSource, count: u32) -> Result<Vec<Record>, ImageError>
         if !known {
             return Err(ImageError::unsupported("a DMG whose key is protected in a way that is not known").at(at));
         }
-        if salt > 32 || rounds == 0 || rounds > MOST_ROUNDS || blob > LONGEST_BLOB || blob % cipher_block != 0 {
+        if salt > 32 || rounds == 0 || blob > LONGEST_BLOB || blob % cipher_block != 0 {
             return Err(ImageError::invalid("the record of the password is damaged").at(at));
+        }
+        all_rounds += u64::from(rounds);
+        if all_rounds > MOST_ROUNDS {
+            let message = format!(
+                "a password that takes {all_rounds} rounds: the file is damaged (at most {MOST_ROUNDS} are made)"
+            );
+            return Err(ImageError::new(ImageErrorKind::Limit, message).at(at));
         }
         let mut blob = vec![0; blob];
         source.read_exact_at(&mut blob, blob_at).map_err(|_| cut_off())?;

@@ -12,6 +12,8 @@ use crate::source::ByteSource;
 const LONGEST: u64 = 64 << 20;
 /// Dictionaries and arrays in the list, at most, and tables in the fork.
 const MOST: usize = 4096;
+/// Tags in the list, at most: a resource has some twenty, and each value takes more memory than bytes in the file.
+const MOST_TAGS: usize = MOST * 64;
 
 /// The bytes of every `blkx` resource.
 pub fn tables(source: &dyn ByteSource, trailer: &Trailer) -> Result<Vec<Vec<u8>>, ImageError> {
@@ -44,9 +46,13 @@ fn read(source: &dyn ByteSource, at: u64, len: u64) -> Result<Vec<u8>, ImageErro
 }
 
 fn listed(xml: &[u8]) -> Result<Vec<Vec<u8>>, ImageError> {
-    // What is nested is dropped by recursion.
-    let nodes = xml.windows(5).filter(|bytes| *bytes == b"<dict" || *bytes == b"<arra").count();
-    if nodes > MOST {
+    // What is nested is dropped by recursion. The parser looks at names without their prefix.
+    let is_node = |bytes: &&[u8]| {
+        matches!(**bytes, [b'<' | b':', b'd', b'i', b'c', b't'] | [b'<' | b':', b'a', b'r', b'r', b'a'])
+    };
+    let nodes = xml.windows(5).filter(is_node).count();
+    let tags = xml.iter().filter(|byte| **byte == b'<').count();
+    if nodes > MOST || tags > MOST_TAGS {
         return Err(ImageError::new(ImageErrorKind::Limit, "the property list has too many parts"));
     }
     let invalid = |error: &dyn std::fmt::Display| ImageError::invalid(format!("the property list is damaged: {error}"));

@@ -39,6 +39,9 @@ const LONG_HEADER: usize = 64;
 /// Chunk sizes that are read (formats.md, C).
 const SMALLEST: u32 = 512;
 const LARGEST: u32 = 16 << 20;
+/// Decoded bytes, at most: four layers of Blu-ray. And chunks, which are all looked at: those of UltraISO have 64 KiB or more.
+const LONGEST: u64 = 1 << 37;
+const MOST_CHUNKS: u32 = 1 << 24;
 /// Bytes of an entry of the segment table, and parts, at most.
 const SEGMENT: u64 = 24;
 const MOST_SEGMENTS: u32 = 999;
@@ -139,6 +142,14 @@ impl Header {
         if !(SMALLEST..=LARGEST).contains(&self.chunk) {
             let message = format!("chunks of {} bytes: the file is damaged (at most {LARGEST} are read)", self.chunk);
             return Err(ImageError::new(ImageErrorKind::Limit, message).at(29));
+        }
+        if self.total > LONGEST {
+            let message = format!("an image of {} bytes, which no disc has", self.total);
+            return Err(ImageError::new(ImageErrorKind::Limit, message).at(12));
+        }
+        if self.chunks > MOST_CHUNKS {
+            let message = format!("{} chunks: the file is damaged (at most {MOST_CHUNKS} are read)", self.chunks);
+            return Err(ImageError::new(ImageErrorKind::Limit, message).at(25));
         }
         if self.total == 0 || self.total.div_ceil(u64::from(self.chunk)) != u64::from(self.chunks) {
             let message = format!("{} chunks do not make an image of {} bytes", self.chunks, self.total);

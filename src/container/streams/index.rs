@@ -13,6 +13,8 @@ pub struct Index {
     /// What is known before the first piece of each `GROUP`.
     marks: Vec<Mark>,
     count: u64,
+    /// With those that decode to nothing.
+    seen: u64,
     next: Mark,
 }
 
@@ -27,13 +29,20 @@ struct Mark {
 }
 
 const GROUP: u64 = 32;
+/// Pieces, at most, also of those that decode to nothing: all are looked at when the file is opened. The longest disc has
+/// half as many pieces of 64 KiB, which is what bgzip makes, and nobody makes shorter ones.
+const MOST: u64 = 1 << 22;
 const GAP: u64 = 1;
 const AS_LONG: u64 = 2;
 
 impl Index {
     /// Adds a piece; those that decode to nothing only take place. Nothing for one that does not follow the last, or is longer
-    /// than any file.
+    /// than any file, or is one too many.
     pub fn push(&mut self, piece: Piece) -> Option<()> {
+        self.seen += 1;
+        if self.seen > MOST {
+            return None;
+        }
         if piece.decoded == 0 {
             return Some(());
         }
@@ -116,5 +125,11 @@ mod tests {
         let before = pieces[pieces.len() - 1].2.at;
         assert_eq!(index.push(Piece { at: before, packed: 1, decoded: 1 }), None);
         assert_eq!(index.push(Piece { at, packed: 1 << 63, decoded: 1 }), None);
+    }
+
+    #[test]
+    fn ends_where_a_hostile_file_would_not() {
+        let (mut index, piece) = (Index::default(), Piece { at: 0, packed: 28, decoded: 0 });
+        assert_eq!((0..2 * MOST).take_while(|_| index.push(piece).is_some()).count() as u64, MOST);
     }
 }

@@ -20,7 +20,8 @@ impl Input {
 
     /// The bytes of `source` from `at` to `end`, which lies in it.
     pub fn part(source: &SharedSource, at: u64, end: u64) -> BufReader<Self> {
-        BufReader::with_capacity(256 << 10, Self { source: SharedSource::clone(source), at, end })
+        let capacity = (end - at).clamp(1, 256 << 10) as usize;
+        BufReader::with_capacity(capacity, Self { source: SharedSource::clone(source), at, end })
     }
 }
 

@@ -20,6 +20,11 @@ pub struct Piece {
     pub decoded: u64,
 }
 
+/// Whether a piece is longer than any packer makes what it decodes to. Its packed bytes are held while it is decoded.
+pub fn is_padded_out(packed: u64, decoded: u64) -> bool {
+    packed > decoded.saturating_add(decoded / 4).saturating_add(64 << 10)
+}
+
 /// Decodes one piece.
 pub trait Codec: Send + Sync + fmt::Debug {
     /// Decodes `piece` into `out`, which is as long as it decodes to, and holds it against its checksum.

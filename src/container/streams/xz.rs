@@ -10,7 +10,7 @@ use super::super::varint::put;
 use super::super::{Container, Content, FormatInfo, ImageError, ImageErrorKind, OpenContext, Probe, Score, damaged};
 use super::index::Index;
 use super::input::{Input, bytes};
-use super::pieces::{Codec, Piece, content};
+use super::pieces::{Codec, Piece, content, is_padded_out};
 use super::spool::spool;
 use crate::source::SharedSource;
 use crate::source::blocks::MAX_BLOCK;
@@ -26,6 +26,8 @@ const FOOTER_MAGIC: [u8; 2] = *b"YZ";
 const HEADER: u64 = 12;
 /// Bytes of an index, at most: a record takes no less than two, and stands for a block.
 const LONGEST_INDEX: u64 = 32 << 20;
+/// Streams, at most: one without blocks takes no more than 32 bytes.
+const MOST_STREAMS: u32 = 1 << 16;
 /// Zeros between streams, at most.
 const MOST_PADDING: u64 = 1 << 20;
 /// Memory of a decoder, at most, in KiB: `xz -9` takes 65 MiB.
@@ -76,7 +78,7 @@ fn blocks(source: &SharedSource) -> io::Result<Option<(Index, Flags)>> {
         }
         let mut at = stream.first;
         records(source, &stream.index, |unpadded, decoded| {
-            is_long |= decoded > u64::from(MAX_BLOCK);
+            is_long |= decoded > u64::from(MAX_BLOCK) || is_padded_out(unpadded, decoded);
             index.push(Piece { at, packed: unpadded, decoded })?;
             at = at.checked_add(padded(unpadded)?)?;
             Some(())
@@ -90,13 +92,17 @@ fn blocks(source: &SharedSource) -> io::Result<Option<(Index, Flags)>> {
 fn streams(source: &SharedSource) -> io::Result<Vec<Stream>> {
     let wrong = || damaged("the xz index is damaged");
     let (mut streams, mut end) = (Vec::new(), source.len());
-    let (mut index_bytes, mut padding) = (0, 0);
+    let (mut index_bytes, mut padding, mut count) = (0, 0, 0);
     while end > 0 {
         let footer = bytes(&**source, end.checked_sub(HEADER).ok_or_else(wrong)?, HEADER)?;
         // Padding between streams is a multiple of four zeros.
         if footer[8..] == [0; 4] && padding < MOST_PADDING {
             (end, padding) = (end - 4, padding + 4);
             continue;
+        }
+        count += 1;
+        if count > MOST_STREAMS {
+            return Err(damaged("there are more xz streams than any disc needs"));
         }
         let flags = [footer[8], footer[9]];
         if footer[10..] != FOOTER_MAGIC || crc32fast::hash(&footer[4..10]).to_le_bytes() != footer[..4] {
@@ -113,14 +119,14 @@ fn streams(source: &SharedSource) -> io::Result<Vec<Stream>> {
             return Err(wrong());
         }
         let mut packed = 0_u64;
-        let count = records(source, &index, |unpadded, _| {
+        let blocks = records(source, &index, |unpadded, _| {
             packed = packed.checked_add(padded(unpadded)?)?;
             Some(())
         })?
         .ok_or_else(wrong)?;
         let first = index_at.checked_sub(packed).ok_or_else(wrong)?;
         end = first.checked_sub(HEADER).ok_or_else(wrong)?;
-        if count > 0 {
+        if blocks > 0 {
             streams.push(Stream { first, index, flags });
         }
     }

@@ -8,7 +8,7 @@ use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
 use super::super::{Container, Content, FormatInfo, ImageError, OpenContext, Probe, Score, damaged};
 use super::index::Index;
 use super::input::{Input, bytes};
-use super::pieces::{Codec, Piece, content};
+use super::pieces::{Codec, Piece, content, is_padded_out};
 use super::spool::spool;
 use crate::source::blocks::MAX_BLOCK;
 use crate::source::{ByteSource, SharedSource};
@@ -21,6 +21,9 @@ static INFO: FormatInfo = FormatInfo { id: "zstd", name: "Zstandard", extensions
 const MAGIC: [u8; 4] = [0x28, 0xB5, 0x2F, 0xFD];
 /// Magic numbers of frames that are skipped: the lowest four bits are free.
 const SKIPPABLE: [u8; 3] = [0x2A, 0x4D, 0x18];
+/// Frames and blocks, at most, that are passed over to find where frames lie: a block takes no more than three bytes, a frame
+/// that is skipped eight. There are 128 KiB in a block of the longest disc.
+const MOST_STEPS: u32 = 1 << 23;
 /// The window that a decoder must keep, at most: `zstd --long` has one of 128 MiB.
 const LARGEST_WINDOW: u64 = 128 << 20;
 
@@ -55,11 +58,15 @@ fn number(bytes: &[u8]) -> u64 {
 
 /// All frames; nothing when one of them does not tell its decoded length, or is too long to be decoded alone.
 fn frames(source: &dyn ByteSource) -> io::Result<Option<Index>> {
-    let (mut frames, mut at) = (Index::default(), 0);
+    let (mut frames, mut at, mut steps) = (Index::default(), 0, 0);
     while at < source.len() {
         let start = at;
+        steps += 1;
         let head = bytes(source, at, 8.min(source.len() - at))?;
         if head.len() == 8 && head[0] >> 4 == 5 && head[1..4] == SKIPPABLE {
+            if steps > MOST_STEPS {
+                return Ok(None);
+            }
             at += 8 + number(&head[4..8]);
             continue;
         }
@@ -87,6 +94,10 @@ fn frames(source: &dyn ByteSource) -> io::Result<Option<Index>> {
         loop {
             let block = number(&bytes(source, at, 3)?);
             at += 3 + if block >> 1 & 3 == 1 { 1 } else { block >> 3 };
+            steps += 1;
+            if is_padded_out(at - start, decoded) || steps > MOST_STEPS {
+                return Ok(None);
+            }
             if block & 1 != 0 {
                 break;
             }

@@ -29,7 +29,7 @@ pub struct Data {
 impl Data {
     pub fn new(
         source: SharedSource,
-        list: &[u8],
+        mut list: Vec<u8>,
         trailer: &Trailer,
         codec: Codec,
         encryption: Encryption,
@@ -40,18 +40,17 @@ impl Data {
             let message = format!("{} sectors of {sector} bytes make no disc", trailer.sectors);
             return Err(ImageError::new(ImageErrorKind::Limit, message));
         }
-        let mut runs = list
-            .as_chunks::<ENTRY>()
-            .0
-            .iter()
-            .map(|entry| run(entry, trailer, encryption.leaves_data(), codec))
-            .collect::<Result<Vec<_>, _>>()?;
-        runs.retain(|run| run.end > run.start);
-        runs.sort_by_key(|run| run.start);
+        // In place: a list can be long, and runs would take twice as much.
+        let entries = list.as_chunks_mut::<ENTRY>().0;
+        entries.sort_unstable_by_key(|entry| number(entry, 12));
         let mut index = Index::new(sector);
         let past = Run { start: whole, end: whole, at: 0, len: 0, block: 0, packing: Packing::Zeros };
-        for run in runs.into_iter().chain([past]) {
-            let end = index.total();
+        let runs = entries.iter().map(|entry| run(entry, trailer, encryption.leaves_data(), codec));
+        for run in runs.chain([Ok(past)]) {
+            let (run, end) = (run?, index.total());
+            if run.start == run.end && run != past {
+                continue;
+            }
             if run.start < end || run.end > whole {
                 return Err(ImageError::invalid("the blocks of the UIF lie over one another or past its end"));
             }
@@ -78,8 +77,12 @@ impl Data {
     }
 }
 
+fn number(entry: &[u8; ENTRY], at: usize) -> u32 {
+    u32::from_le_bytes([entry[at], entry[at + 1], entry[at + 2], entry[at + 3]])
+}
+
 fn run(entry: &[u8; ENTRY], trailer: &Trailer, in_clear: bool, codec: Codec) -> Result<Run, ImageError> {
-    let number = |at: usize| u32::from_le_bytes([entry[at], entry[at + 1], entry[at + 2], entry[at + 3]]);
+    let number = |at: usize| number(entry, at);
     let at = u64::from(number(4)) << 32 | u64::from(number(0));
     let sector = u64::from(trailer.sector);
     let start = u64::from(number(12)) * sector;

@@ -12,8 +12,9 @@ use crate::source::SharedSource;
 
 /// Bytes that LZMA streams have before them: the filter, the properties, a size.
 const LZMA_HEADER: usize = 14;
-/// Decoded bytes of a description, at most: a list of 24 bytes for each 2,048 of the longest disc.
-const LONGEST: u64 = 1 << 30;
+/// Bytes of a description, at most, packed and not: a list of 24 bytes for each sector of a DVD of two layers, or for each 64 KiB of
+/// the longest disc, which is nearer to what there is.
+const LONGEST: u64 = 128 << 20;
 /// Decoded bytes for each stored one, at most, so that a short file cannot take much memory.
 const MOST_GROWTH: u64 = 1100;
 
@@ -73,13 +74,16 @@ pub fn block(
     let stored = u64::from(header.u32(4)).saturating_sub(start - at - 8);
     let (is_packed, number) = (header.u32(8) != 0, header.u32(12));
     let word = if has_word { Record::<20>::read(source, at)?.u32(16) } else { 0 };
+    let too_long = |message: String| Err(ImageError::new(ImageErrorKind::Limit, message).at(at));
+    if stored > LONGEST {
+        return too_long(format!("a description of {stored} bytes: the file is damaged (at most {LONGEST} are read)"));
+    }
     let mut bytes = bytes_at(source, start, stored)?;
     encryption.decrypt_description(is_packed, &mut bytes);
     let bytes = if is_packed {
         let len = decoded(number);
         if len > LONGEST || len > stored.saturating_mul(MOST_GROWTH) {
-            let message = format!("a description of {len} bytes in {stored}: the file is damaged");
-            return Err(ImageError::new(ImageErrorKind::Limit, message).at(at));
+            return too_long(format!("a description of {len} bytes in {stored}: the file is damaged"));
         }
         let mut out = vec![0; len as usize];
         codec.unpack(&bytes, len as usize, &mut out).map_err(|error| ImageError::io(error).at(at))?;

@@ -43,7 +43,7 @@ impl Container for Uif {
             |at, id, has_word, decoded: fn(u32) -> u64| block(&source, at, id, has_word, decoded, &encryption, codec);
         let list = describe(trailer.list, b"blhr", false, |number| u64::from(number) * data::ENTRY as u64)?
             .ok_or_else(|| ImageError::invalid("the list of data is not where it should be").at(trailer.list))?;
-        let data = Data::new(Arc::clone(&source), &list.bytes, &trailer, codec, encryption.clone())?;
+        let data = Data::new(Arc::clone(&source), list.bytes, &trailer, codec, encryption.clone())?;
         let data: SharedSource = Arc::new(BlockSource::new(Arc::new(data), Arc::clone(cx.cache)));
         match trailer.kind {
             PLAIN => Ok(Content::new(data)),

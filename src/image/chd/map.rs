@@ -90,6 +90,10 @@ impl PackedMap {
         if source.len().checked_sub(start).is_none_or(|room| u64::from(len) > room) {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
+        // No type and no number of a hunk has more bits than this; the code before them is short.
+        if u64::from(len) > 8 * u64::from(shape.hunks) + 64 {
+            return Err(damaged("it is longer than its hunks need"));
+        }
         let widths = [length, own, parent].map(u32::from);
         if widths.iter().any(|&width| width > 32) || widths[0] > 24 {
             return Err(damaged("numbers of impossible length"));
