@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::{FormatInfo, ImageError, ImageErrorKind, ImageFormat, OpenContext, Probe, Score};
 use crate::disc::{BLOCK_SIZE, Disc, Extent, Lba, MediumType};
-use crate::fs::{self, Flow, Piece, Step};
+use crate::fs::{self, Flow, FsError, Piece, Step};
 use crate::source::{ByteSource, PaddedSource, SharedSource, SliceSource};
 
 /// The plain format.
@@ -107,9 +107,14 @@ fn something_is_missing(disc: &Disc) -> bool {
                 let past = |piece: &Piece| matches!(piece, Piece::Stored { offset, bytes } if *bytes > 0 && offset.saturating_add(*bytes) > end);
                 pieces.iter().any(past)
             }),
+            // What is too much to be looked through says nothing of what is missing, and an insert waits for the answer.
+            Step::Problem(FsError::Limit { .. }) => {
+                met = MOST_NODES;
+                false
+            }
             Step::Problem(_) => true,
         };
-        if missing || met > MOST_NODES { Flow::Stop } else { Flow::Into }
+        if missing || met >= MOST_NODES { Flow::Stop } else { Flow::Into }
     });
     missing
 }
