@@ -3,6 +3,7 @@
 mod eltorito;
 mod hostile;
 mod hostile_iso;
+mod hostile_udf;
 mod iso;
 mod tools;
 mod udf;
