@@ -15,6 +15,7 @@ mod cue;
 mod described;
 mod disc_type;
 mod ecm;
+mod hostile;
 mod hostile_sound;
 mod iso;
 mod isz;
