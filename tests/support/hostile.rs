@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -19,17 +19,18 @@ pub fn in_time<T: Send + 'static>(what: impl FnOnce() -> T + Send + 'static) -> 
     receiver.recv_timeout(Duration::from_secs(60)).expect("it has not ended within a minute, or panicked")
 }
 
-/// A file of blocks, all of them the same but for a few.
+/// A file of blocks, all of them the same but for a few. Counts how often it is read.
 #[derive(Debug, Clone)]
 pub struct Blocks {
     pub own: BTreeMap<u32, Vec<u8>>,
     pub other: Vec<u8>,
     pub blocks: u32,
+    pub reads: Arc<AtomicU64>,
 }
 
 impl Blocks {
     pub fn new(blocks: u32) -> Self {
-        Self { own: BTreeMap::new(), other: Vec::new(), blocks }
+        Self { own: BTreeMap::new(), other: Vec::new(), blocks, reads: Arc::default() }
     }
 
     /// Puts `bytes`, which may be longer than a block.
@@ -48,6 +49,7 @@ impl ByteSource for Blocks {
     fn read_exact_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()> {
         let end = offset.checked_add(buf.len() as u64).filter(|end| *end <= self.len());
         end.ok_or(io::ErrorKind::UnexpectedEof)?;
+        self.reads.fetch_add(1, Ordering::Relaxed);
         buf.fill(0);
         let mut done = 0;
         while done < buf.len() {

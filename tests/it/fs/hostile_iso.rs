@@ -1,6 +1,7 @@
 //! Folders of ISO 9660 that cost a reader more than they cost who made them: memory for what is listed, and time for what is not.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use spindle::disc::Disc;
 use spindle::fs::{self, Namespace};
@@ -109,6 +110,17 @@ fn folders_that_overlap_end_together() {
     assert!(problems[0].ends_with("more than 65536 blocks of a folder"), "{problems:?}");
     assert!(problems.last().unwrap().ends_with("more than 4194304 blocks of folders"), "{problems:?}");
     assert!(problems.len() < 100, "{}", problems.len());
+}
+
+#[test]
+fn an_insert_does_not_look_through_a_tree_that_is_long_to_read() {
+    let mut image = image(600_000, 2 * 2048);
+    let folders = (0..100).map(|number| record(b"D", 1000 + number, 60_000 * 2048, DIRECTORY, b""));
+    put_records(&mut image, ROOT, folders);
+    let reads = Arc::clone(&image.reads);
+    in_time(move || open(image));
+    let reads = reads.load(Ordering::Relaxed);
+    assert!(reads < 1_000_000, "{reads} reads");
 }
 
 #[test]
