@@ -100,7 +100,7 @@ fn the_form_of_a_subchannel_is_found_out_once() {
 #[test]
 fn cues_are_looked_up_and_not_searched() {
     let cue = |track: u8, index: u8, lba: i32| {
-        let bcd = |number: u8| number / 10 << 4 | number % 10;
+        let bcd = |number: u8| ((number / 10) << 4) | (number % 10);
         [&[0x01, bcd(track), bcd(index), 0][..], &lba.to_be_bytes()].concat()
     };
     let behind: Vec<u8> =
