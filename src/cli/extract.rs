@@ -10,8 +10,8 @@ use super::ls::Choice;
 use super::open::Image;
 use super::output::printable_path;
 use super::{CliError, Exit, extract_track};
-use crate::disc::Disc;
-use crate::fs::{self, FileSystem, Flow, Kind, Node, Step};
+use crate::disc::{BLOCK_SIZE, Disc};
+use crate::fs::{self, FileSystem, Flow, FsError, Kind, Node, Step};
 
 /// Copy files from a disc image into a folder
 #[derive(Debug, clap::Args)]
@@ -117,6 +117,11 @@ impl Extract<'_> {
 
     fn file(&mut self, names: &[Vec<u8>], node: &Node) -> Result<(), FolderError> {
         let pieces = self.fs.pieces(node)?;
+        // Else a few descriptors of one place fill the disk of who extracts. Holes do not.
+        let limit = u64::from(self.disc.blocks()) * u64::from(BLOCK_SIZE);
+        if fs::stored(&pieces) > limit {
+            return Err(FsError::Limit { what: "bytes in one file, which are all that the disc has", limit }.into());
+        }
         let Self { folder, disc, progress, .. } = self;
         folder.file(names, node, |target| {
             let mut shown = Shown { target, progress, names };

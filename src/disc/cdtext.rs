@@ -73,14 +73,20 @@ pub struct CdText {
     pub texts: BTreeMap<(Kind, u8), String>,
 }
 
+/// Packs that a disc can have: eight blocks of 256.
+pub const MOST_PACKS_OF_A_DISC: usize = 8 * 256;
+
 /// Language code of English (EBU Tech 3258).
 pub const ENGLISH: u8 = 0x09;
 /// Character code of MS-JIS; 00h is ISO 8859-1, 01h ISO 646.
 const MS_JIS: u8 = 0x80;
 
-/// The texts of packs, a block each. Packs with a wrong CRC are left out, but zeros stand for one that was not kept.
+/// The texts of packs, a block each. Packs with a wrong CRC are left out, but zeros stand for one that was not kept; so are those
+/// behind [`MOST_PACKS_OF_A_DISC`].
 #[must_use]
 pub fn decode(packs: &[[u8; PACK]]) -> Vec<CdText> {
+    // A tab stands for the text before: what is long is so for every track.
+    let packs = &packs[..packs.len().min(MOST_PACKS_OF_A_DISC)];
     (0..8).filter_map(|block| decode_block(packs, block)).collect()
 }
 

@@ -237,6 +237,7 @@ impl<'a> Volume<'a> {
             if let Err(problem) = problem {
                 listing.problem(problem);
             }
+            listing.reads(attributes.areas + usize::from(attributes.child.is_some()))?;
             if attributes.relocated {
                 return Ok(());
             }
@@ -253,7 +254,7 @@ impl<'a> Volume<'a> {
             let section = record.section(self.block_size);
             sections.push(section);
             *size = size.saturating_add(u64::from(section.bytes));
-            return Ok(());
+            return listing.takes(size_of::<Section>());
         }
         let node = self.node(record, &attributes)?;
         listing.push(Node { name, ..node })
@@ -290,6 +291,10 @@ impl FileSystem for Volume<'_> {
             let end = section.offset.saturating_add(u64::from(section.bytes));
             let mut offset = section.offset;
             while offset < end {
+                if let Err(error) = listing.reads_own() {
+                    listing.ends(error);
+                    return Ok(listing);
+                }
                 let sector = match block_at(self.disc, offset) {
                     Ok(sector) => sector,
                     Err(error) => {
@@ -309,7 +314,7 @@ impl FileSystem for Volume<'_> {
                     match self.add(record, &mut open, &mut listing) {
                         Ok(()) => {}
                         Err(error @ FsError::Limit { .. }) => {
-                            listing.problem(error);
+                            listing.ends(error);
                             return Ok(listing);
                         }
                         Err(error) => listing.problem(error),

@@ -23,9 +23,9 @@ use crate::disc::{Disc, Lba};
 
 pub use self::error::FsError;
 pub use self::node::{Kind, Listing, MAX_ENTRIES, Node, NodeId};
-pub use self::read::{CopyError, Piece, Target, copy};
+pub use self::read::{CopyError, Piece, Target, copy, stored};
 pub use self::time::Timestamp;
-pub use self::walk::{Flow, Step, walk};
+pub use self::walk::{Flow, Step, walk, walk_up_to};
 
 /// Which set of names to read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

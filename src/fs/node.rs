@@ -5,6 +5,13 @@ use super::{FsError, Timestamp};
 /// Entries that one directory may have: more than any real disc's, few enough to hold.
 pub const MAX_ENTRIES: usize = 1 << 18;
 
+/// Bytes that what is listed of one directory may take: as many entries with names and links of some 200 bytes.
+const MAX_BYTES: usize = 96 << 20;
+/// Blocks of one directory: as many entries with names as long as they can be.
+pub(super) const MAX_OWN_BLOCKS: usize = 1 << 16;
+/// Blocks that are read to list one directory: its own, and one for each of its entries.
+const MAX_BLOCKS: usize = 1 << 19;
+
 /// What a node is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Kind {
@@ -86,6 +93,13 @@ impl Node {
     pub fn is_dir(&self) -> bool {
         self.kind == Kind::Directory
     }
+
+    /// The memory that it takes, but for what an allocator adds.
+    fn bytes(&self) -> usize {
+        let link = if let Kind::Symlink(target) = &self.kind { target.capacity() } else { 0 };
+        let sections = if let Place::Iso { sections, .. } = &self.place { sections.capacity() } else { 0 };
+        size_of::<Self>() + self.name.capacity() + link + sections * size_of::<Section>()
+    }
 }
 
 /// What a directory holds.
@@ -95,6 +109,11 @@ pub struct Listing {
     pub nodes: Vec<Node>,
     /// What could not be read.
     pub problems: Vec<FsError>,
+    /// The memory that the nodes take.
+    pub(super) bytes: usize,
+    /// Blocks of the directory, and blocks of any kind, that were read for it.
+    pub(super) own_blocks: usize,
+    pub(super) blocks: usize,
 }
 
 impl Listing {
@@ -104,13 +123,56 @@ impl Listing {
     /// Adds an entry.
     ///
     /// # Errors
-    /// When there are [`MAX_ENTRIES`].
+    /// When there are [`MAX_ENTRIES`], or they take too much memory.
     pub(super) fn push(&mut self, node: Node) -> Result<(), FsError> {
         if self.nodes.len() >= MAX_ENTRIES {
             return Err(FsError::limit("entries in a folder", MAX_ENTRIES));
         }
+        self.takes(node.bytes())?;
         self.nodes.push(node);
         Ok(())
+    }
+
+    /// Counts memory of the nodes.
+    ///
+    /// # Errors
+    /// When it is too much.
+    pub(super) fn takes(&mut self, bytes: usize) -> Result<(), FsError> {
+        if self.bytes + bytes > MAX_BYTES {
+            return Err(FsError::limit("bytes of a folder's entries", MAX_BYTES));
+        }
+        self.bytes += bytes;
+        Ok(())
+    }
+
+    /// Counts a block of the directory, before it is read: extents may be long and hold nothing, or overlap.
+    ///
+    /// # Errors
+    /// When there are too many.
+    pub(super) fn reads_own(&mut self) -> Result<(), FsError> {
+        self.own_blocks += 1;
+        if self.own_blocks > MAX_OWN_BLOCKS {
+            return Err(FsError::limit("blocks of a folder", MAX_OWN_BLOCKS));
+        }
+        self.reads(1)
+    }
+
+    /// Counts blocks that are read for entries.
+    ///
+    /// # Errors
+    /// When there are too many.
+    pub(super) fn reads(&mut self, blocks: usize) -> Result<(), FsError> {
+        self.blocks += blocks;
+        if self.blocks > MAX_BLOCKS {
+            return Err(FsError::limit("blocks read for a folder", MAX_BLOCKS));
+        }
+        Ok(())
+    }
+
+    /// Notes why it ends before all of it was read, whatever else there is to tell.
+    pub(super) fn ends(&mut self, problem: FsError) {
+        self.problems.truncate(Self::MAX_PROBLEMS - 1);
+        self.problems.push(problem);
     }
 
     pub(super) fn problem(&mut self, problem: FsError) {

@@ -49,6 +49,13 @@ pub enum CopyError {
     Target(io::Error),
 }
 
+/// Bytes of `pieces` that lie on the disc.
+#[must_use]
+pub fn stored(pieces: &[Piece]) -> u64 {
+    let stored = |piece: &Piece| if let Piece::Stored { bytes, .. } = piece { *bytes } else { 0 };
+    pieces.iter().map(stored).fold(0, u64::saturating_add)
+}
+
 /// Streams `pieces` to `target`, in order.
 ///
 /// # Errors

@@ -31,6 +31,8 @@ pub(super) struct Attributes {
     pub relocated: bool,
     /// ZF: size before compression.
     pub zisofs: Option<u32>,
+    /// Continuation areas that were read for it.
+    pub areas: usize,
     name_ends: bool,
     link_part_continues: bool,
 }
@@ -43,7 +45,7 @@ pub(super) fn detect(disc: &Disc, system_use: &[u8]) -> Option<usize> {
     }
     let mut seen = false;
     // A continuation that cannot be read hides ER only; PX stands in the record itself.
-    let _ = susp::entries(disc, system_use, &mut |signature, entry| match &signature {
+    let _ = susp::entries(disc, system_use, &mut 0, &mut |signature, entry| match &signature {
         b"ER" => {
             let id = entry.part(8, usize::from(entry.u8(4)));
             seen |= matches!(id, b"RRIP_1991A" | b"IEEE_P1282" | b"IEEE_1282");
@@ -61,7 +63,10 @@ impl Attributes {
     /// # Errors
     /// When a continuation cannot be read; what came before it is kept.
     pub(super) fn read(&mut self, disc: &Disc, system_use: &[u8]) -> Result<(), FsError> {
-        susp::entries(disc, system_use, &mut |signature, entry| self.entry(signature, entry))
+        let mut areas = 0;
+        let read = susp::entries(disc, system_use, &mut areas, &mut |signature, entry| self.entry(signature, entry));
+        self.areas = areas;
+        read
     }
 
     /// The kind of a record that is no directory.

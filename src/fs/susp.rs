@@ -7,16 +7,20 @@ use crate::disc::Disc;
 /// Continuation areas of one record: enough for the longest name and link, few enough that a loop ends at once.
 const MAX_AREAS: usize = 64;
 
-/// Calls `entry` with the signature and bytes of every entry of `area` and its continuations.
+/// Calls `entry` with the signature and bytes of every entry of `area` and its continuations, which `areas` counts.
 ///
 /// # Errors
 /// When a continuation area cannot be read, leaves its block, or there are too many; the entries before it were given.
-pub(super) fn entries(disc: &Disc, area: &[u8], entry: &mut dyn FnMut([u8; 2], &[u8])) -> Result<(), FsError> {
+pub(super) fn entries(
+    disc: &Disc,
+    area: &[u8],
+    areas: &mut usize,
+    entry: &mut dyn FnMut([u8; 2], &[u8]),
+) -> Result<(), FsError> {
     let mut next = scan(area, entry);
-    let mut areas = 0;
     while let Some((lba, offset, bytes)) = next {
-        areas += 1;
-        if areas > MAX_AREAS {
+        *areas += 1;
+        if *areas > MAX_AREAS {
             return Err(FsError::limit("continuation areas of one record", MAX_AREAS));
         }
         let (offset, bytes) = (offset as usize, bytes as usize);

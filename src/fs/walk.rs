@@ -8,6 +8,10 @@ use super::{FileSystem, FsError, Listing, Node};
 const MAX_DEPTH: usize = 512;
 /// Nodes that one walk meets.
 const MAX_NODES: usize = 1 << 22;
+/// Bytes that the listings of all open folders take: two of the largest there are.
+const MAX_BYTES: usize = 128 << 20;
+/// Blocks that one walk reads for its folders: UDF has one for each node.
+const MAX_BLOCKS: usize = 1 << 22;
 
 /// What a walk meets.
 #[derive(Debug)]
@@ -30,25 +34,50 @@ pub enum Flow {
 }
 
 /// Goes through what `folder` holds, depth first in the order of the disc. `visit` gets the names on the way from `folder`,
-/// the node's own last. Each folder is entered once: a tree that bites its tail ends with a problem.
+/// the node's own last. Each folder is entered once: a tree that bites its tail ends with a problem, and so does one that takes
+/// more memory or reading than any real one.
 pub fn walk(fs: &dyn FileSystem, folder: &Node, visit: &mut dyn FnMut(&[Vec<u8>], Step<'_>) -> Flow) {
+    walk_up_to(fs, folder, MAX_BLOCKS, visit);
+}
+
+/// As [`walk`], for who cannot wait: it ends after the folder with which more than `most` blocks were read.
+pub fn walk_up_to(
+    fs: &dyn FileSystem,
+    folder: &Node,
+    most: usize,
+    visit: &mut dyn FnMut(&[Vec<u8>], Step<'_>) -> Flow,
+) {
     let mut path: Vec<Vec<u8>> = Vec::new();
     let mut entered = HashSet::new();
     let mut met = 0;
-    let mut folders = Vec::new();
+    // The open folders, each with the memory that its listing takes; that of all, and the blocks that were read.
+    let mut folders: Vec<(std::vec::IntoIter<Node>, usize)> = Vec::new();
+    let (mut bytes, mut blocks) = (0_usize, 0_usize);
     let mut next = Some(folder.clone());
     loop {
         if let Some(folder) = next.take() {
             let listing = enter(fs, &folder, folders.len(), &mut entered);
+            bytes += listing.bytes;
+            blocks += listing.blocks;
             for problem in listing.problems {
                 if visit(&path, Step::Problem(problem)) == Flow::Stop {
                     return;
                 }
             }
-            folders.push(listing.nodes.into_iter());
+            let end = match () {
+                () if bytes > MAX_BYTES => Some(FsError::limit("bytes of open folders", MAX_BYTES)),
+                () if blocks > most => Some(FsError::limit("blocks of folders", most)),
+                () => None,
+            };
+            if let Some(problem) = end {
+                visit(&path, Step::Problem(problem));
+                return;
+            }
+            folders.push((listing.nodes.into_iter(), listing.bytes));
         }
-        let Some(nodes) = folders.last_mut() else { return };
+        let Some((nodes, own)) = folders.last_mut() else { return };
         let Some(node) = nodes.next() else {
+            bytes -= *own;
             folders.pop();
             path.pop();
             continue;
@@ -70,7 +99,7 @@ pub fn walk(fs: &dyn FileSystem, folder: &Node, visit: &mut dyn FnMut(&[Vec<u8>]
 }
 
 fn enter(fs: &dyn FileSystem, folder: &Node, depth: usize, entered: &mut HashSet<super::NodeId>) -> Listing {
-    let refused = |problem| Listing { nodes: Vec::new(), problems: vec![problem] };
+    let refused = |problem| Listing { problems: vec![problem], ..Listing::default() };
     if depth >= MAX_DEPTH {
         return refused(FsError::limit("folders in one another", MAX_DEPTH));
     }

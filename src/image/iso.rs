@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::{FormatInfo, ImageError, ImageErrorKind, ImageFormat, OpenContext, Probe, Score};
 use crate::disc::{BLOCK_SIZE, Disc, Extent, Lba, MediumType};
-use crate::fs::{self, Flow, Piece, Step};
+use crate::fs::{self, Flow, FsError, Piece, Step};
 use crate::source::{ByteSource, PaddedSource, SharedSource, SliceSource};
 
 /// The plain format.
@@ -69,6 +69,8 @@ impl ImageFormat for Iso {
 const PADDING: u64 = 150;
 /// Files and folders that are looked at to find out whether one of them is cut off.
 const MOST_NODES: usize = 1 << 16;
+/// Blocks that are read for that: a UDF folder with as many entries as there may be needs half of them.
+const MOST_BLOCKS: usize = 1 << 19;
 
 /// Blocks of the volume, when the file lacks some of them that are more than padding.
 fn cut_off(source: &SharedSource) -> Option<u32> {
@@ -100,16 +102,21 @@ fn something_is_missing(disc: &Disc) -> bool {
         return true;
     };
     let (mut missing, mut met) = (false, 0);
-    fs::walk(&*volume, &root, &mut |_, step| {
+    fs::walk_up_to(&*volume, &root, MOST_BLOCKS, &mut |_, step| {
         met += 1;
         missing |= match step {
             Step::Node(node) => volume.pieces(node).is_ok_and(|pieces| {
                 let past = |piece: &Piece| matches!(piece, Piece::Stored { offset, bytes } if *bytes > 0 && offset.saturating_add(*bytes) > end);
                 pieces.iter().any(past)
             }),
+            // What is too much to be looked through says nothing of what is missing, and an insert waits for the answer.
+            Step::Problem(FsError::Limit { .. }) => {
+                met = MOST_NODES;
+                false
+            }
             Step::Problem(_) => true,
         };
-        if missing || met > MOST_NODES { Flow::Stop } else { Flow::Into }
+        if missing || met >= MOST_NODES { Flow::Stop } else { Flow::Into }
     });
     missing
 }

@@ -56,6 +56,10 @@ impl Siblings for Recording {
         Ok(Arc::new(FileSource::from_file(file)?))
     }
 
+    fn look_at(&self, name: &[u8]) -> io::Result<SharedSource> {
+        self.folder.open(name)
+    }
+
     fn names(&self) -> io::Result<Vec<Vec<u8>>> {
         self.folder.names()
     }

@@ -6,7 +6,7 @@ use super::layout::{Piece, Stored, mode_2_of, mode_of, stored_bytes, subchannel_
 use super::names::open_converted;
 use super::{ImageError, OpenContext, audio};
 use crate::disc::TrackMode;
-use crate::disc::subchannel::StoredSubchannel;
+use crate::disc::subchannel::{StoredSubchannel, SubchannelForm};
 use crate::source::{PaddedSource, SharedSource, SwappedSource};
 
 /// Sectors of a track that begins where its file has ended: a track is not shorter (IEC 60908).
@@ -56,6 +56,21 @@ impl Shape {
     /// # Errors
     /// When sectors of this shape cannot lie in such a file.
     pub fn piece(self, mode: TrackMode, blocks: u32, offset: u64, data: &Data) -> Result<Piece, ImageError> {
+        self.piece_with(mode, blocks, offset, data, None)
+    }
+
+    /// The same where the form of the subchannel may be known.
+    ///
+    /// # Errors
+    /// As [`piece`](Self::piece).
+    pub fn piece_with(
+        self,
+        mode: TrackMode,
+        blocks: u32,
+        offset: u64,
+        data: &Data,
+        form: Option<SubchannelForm>,
+    ) -> Result<Piece, ImageError> {
         let stride = self.stride();
         let wrong = || ImageError::invalid("a track of data cannot lie in a file of sound");
         if data.is_sound && (self.mode.is_data() || self.subchannel > 0) {
@@ -70,7 +85,7 @@ impl Shape {
             if is_short { Arc::new(PaddedSource::new(Arc::clone(bytes), whole)) } else { Arc::clone(bytes) };
         let subchannel = (self.subchannel > 0).then(|| {
             let at = offset.saturating_add(u64::from(self.main));
-            let form = subchannel_form(&*source, at, stride);
+            let form = form.unwrap_or_else(|| subchannel_form(&*source, at, stride));
             StoredSubchannel { source: Arc::clone(&source), offset: at, stride, form }
         });
         Ok(Piece::stored(blocks, Stored { source, offset, stride, stored, subchannel }))

@@ -25,6 +25,14 @@ pub trait Siblings: Send + Sync + fmt::Debug {
     /// regular file, else what the operating system says.
     fn open(&self, name: &[u8]) -> io::Result<SharedSource>;
 
+    /// The same to look at a file that may not belong to the image: who keeps what was opened need not keep it.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    fn look_at(&self, name: &[u8]) -> io::Result<SharedSource> {
+        self.open(name)
+    }
+
     /// The names in the image's folder, at most [`MOST_NAMES`] of them, in no order.
     ///
     /// # Errors

@@ -9,6 +9,7 @@ pub mod disc;
 pub mod fuse;
 pub mod guest;
 pub mod host;
+pub mod hostile;
 pub mod image;
 pub mod images;
 pub mod initiator;

@@ -244,7 +244,8 @@ pub fn long(length: u32, block: u32, partition: u16) -> [u8; 16] {
     long
 }
 
-fn identifier(location: u32, name: &str, characteristics: u8, block: u32, partition: u16) -> Vec<u8> {
+/// A file identifier descriptor.
+pub fn identifier(location: u32, name: &str, characteristics: u8, block: u32, partition: u16) -> Vec<u8> {
     let name = if name.is_empty() { Vec::new() } else { [&[8], name.as_bytes()].concat() };
     let mut identifier = vec![0; 38];
     identifier[18] = characteristics;

@@ -87,9 +87,11 @@ fn check(args: &Args, opened: &Opened, expected: &[Expected]) -> Report {
     let implanted = isomd5::find(&opened.disc);
     let sectors = sectors::count(&opened.disc);
     let sums = opened.bytes.saturating_mul(expected.len() as u64);
-    let own: u64 = opened.checks.iter().map(|check| check.bytes()).sum();
+    // An image may claim more than can be counted: the bar is then wrong, and what is missing fails to be read.
+    let own = opened.checks.iter().map(|check| check.bytes()).fold(0, u64::saturating_add);
     let md5 = implanted.as_ref().map_or(0, Implanted::bytes);
-    let progress = Progress::new("verify", sectors * 2048 + sums + own + md5);
+    let progress =
+        Progress::new("verify", [sums, own, md5].into_iter().fold(sectors.saturating_mul(2048), u64::saturating_add));
 
     let (checks, bad_sectors) = thread::scope(|scope| {
         let progress = &progress;

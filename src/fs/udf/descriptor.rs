@@ -46,10 +46,25 @@ pub(super) fn tag_anywhere(bytes: &[u8]) -> Option<u16> {
 
 /// CRC-CCITT, from zero (ECMA-167, 1/7.2.6).
 fn crc(bytes: &[u8]) -> u16 {
-    bytes.iter().fold(0, |crc, byte| {
-        (0..8).fold(crc ^ u16::from(*byte) << 8, |crc, _| crc << 1 ^ if crc & 0x8000 != 0 { 0x1021 } else { 0 })
-    })
+    bytes.iter().fold(0, |crc, byte| crc << 8 ^ CRCS[usize::from((crc >> 8) as u8 ^ byte)])
 }
+
+/// The CRC of each byte: whole blocks are checked for every file of a folder.
+static CRCS: [u16; 256] = {
+    let mut crcs = [0; 256];
+    let mut byte = 0;
+    while byte < crcs.len() {
+        let mut crc = (byte as u16) << 8;
+        let mut bit = 0;
+        while bit < 8 {
+            crc = crc << 1 ^ if crc & 0x8000 != 0 { 0x1021 } else { 0 };
+            bit += 1;
+        }
+        crcs[byte] = crc;
+        byte += 1;
+    }
+    crcs
+};
 
 /// The NSR descriptor of the volume recognition sequence (ECMA-167, 2/8.3 and 3/9.1): 2 or 3, or `None` without one.
 pub(super) fn recognise(disc: &Disc, start: Lba) -> Option<u8> {

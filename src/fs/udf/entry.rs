@@ -1,11 +1,14 @@
 //! File entries: what a file is and where its contents lie (ECMA-167, 4/14.9, 14.14 and 14.17).
 
+use std::collections::HashSet;
+
 use super::super::node::{Kind, Node, Place};
 use super::super::read::{BLOCK, Fields, Piece, block, range_of};
 use super::super::{FsError, Timestamp};
 use super::descriptor::{tag, tag_of};
 use super::mapping::Mapping;
 use super::text;
+use super::work::Work;
 use crate::disc::Disc;
 
 /// Runs of one file: a full BD written packet by packet has fewer.
@@ -30,6 +33,7 @@ pub(super) mod file_type {
 pub(super) struct Reader<'a> {
     pub disc: &'a Disc,
     pub maps: &'a [Mapping],
+    pub work: &'a Work,
 }
 
 /// A file entry or extended file entry.
@@ -77,6 +81,8 @@ impl<'a> Reader<'a> {
             file_type::SOCKET => Kind::Socket,
             file_type::SYMLINK => {
                 let pieces = self.pieces(entry)?;
+                // A block is read for each, and each may have one byte.
+                self.work.blocks(pieces.len().min(MAX_LINK))?;
                 let bytes = usize::try_from(entry.size()).unwrap_or(usize::MAX).min(MAX_LINK);
                 Kind::Symlink(text::path(&range_of(self.disc, &pieces, 0, bytes)?))
             }
@@ -119,6 +125,7 @@ impl<'a> Reader<'a> {
         let mut pieces = Vec::new();
         let mut area = area.to_vec();
         let mut partition = entry.partition;
+        let mut met = HashSet::new();
         for _ in 0..MAX_EXTENTS {
             let mut next = None;
             for bytes in area.chunks_exact(size) {
@@ -127,6 +134,7 @@ impl<'a> Reader<'a> {
                     next = Some(allocation);
                     break;
                 }
+                self.work.run()?;
                 let take = left.min(u64::from(allocation.bytes));
                 // A length of zero ends the descriptors (ECMA-167, 4/12).
                 if take == 0 {
@@ -148,6 +156,10 @@ impl<'a> Reader<'a> {
                 }
                 return Ok(pieces);
             };
+            if !met.insert((more.partition, more.block)) {
+                let block = self.lba(more.partition, more.block)?;
+                return Err(FsError::invalid("the UDF allocation extent", block));
+            }
             area = self.allocation_extent(&more)?;
             partition = more.partition;
         }
@@ -156,6 +168,7 @@ impl<'a> Reader<'a> {
 
     /// The descriptors of an allocation extent (ECMA-167, 4/14.5), one block of them.
     fn allocation_extent(&self, extent: &Allocation) -> Result<Vec<u8>, FsError> {
+        self.work.blocks(1)?;
         let bytes = self.block(extent.partition, extent.block)?;
         match tag_of(&bytes, extent.block) {
             Some(tag::ALLOCATION_EXTENT) if bytes.le32(20) as usize <= bytes.len() - 24 => {
@@ -170,6 +183,10 @@ impl<'a> Reader<'a> {
         let map = self.mapping(partition)?;
         let (mut block, mut left) = (block, bytes);
         while left > 0 {
+            self.work.run()?;
+            if map.is_virtual() {
+                self.work.blocks(1)?;
+            }
             let wanted = u32::try_from(left.div_ceil(BLOCK)).unwrap_or(u32::MAX);
             let run = map.run(self.disc, block, wanted)?;
             let take = left.min(u64::from(run.blocks) * BLOCK);

@@ -17,9 +17,41 @@ pub(super) enum Mapping {
     /// Rewritable media: packets that went bad lie elsewhere.
     Sparable { start: u32, blocks: u32, packet: u32, spared: BTreeMap<u32, u32> },
     /// Write-once media: a table says where each block was written last.
-    Virtual { start: u32, blocks: u32, table: Vec<Piece>, first_entry: u64, entries: u32 },
+    Virtual { start: u32, blocks: u32, table: Contents, first_entry: u64, entries: u32 },
     /// From 2.50 on: descriptors lie inside a file of another partition.
-    Metadata { file: Vec<Piece>, blocks: u32 },
+    Metadata { file: Contents, blocks: u32 },
+}
+
+/// The contents of a file that is looked into for every block.
+#[derive(Debug)]
+pub(super) struct Contents {
+    pieces: Vec<Piece>,
+    /// Where each piece begins.
+    starts: Vec<u64>,
+}
+
+impl Contents {
+    pub(super) fn new(pieces: Vec<Piece>) -> Self {
+        let mut next = 0_u64;
+        let starts = pieces.iter().map(|piece| {
+            let start = next;
+            next = next.saturating_add(piece.len());
+            start
+        });
+        Self { starts: starts.collect(), pieces }
+    }
+
+    /// How many runs it has.
+    pub(super) fn runs(&self) -> usize {
+        self.pieces.len()
+    }
+
+    /// The pieces from the one on that holds the byte at `offset`, and the place of that byte in it.
+    fn from(&self, offset: u64) -> Option<(&[Piece], u64)> {
+        let last = self.starts.partition_point(|start| *start <= offset).checked_sub(1)?;
+        let inside = offset - self.starts[last];
+        (inside < self.pieces[last].len()).then_some((&self.pieces[last..], inside))
+    }
 }
 
 /// A run of logical blocks that lie together on the disc.
@@ -30,6 +62,19 @@ pub(super) struct Run {
 }
 
 impl Mapping {
+    /// Whether each block of a run is looked up in a table on the disc.
+    pub(super) fn is_virtual(&self) -> bool {
+        matches!(self, Self::Virtual { .. })
+    }
+
+    /// Runs of the file that it is looked up in.
+    pub(super) fn runs(&self) -> usize {
+        match self {
+            Self::Physical { .. } | Self::Sparable { .. } => 0,
+            Self::Virtual { table: file, .. } | Self::Metadata { file, .. } => file.runs(),
+        }
+    }
+
     /// The name people know, and JSON.
     pub(super) fn name(&self) -> &'static str {
         match self {
@@ -67,7 +112,9 @@ impl Mapping {
                 if block >= *entries {
                     return Err(outside());
                 }
-                let entry = range_of(disc, table, first_entry + u64::from(block) * 4, 4)?;
+                let at = first_entry.saturating_add(u64::from(block) * 4);
+                let (pieces, inside) = table.from(at).ok_or_else(outside)?;
+                let entry = range_of(disc, pieces, inside, 4)?;
                 // FFFFFFFFh: not in use (UDF 2.60, 2.2.11).
                 let mapped = entry.le32(0);
                 let lba = start.checked_add(mapped).filter(|_| mapped < *blocks && entry.len() == 4);
@@ -75,18 +122,12 @@ impl Mapping {
             }
             Self::Metadata { file, blocks } => {
                 let left = blocks.checked_sub(block).filter(|left| *left > 0).ok_or_else(outside)?;
-                let mut skip = u64::from(block) * BLOCK;
-                for piece in file {
-                    match piece {
-                        Piece::Stored { offset, bytes } if skip < *bytes => {
-                            let lba = u32::try_from((offset + skip) / BLOCK).map_err(|_| outside())?;
-                            let rest = u32::try_from((bytes - skip).div_ceil(BLOCK)).unwrap_or(u32::MAX);
-                            return Ok(Run { lba, blocks: wanted.min(left).min(rest) });
-                        }
-                        piece => skip = skip.checked_sub(piece.len()).ok_or_else(outside)?,
-                    }
-                }
-                Err(outside())
+                let Some(([Piece::Stored { offset, bytes }, ..], inside)) = file.from(u64::from(block) * BLOCK) else {
+                    return Err(outside());
+                };
+                let lba = u32::try_from((offset + inside) / BLOCK).map_err(|_| outside())?;
+                let rest = u32::try_from((bytes - inside).div_ceil(BLOCK)).unwrap_or(u32::MAX);
+                Ok(Run { lba, blocks: wanted.min(left).min(rest) })
             }
         }
     }

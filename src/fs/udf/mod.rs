@@ -9,5 +9,6 @@ mod entry;
 mod mapping;
 mod text;
 mod volume;
+mod work;
 
 pub use self::volume::{Volume, VolumeInfo};

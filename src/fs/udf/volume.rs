@@ -6,14 +6,17 @@ use super::super::{FileSystem, FsError, Namespace, Timestamp};
 use super::descriptor::{Sequence, anchor, recognise, tag, tag_of};
 use super::directory;
 use super::entry::{Entry, Reader, file_type};
-use super::mapping::{Mapping, sparing_table};
+use super::mapping::{Contents, Mapping, sparing_table};
 use super::text::dstring;
+use super::work::Work;
 use crate::disc::{BLOCK_SIZE, Disc, Lba};
 
 /// Blocks before the end of the disc that may hold the VAT's file entry: the link and run-out blocks after it differ.
 const VAT_SEARCH: u32 = 256;
 /// Partition maps that one logical volume descriptor has room for.
 const MAX_MAPS: u32 = 64;
+/// Runs of the files that partitions lie in or are looked up in, all together: of real ones there are some tens.
+const MAX_MAP_RUNS: usize = 1 << 18;
 
 /// What a volume says about itself.
 #[derive(Debug, Clone)]
@@ -44,6 +47,7 @@ pub struct Volume<'a> {
     maps: Vec<Mapping>,
     /// Partition reference and block of the root directory's entry.
     root: (u16, u32),
+    work: Work,
 }
 
 impl<'a> Volume<'a> {
@@ -81,6 +85,7 @@ impl<'a> Volume<'a> {
             },
             maps: Vec::new(),
             root: (0, 0),
+            work: Work::default(),
         };
         volume.map(&logical, &partitions)?;
         volume.info.partitions = volume.maps.iter().map(Mapping::name).collect();
@@ -149,6 +154,9 @@ impl<'a> Volume<'a> {
                 _ => self.metadata_partition(&maps, index, map)?,
             };
             self.maps[index] = mapping;
+            if self.maps.iter().map(Mapping::runs).sum::<usize>() > MAX_MAP_RUNS {
+                return Err(FsError::limit("runs of UDF partitions", MAX_MAP_RUNS));
+            }
         }
         Ok(())
     }
@@ -163,7 +171,7 @@ impl<'a> Volume<'a> {
         let file = |block| {
             let entry = self.reader().entry(below, block)?;
             let blocks = u32::try_from(entry.size() / BLOCK).unwrap_or(u32::MAX);
-            Ok(Mapping::Metadata { file: self.reader().pieces(&entry)?, blocks })
+            Ok(Mapping::Metadata { file: Contents::new(self.reader().pieces(&entry)?), blocks })
         };
         file(map.le32(40)).or_else(|error: FsError| file(map.le32(44)).map_err(|_| error))
     }
@@ -177,6 +185,7 @@ impl<'a> Volume<'a> {
             let Some(block) = lba.checked_sub(start).filter(|block| *block < blocks) else { continue };
             let Ok(entry) = self.reader().entry(index as u16, block) else { continue };
             if let Some((table, first_entry, entries)) = self.table(&entry)? {
+                let table = Contents::new(table);
                 return Ok(Mapping::Virtual { start, blocks, table, first_entry, entries });
             }
         }
@@ -185,20 +194,23 @@ impl<'a> Volume<'a> {
 
     /// Contents, first byte and number of the table's entries; `None` when the file is no table.
     fn table(&self, entry: &Entry) -> Result<Option<(Vec<Piece>, u64, u32)>, FsError> {
-        let pieces = self.reader().pieces(entry)?;
         let size = entry.size();
+        // The type first: every block near the end of the disc is asked, and where its file lies may be long to find out.
+        if entry.file_type() != file_type::VAT && !(entry.file_type() == 0 && size >= 36) {
+            return Ok(None);
+        }
+        let pieces = self.reader().pieces(entry)?;
         let (first, end) = match entry.file_type() {
             // 2.00 and later: a header whose length comes first.
             file_type::VAT => (u64::from(range_of(self.disc, &pieces, 0, 2)?.le16(0)), size),
             // 1.50: an identifier and the block of the previous table come last.
-            0 if size >= 36 => {
+            _ => {
                 let tail = range_of(self.disc, &pieces, size - 36, 36)?;
                 if tail.part(1, 22) != b"*UDF Virtual Alloc Tbl" {
                     return Ok(None);
                 }
                 (0, size - 36)
             }
-            _ => return Ok(None),
         };
         let entries = u32::try_from(end.saturating_sub(first) / 4).unwrap_or(u32::MAX);
         Ok(Some((pieces, first, entries)))
@@ -214,7 +226,7 @@ impl<'a> Volume<'a> {
     }
 
     fn reader(&self) -> Reader<'_> {
-        Reader { disc: self.disc, maps: &self.maps }
+        Reader { disc: self.disc, maps: &self.maps, work: &self.work }
     }
 
     fn entry(&self, node: &Node) -> Result<Entry, FsError> {

@@ -54,6 +54,9 @@ const MOST_BLOCKS: u32 = 10_000;
 const LONGEST_FRAME: u64 = 4 << 20;
 /// Bytes that are read for a frame at first.
 const USUAL_FRAME: u64 = 64 << 10;
+/// What looks like the header of a frame and is none, at most, while a place is looked for: in sound that is by chance, with a
+/// checksum of the header, and in a damaged file it is the frames that are damaged.
+const MOST_TRIES: u32 = 256;
 
 impl Flac {
     /// The file whose signature is at `start`.
@@ -108,9 +111,10 @@ impl Flac {
     /// The offset of a frame at or before the one with `sample`, and not far from it.
     fn find(&self, sample: u64) -> io::Result<u64> {
         let (mut low, mut high) = (self.first, self.source.len());
+        let mut tries = 0;
         while high - low > USUAL_FRAME {
             let middle = low.midpoint(high);
-            match self.next(middle, high)? {
+            match self.next(middle, high, &mut tries)? {
                 Some((at, header)) if header.sample <= sample => low = at,
                 _ => high = middle,
             }
@@ -118,8 +122,8 @@ impl Flac {
         Ok(low)
     }
 
-    /// The first frame that begins in `from .. end`, or nothing.
-    fn next(&self, from: u64, end: u64) -> io::Result<Option<(u64, Header)>> {
+    /// The first frame that begins in `from .. end`, or nothing. `tries` counts what only looked like one.
+    fn next(&self, from: u64, end: u64, tries: &mut u32) -> io::Result<Option<(u64, Header)>> {
         let mut window = [0; 8192];
         let mut at = from;
         while at < end && at - from < LONGEST_FRAME {
@@ -137,6 +141,10 @@ impl Flac {
                 // Sound may look like a header; that a whole frame follows it is no chance.
                 if self.frame(place).is_ok() {
                     return Ok(Some((place, header)));
+                }
+                *tries += 1;
+                if *tries > MOST_TRIES {
+                    return Err(damaged("too much looks like a FLAC frame and is none"));
                 }
             }
             at += usable as u64;

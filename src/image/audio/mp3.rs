@@ -48,6 +48,10 @@ const RESERVOIR: u64 = 511;
 const NO_SOUND: u64 = 4 + 2 + 32;
 /// Bytes that are searched for the next frame where there is none.
 const SEARCHED: u64 = 64 << 10;
+/// The same in the whole file: each byte is looked at alone.
+const MOST_SEARCHED: u64 = 16 << 20;
+/// Frames that are looked at, at most: 15 hours of sound, which no disc has.
+const MOST_FRAMES: usize = 1 << 21;
 /// How many frames must follow one another in a file of unknown kind.
 const PROOF: u32 = 4;
 /// Samples by which a decoder is late.
@@ -132,12 +136,12 @@ impl Mp3 {
         let wrong = || ImageError::invalid("no frame of sound where one should begin").at(start);
         let header = Header::at(&**source, start).ok_or_else(wrong)?;
         let tag = Tag::of(&**source, start, header);
-        let mut frames = Frames { source: &**source, at: start, header };
+        let mut frames = Frames { source: &**source, at: start, header, left: MOST_SEARCHED };
         if tag.is_some() {
             frames.next();
         }
         let (mut index, mut count) = (Vec::new(), 0);
-        for (at, _) in frames {
+        for (at, _) in frames.take(MOST_FRAMES) {
             if count % STEP == 0 {
                 index.push(at);
             }
@@ -174,6 +178,8 @@ struct Frames<'a> {
     source: &'a dyn ByteSource,
     at: u64,
     header: Header,
+    /// Bytes that may still be searched for a frame.
+    left: u64,
 }
 
 impl Iterator for Frames<'_> {
@@ -187,9 +193,10 @@ impl Iterator for Frames<'_> {
         let (at, header) = match fits(self.at) {
             Some(header) => (self.at, header),
             None => {
-                let end = self.at.saturating_add(SEARCHED).min(self.source.len());
+                let end = self.at.saturating_add(SEARCHED.min(self.left)).min(self.source.len());
                 let is_next = |at: &u64| fits(*at).is_some() && frames_at(self.source, *at, 2);
                 let at = (self.at + 1..end).find(is_next)?;
+                self.left -= at - self.at;
                 (at, fits(at)?)
             }
         };
@@ -252,7 +259,7 @@ impl Sound for Mp3 {
         let mut number = entry as u64 * STEP;
         let (mut bytes, mut interleaved) = (Vec::new(), Vec::new());
         let channels = if self.header.is_mono { 1 } else { 2 };
-        for (at, header) in (Frames { source: &*self.source, at: start, header: self.header }) {
+        for (at, header) in (Frames { source: &*self.source, at: start, header: self.header, left: MOST_SEARCHED }) {
             let position = number * samples;
             if position >= first + out.len() as u64 || number >= self.count {
                 return Ok(());

@@ -49,6 +49,8 @@ struct Page {
 const HEADER: usize = 27;
 /// Bytes from one page of the index to the next, at least.
 const SPACING: u64 = 4096;
+/// Pages that are looked at, at most: the sound of a whole disc has some ten thousand.
+const MOST_PAGES: u32 = 1 << 20;
 /// Bytes of a packet, at most: the texts in a header may hold pictures, but no sound is so long.
 const LONGEST_PACKET: usize = 16 << 20;
 /// Bytes of the packet with the tables of the decoder, at most.
@@ -105,6 +107,10 @@ impl<'a> Packets<'a> {
         let mut body = vec![0; (page.end - page.body) as usize];
         self.source.read_exact_at(&mut body, page.body)?;
         self.skips &= page.is_continued;
+        // Else a file that says of no page where it is would be decoded to its end to find that out (RFC 3533, 6).
+        if page.position.is_none() && page.segments.iter().any(|len| *len < 255) {
+            return Err(damaged("a packet ends in an Ogg page that does not say where"));
+        }
         let (mut packets, mut at) = (Vec::new(), 0);
         for &len in &page.segments {
             let segment = &body[at..at + usize::from(len)];
@@ -169,7 +175,8 @@ impl Ogg {
     /// Notes the pages up to the end, or to where the file is damaged.
     fn index(&mut self) {
         let mut at = self.first;
-        while let Ok(page) = Page::at(&*self.source, at) {
+        for _ in 0..MOST_PAGES {
+            let Ok(page) = Page::at(&*self.source, at) else { break };
             if page.end > self.source.len() {
                 break;
             }

@@ -74,8 +74,8 @@ pub struct Pcm {
     weights: Vec<[f32; 2]>,
 }
 
-/// Channels that are read, at most.
-const MOST_CHANNELS: u16 = 64;
+/// Channels that are read, at most: as many as the mix into two knows, and FLAC has.
+const MOST_CHANNELS: u16 = 8;
 
 impl Pcm {
     /// The samples in the `len` bytes of `source` from `at` on.

@@ -9,7 +9,8 @@ mod blocks;
 
 use self::blocks::DataBlock;
 use super::layout::{DiscPlan, SessionPlan, TrackPlan};
-use super::mds::{control, parts::optional};
+use super::mds::control;
+use super::mds::parts::{measurement as numbers, optional};
 use super::record::{Cursor, Record, bytes_at};
 use super::{FormatInfo, ImageError, ImageErrorKind, ImageFormat, OpenContext, Probe, Score};
 use crate::disc::{Control, Disc, Dpm, FullTocEntry, Lba, MediumType, Msf, StoredStructure, TrackMode};
@@ -251,12 +252,4 @@ fn bwa_measurement(bwa: &SharedSource) -> Result<Dpm, ImageError> {
         return Err(ImageError::invalid("it does not begin as a measurement does"));
     }
     numbers(bwa, BWA_HEAD)
-}
-
-/// Start, resolution, and as many entries as the third number says.
-fn numbers(source: &SharedSource, at: u64) -> Result<Dpm, ImageError> {
-    let head = Record::<12>::read(source, at)?;
-    let entries = bytes_at(source, at + 12, u64::from(head.u32(8)) * 4)?;
-    let entries = entries.chunks_exact(4).map(|entry| u32::from_le_bytes([entry[0], entry[1], entry[2], entry[3]]));
-    Ok(Dpm { start: Lba(head.i32(0)), resolution: head.u32(4), entries: entries.collect() })
 }

@@ -20,7 +20,8 @@ pub fn open(sum: Sum, cx: &OpenContext<'_>, depth: u32) -> Result<SharedSource, 
     names.retain(|name| name.to_ascii_lowercase().ends_with(b".chd") && name != cx.name.as_bytes());
     names.sort_unstable();
     for name in names {
-        let Ok(source) = cx.siblings.open(&name) else { continue };
+        // The folder may be full of others, and a descriptor of each is too much.
+        let Ok(source) = cx.siblings.look_at(&name) else { continue };
         let Ok(header) = Header::read(&*source) else { continue };
         if header.sums.names.contains(&sum) {
             let source = cx.open_sibling(&name)?;

@@ -15,7 +15,12 @@ const HIGH_DENSITY: Lba = Lba(45_000);
 /// # Errors
 /// When a file is missing, or the sheet contradicts itself or the files.
 pub fn plan(sheet: &Sheet, cx: &OpenContext<'_>) -> Result<DiscPlan, ImageError> {
-    let files = sheet.files.iter().map(|file| Data::open(&file.name, cx)).collect::<Result<Vec<_>, _>>()?;
+    let mut files: Vec<Data> = Vec::new();
+    for file in &sheet.files {
+        // A file that is named again is not opened again: sound can be long to open.
+        let known = sheet.files[..files.len()].iter().position(|known| known.name == file.name);
+        files.push(known.map_or_else(|| Data::open(&file.name, cx), |known| Ok(files[known].clone()))?);
+    }
     let lengths: Vec<u64> = files.iter().map(|file| file.bytes.len()).collect();
     let segments = segments(sheet, &lengths)?;
     warn_of_what_is_missing(sheet, &segments, &lengths, cx);

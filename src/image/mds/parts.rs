@@ -15,6 +15,8 @@ const LONGEST_NAME: u64 = 4096;
 const LONG_STRUCTURE: u64 = 2048;
 /// Bytes of the copyright structure.
 const COPYRIGHT: u64 = 4;
+/// Measurements, at most: the largest BD measured every 64 sectors has fewer.
+const MOST_MEASUREMENTS: u32 = 1 << 20;
 /// What people call the data file when the descriptor's own name for it is not there.
 const ENDINGS: &[&str] = &["mdf", "xmf"];
 
@@ -99,10 +101,21 @@ pub fn dpm(descriptor: &SharedSource, offset: u64) -> Result<Option<Dpm>, ImageE
         return Ok(None);
     }
     let block = u64::from(Record::<4>::read(descriptor, offset + 4)?.u32(0));
-    let header = Record::<16>::read(descriptor, block)?;
-    let entries = bytes_at(descriptor, block + 16, u64::from(header.u32(12)) * 4)?;
+    // A number of which nothing is known, then the block.
+    measurement(descriptor, block + 4).map(Some)
+}
+
+/// Start, resolution, the number of measurements, and these.
+pub fn measurement(source: &SharedSource, at: u64) -> Result<Dpm, ImageError> {
+    let header = Record::<12>::read(source, at)?;
+    let count = header.u32(8);
+    if count > MOST_MEASUREMENTS {
+        let message = format!("{count} measurements: more than {MOST_MEASUREMENTS} are not read");
+        return Err(ImageError::new(ImageErrorKind::Limit, message).at(at + 8));
+    }
+    let entries = bytes_at(source, at + 12, u64::from(count) * 4)?;
     let entries = entries.chunks_exact(4).map(|entry| u32::from_le_bytes([entry[0], entry[1], entry[2], entry[3]]));
-    Ok(Some(Dpm { start: Lba(header.i32(4)), resolution: header.u32(8), entries: entries.collect() }))
+    Ok(Dpm { start: Lba(header.i32(0)), resolution: header.u32(4), entries: entries.collect() })
 }
 
 /// What an image can do without is left out, with a remark.

@@ -1,6 +1,7 @@
 //! The footer, the chunks, and the entries in them.
 
 use super::super::{ImageError, ImageErrorKind, OpenContext};
+use crate::disc::cdtext::MOST_PACKS_OF_A_DISC;
 use crate::disc::{Lba, Msf};
 use crate::source::ByteSource;
 
@@ -62,6 +63,8 @@ pub struct ByTrack {
 /// Chunks of a file, at most, and the longest that is read.
 const MOST_CHUNKS: u32 = 2000;
 const LONGEST: u64 = 1 << 20;
+/// Cues of a session, at most: a hundred indices of every track, and those of lead-in and lead-out.
+const MOST_CUES: usize = 99 * 101;
 
 /// Chunks that are read.
 const KNOWN: [&[u8; 4]; 9] = [b"CUES", b"CUEX", b"DAOI", b"DAOX", b"ETNF", b"ETN2", b"TINF", b"CDTX", b"MTYP"];
@@ -136,12 +139,12 @@ impl Chunks {
     fn add(&mut self, id: &[u8], bytes: &[u8]) {
         match id {
             b"CUES" | b"CUEX" => {
-                let entries = bytes.chunks_exact(8);
+                let entries = bytes.chunks_exact(8).take(MOST_CUES);
                 self.cues.push(entries.map(|entry| Cue::of(entry, id == b"CUES")).collect());
             }
             b"DAOI" | b"DAOX" => self.sessions.extend(at_once(bytes, if id == b"DAOI" { 4 } else { 8 })),
             b"ETNF" | b"ETN2" | b"TINF" => self.sessions.push(Session::ByTrack(by_track(id, bytes))),
-            b"CDTX" => self.cd_text = bytes.as_chunks().0.to_vec(),
+            b"CDTX" => self.cd_text = bytes.as_chunks().0.iter().take(MOST_PACKS_OF_A_DISC).copied().collect(),
             _ => self.media = bytes.first_chunk().map(|flags| u32::from_be_bytes(*flags)),
         }
     }

@@ -1,5 +1,7 @@
 //! From the chunks to the plan of a disc.
 
+use std::collections::BTreeMap;
+
 use super::super::layout::{DiscPlan, PREGAP, Piece, SessionPlan, TrackPlan};
 use super::super::sheet::{Data, Shape};
 use super::super::{ImageError, OpenContext};
@@ -121,6 +123,11 @@ impl Builder<'_> {
         is_first: bool,
     ) -> Result<SessionPlan, ImageError> {
         let mut session = SessionPlan::default();
+        // Of those for one place the first counts.
+        let mut known = BTreeMap::new();
+        for cue in cues {
+            known.entry((cue.track, cue.index)).or_insert(cue);
+        }
         let numbers = cues.iter().filter(|cue| cue.index == 1 && (1..=99).contains(&cue.track)).map(|cue| cue.track);
         let mut numbers = numbers.chain(std::iter::repeat(0));
         for (position, track) in (0..).zip(tracks) {
@@ -128,7 +135,7 @@ impl Builder<'_> {
                 Some(number @ 1..) => number,
                 _ => first.max(self.last.saturating_add(1).saturating_sub(position)).saturating_add(position),
             };
-            let places = |index: u8| cues.iter().find(|cue| cue.track == number && cue.index == index);
+            let places = |index: u8| known.get(&(number, index)).copied();
             let plan = self.track_at_once(number, track, places)?;
             if position == 0 && !is_first {
                 let lead_in = cues.iter().find(|cue| cue.track == 0).map(|cue| cue.lba);

@@ -21,7 +21,7 @@ const SAMPLES: u64 = 588;
 /// # Errors
 /// When a file is missing, or the text contradicts itself or the files.
 pub fn plan(toc: &Toc, cx: &OpenContext<'_>) -> Result<DiscPlan, ImageError> {
-    let mut files = Files { open: BTreeMap::new(), cx };
+    let mut files = Files { open: BTreeMap::new(), forms: BTreeMap::new(), cx };
     let mut session = SessionPlan { disc_type: toc.disc_type, ..SessionPlan::default() };
     for (number, track) in (1..).zip(&toc.tracks) {
         let plan = track_plan(number, track, &mut files).map_err(|error| match error.kind() {
@@ -38,6 +38,8 @@ pub fn plan(toc: &Toc, cx: &OpenContext<'_>) -> Result<DiscPlan, ImageError> {
 /// Files that were opened, and whether samples in them have the high byte first.
 struct Files<'a> {
     open: BTreeMap<Vec<u8>, (Data, bool)>,
+    /// The form of the subchannel in a file with sectors of so many bytes: a track may have thousands of parts of one file.
+    forms: BTreeMap<(Vec<u8>, u32), SubchannelForm>,
     cx: &'a OpenContext<'a>,
 }
 
@@ -128,8 +130,12 @@ fn data_piece(track: &Track, mode: TrackMode, part: &Part, files: &mut Files<'_>
             let offset = offset.saturating_add(at(shape, *start));
             let rest = data.bytes.len().saturating_sub(offset);
             let blocks = sectors(length.map_or(rest, |length| at(shape, length)));
-            let mut piece = shape.piece(mode, blocks, offset, &data)?;
+            let known = (name.clone(), shape.main);
+            let mut piece = shape.piece_with(mode, blocks, offset, &data, files.forms.get(&known).copied())?;
             let subchannel = piece.stored.as_mut().and_then(|stored| stored.subchannel.as_mut());
+            if let Some(subchannel) = &subchannel {
+                files.forms.insert(known, subchannel.form);
+            }
             if let Some(subchannel) = subchannel.filter(|_| track.is_packs) {
                 subchannel.form = SubchannelForm::Packs;
             }

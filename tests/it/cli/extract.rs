@@ -5,7 +5,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
 use super::{image, inside, spindle, stderr};
-use crate::support::volume::{directory, iso, nm, px, record, rock_ridge, sl};
+use crate::support::volume::{Layout, UdfFile, directory, iso, long, nm, px, record, rock_ridge, sl, udf};
 
 fn file(name: &[u8], block: u32, bytes: u32) -> Vec<u8> {
     record(b"F.;1", block, bytes, 0, &[px(0o104_750), nm(name)].concat())
@@ -123,4 +123,18 @@ fn a_file_that_cannot_be_read_leaves_no_part_and_the_rest_is_written() {
         assert!(said.contains("/p: refused: devices, pipes and sockets are not made\n"), "{said}");
         assert_eq!(names(&out), ["good"]);
     }
+}
+
+#[test]
+fn a_file_of_more_than_the_disc_has_is_not_written() {
+    // 512 blocks of disc, and 16,000 in the file: the same again and again.
+    let allocation = long(160 * 2048, 40, 0).repeat(100);
+    let size = 100 * 160 * 2048;
+    let file = UdfFile { name: "a", kind: 5, size, form: 1, allocation, is_root: false, deleted: false };
+    let (temp, path) = image(&udf(Layout::Physical, &[file], &[]));
+    let out = inside(&temp, "out");
+    let output = spindle(&["extract", &path, "-o", &out]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("/a: more than 1048576 bytes in one file"), "{}", stderr(&output));
+    assert!(names(&out).is_empty());
 }

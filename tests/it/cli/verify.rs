@@ -108,3 +108,23 @@ fn what_an_image_lacks_is_told_by_info_and_verify() {
         assert!(report["warnings"][0].as_str().unwrap().contains(&words), "{report}");
     }
 }
+
+#[test]
+fn sums_of_more_bytes_than_there_can_be_are_no_fault() {
+    // An ISZ in four pieces, each of which says that it has half of all bytes that can be counted.
+    let mut header = vec![0; 64];
+    header[..6].copy_from_slice(b"IsZ!\x40\x01");
+    for (at, number) in [(12, 4_u32), (25, 4), (29, 2048), (35, 64), (43, 96)] {
+        header[at..at + 4].copy_from_slice(&number.to_le_bytes());
+    }
+    header[10..12].copy_from_slice(&2048_u16.to_le_bytes());
+    header[33] = 8;
+    let numbers = (i64::MAX as u64).to_le_bytes().repeat(4);
+    let key = [0xB6, 0x8C, 0xA5, 0xDE];
+    header.extend(numbers.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key));
+    let folder = tempfile::tempdir().unwrap();
+    let path = inside(&folder, "disc.isz");
+    std::fs::write(&path, header).unwrap();
+    let output = spindle(&["verify", &path]);
+    assert_eq!(output.status.code(), Some(6), "{}", stderr(&output));
+}

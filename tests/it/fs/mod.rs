@@ -2,6 +2,8 @@
 
 mod eltorito;
 mod hostile;
+mod hostile_iso;
+mod hostile_udf;
 mod iso;
 mod tools;
 mod udf;
@@ -11,10 +13,14 @@ use std::sync::Arc;
 use spindle::disc::Disc;
 use spindle::fs::{self, FileSystem, Flow, Namespace, Node, Step};
 use spindle::image::{OpenOptions, open_source};
-use spindle::source::MemorySource;
+use spindle::source::{ByteSource, MemorySource};
 
 fn disc(image: Vec<u8>) -> Disc {
-    open_source(Arc::new(MemorySource::new(image)), &OpenOptions::default()).unwrap().disc
+    disc_of(MemorySource::new(image))
+}
+
+fn disc_of(image: impl ByteSource + 'static) -> Disc {
+    open_source(Arc::new(image), &OpenOptions::default()).unwrap().disc
 }
 
 /// Every path below the root with its node, and every problem with the path it is at.
@@ -29,6 +35,18 @@ fn tree(fs: &dyn FileSystem) -> (Vec<(String, Node)>, Vec<String>) {
         Flow::Into
     });
     (nodes, problems)
+}
+
+/// The problems of the whole tree, with nothing held but them.
+fn problems(fs: &dyn FileSystem) -> Vec<String> {
+    let mut problems = Vec::new();
+    fs::walk(fs, &fs.root().unwrap(), &mut |path, step| {
+        if let Step::Problem(problem) = step {
+            problems.push(format!("{}: {problem}", String::from_utf8_lossy(&path.join(&b'/'))));
+        }
+        Flow::Into
+    });
+    problems
 }
 
 fn names(disc: &Disc, namespace: Namespace) -> Vec<String> {

@@ -69,7 +69,7 @@ fn an_allocation_extent_that_leads_to_itself_ends() {
     let next = long(3 << 30 | 2048, 101, 0);
     let extent = allocation_extent(101, &next);
     let disc = disc(image(Layout::Physical, &[file("a", 9000, 1, next.to_vec())], &[(101, extent)]));
-    assert_eq!(contents(&disc, Namespace::Udf, "a").unwrap_err(), "more than 16384 allocation extents of a file");
+    assert_eq!(contents(&disc, Namespace::Udf, "a").unwrap_err(), "the UDF allocation extent in block 361 is damaged");
 }
 
 #[test]
