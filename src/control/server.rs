@@ -8,7 +8,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use log::{debug, warn};
 use rustix::net::sockopt;
@@ -185,9 +185,10 @@ fn accept(shared: &Arc<Shared>, listener: &UnixListener) {
     for client in shared.clients().values() {
         let _ = client.stream.shutdown(Shutdown::Read);
     }
+    let deadline = Instant::now() + PATIENCE;
     for thread in threads {
-        // One that opens an image on storage that does not answer is left behind.
-        let _ = join_within(thread, PATIENCE);
+        // Those that open images on storage that does not answer are left behind, all at the same time.
+        let _ = join_within(thread, deadline.saturating_duration_since(Instant::now()));
     }
 }
 

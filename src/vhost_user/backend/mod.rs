@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::os::fd::{AsRawFd, RawFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use log::{debug, error, warn};
@@ -82,6 +82,8 @@ pub struct Backend {
     /// What the process before this one kept of its answers; each is good for the first look at its ring.
     notes: Mutex<Vec<Note>>,
     resuming: AtomicBool,
+    /// What ends each worker, until the crate takes it: one that could be had only later would leave a worker that never ends.
+    exits: Mutex<Vec<(EventConsumer, EventNotifier)>>,
     /// Descriptors that the crate gives up without closing them, when its workers start.
     exit_descriptors: Mutex<Vec<RawFd>>,
 }
@@ -93,6 +95,7 @@ impl Backend {
     /// When there is no descriptor left.
     pub fn new(target: Arc<Target>, nexus: Nexus, events: Arc<EventQueue>, poll: Duration) -> io::Result<Self> {
         let waker = |_| EventFd::new(EFD_NONBLOCK | EFD_CLOEXEC).map(Arc::new);
+        let exit = |_| new_event_consumer_and_notifier(EventFlag::NONBLOCK | EventFlag::CLOEXEC);
         let numbers = || (0..=workers()).map(|_| AtomicU64::new(0)).collect();
         Ok(Self {
             target,
@@ -112,6 +115,7 @@ impl Backend {
             ending: Mutex::default(),
             wakers: (0..=workers()).map(waker).collect::<io::Result<_>>()?,
             again: numbers(),
+            exits: Mutex::new((0..=workers()).map(exit).collect::<io::Result<_>>()?),
             exit_descriptors: Mutex::new(Vec::new()),
         })
     }
@@ -167,9 +171,12 @@ impl Backend {
     }
 }
 
-/// Workers of the request queues.
+/// Workers of the request queues. The same for the life of the process, whatever becomes of the processors that it may use: whose ring is
+/// whose is known by it.
 pub(super) fn workers() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from).min(MOST_WORKERS)
+    static WORKERS: LazyLock<usize> =
+        LazyLock::new(|| std::thread::available_parallelism().map_or(1, usize::from).min(MOST_WORKERS));
+    *WORKERS
 }
 
 impl VhostUserBackend for Backend {
@@ -258,7 +265,7 @@ impl VhostUserBackend for Backend {
     }
 
     fn exit_event(&self, _worker: usize) -> Option<(EventConsumer, EventNotifier)> {
-        let (consumer, notifier) = new_event_consumer_and_notifier(EventFlag::NONBLOCK | EventFlag::CLOEXEC).ok()?;
+        let (consumer, notifier) = self.exits.lock().unwrap_or_else(PoisonError::into_inner).pop()?;
         self.exit_descriptors.lock().unwrap_or_else(PoisonError::into_inner).push(consumer.as_raw_fd());
         Some((consumer, notifier))
     }

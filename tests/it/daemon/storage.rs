@@ -1,6 +1,6 @@
 //! Storage that fails under a running daemon: errors of some ranges, ranges that do not come, files that are taken away.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
@@ -140,6 +140,38 @@ fn a_daemon_whose_storage_hangs_ends_when_it_is_asked_to() {
         let (status, log) = daemon.end();
         assert!(status.success(), "{log:#?}");
     }
+}
+
+/// Each of them is waited for, but all at the same time.
+#[test]
+fn clients_whose_images_hang_hold_up_no_end() {
+    let fuse = Fuse::mount(content(1));
+    let folder = tempfile::tempdir().unwrap();
+    let control = folder.path().join("control");
+    let daemon = Daemon::start(&["--sandbox", "none", "--control", control.to_str().unwrap()]);
+    let _patience = fuse.patience();
+    fuse.set_hanging(bytes(0, BLOCKS.into()));
+    let insert = json!({ "execute": "media-insert", "arguments": { "file": fuse.path() } });
+    let clients: Vec<_> = (0..30)
+        .map(|_| {
+            let mut client = Client::negotiated(&control);
+            client.send(format!("{insert}\n").as_bytes());
+            client
+        })
+        .collect();
+    while fuse.waiting() == 0 {
+        std::thread::yield_now();
+    }
+    daemon.signal(rustix::process::Signal::TERM);
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while daemon.path().exists() {
+        assert!(Instant::now() < deadline, "it waits for one after the other");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    drop(clients);
+    fuse.release();
+    let (status, log) = daemon.end();
+    assert!(status.success(), "{log:#?}");
 }
 
 #[test]

@@ -116,9 +116,8 @@ impl Hosts {
                 match until {
                     Some(status) => reaches(vm, name, status),
                     None if name == "quit" => {
-                        if let Some(status) = vm.quit() {
-                            println!("the QEMU that the machine had left ended with {status}");
-                        }
+                        let status = vm.quit();
+                        assert!(status.success(), "the QEMU that the machine has left: {status}");
                     }
                     None => drop(vm.qmp(name, &arguments)),
                 }
