@@ -1,6 +1,6 @@
 //! The guest's memory: shared in parts, and taken away again.
 
-use vhost::VhostBackend;
+use vhost::{VhostBackend, VringConfigData};
 use vhost::vhost_user::VhostUserFrontend;
 
 use super::served;
@@ -127,4 +127,36 @@ fn a_log_of_dirty_pages_that_is_cut_off_takes_the_connection_alone() {
     while guest.frontend.get_features().is_ok() {}
     daemon.wait_for_line("is gone");
     take_attentions(&mut daemon.guest(Options::default()));
+}
+
+/// The crate adds the length to the address without a look.
+#[test]
+fn a_region_that_goes_beyond_all_addresses_takes_the_connection_alone() {
+    let (_image, mut daemon) = daemon();
+    let mut guest = daemon.guest(Options::default());
+    take_attentions(&mut guest);
+    let mut region = guest.regions().remove(1);
+    guest.frontend.remove_mem_region(&region).unwrap();
+    region.userspace_addr = u64::MAX - 0xFFF;
+    if guest.frontend.add_mem_region(&region).is_ok() {
+        let address = region.userspace_addr;
+        let ring = VringConfigData {
+            queue_max_size: 8,
+            queue_size: 8,
+            flags: 0,
+            desc_table_addr: address,
+            used_ring_addr: address,
+            avail_ring_addr: address,
+            log_addr: None,
+        };
+        let _ = guest.frontend.set_vring_addr(REQUESTS, &ring);
+        while guest.frontend.get_features().is_ok() {}
+    }
+    daemon.wait_for_line("the connection ended");
+    let mut guest = daemon.guest(Options::default());
+    take_attentions(&mut guest);
+    assert_eq!(guest.command(REQUESTS, &Command::new(&READ, 2048)).data, block(1, 7));
+    daemon.signal(rustix::process::Signal::TERM);
+    let (status, log) = daemon.end();
+    assert!(status.success(), "{log:#?}");
 }
