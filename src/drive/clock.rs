@@ -3,12 +3,21 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
-use std::sync::{Arc, Condvar, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 /// What is done at a time. Must not block: others wait behind it.
 pub type Alarm = Box<dyn FnOnce() + Send>;
+
+/// Which alarm: by time, then in the order in which they were set.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct AlarmKey {
+    /// When it rings.
+    pub at: Duration,
+    /// Its number, of all that were set.
+    pub number: u64,
+}
 
 /// A clock.
 pub trait Clock: Send + Sync + fmt::Debug {
@@ -17,7 +26,10 @@ pub trait Clock: Send + Sync + fmt::Debug {
 
     /// Calls `alarm` once when `at` has come, also when that is in the past, on some other thread. The caller must hold no lock
     /// that the alarm takes.
-    fn at(&self, at: Duration, alarm: Alarm);
+    fn at(&self, at: Duration, alarm: Alarm) -> AlarmKey;
+
+    /// The alarm need not ring any more; it may be ringing, or have rung.
+    fn cancel(&self, key: AlarmKey);
 }
 
 /// The host's time since the first drive asked.
@@ -32,8 +44,7 @@ pub struct HostClock {
 
 #[derive(Default)]
 struct Alarms {
-    /// By time, then in the order in which they were set.
-    set: BTreeMap<(Duration, u64), Alarm>,
+    set: BTreeMap<AlarmKey, Alarm>,
     count: u64,
     /// The thread that calls them runs.
     running: bool,
@@ -66,7 +77,7 @@ impl HostClock {
     /// # Errors
     /// When there is none.
     pub fn start(&self) -> io::Result<()> {
-        self.start_with(&mut self.alarms.lock().unwrap_or_else(PoisonError::into_inner))
+        self.start_with(&mut self.alarms())
     }
 
     fn start_with(&self, alarms: &mut Alarms) -> io::Result<()> {
@@ -77,11 +88,15 @@ impl HostClock {
         Ok(())
     }
 
+    fn alarms(&self) -> MutexGuard<'_, Alarms> {
+        self.alarms.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Calls every alarm at its time.
     fn run(&self) {
-        let mut alarms = self.alarms.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut alarms = self.alarms();
         loop {
-            let next = alarms.set.first_key_value().map(|(&(at, _), _)| at.saturating_sub(self.now()));
+            let next = alarms.set.first_key_value().map(|(key, _)| key.at.saturating_sub(self.now()));
             alarms = match next {
                 Some(Duration::ZERO) => {
                     let alarm = alarms.set.pop_first();
@@ -89,7 +104,7 @@ impl HostClock {
                     if let Some((_, alarm)) = alarm {
                         alarm();
                     }
-                    self.alarms.lock().unwrap_or_else(PoisonError::into_inner)
+                    self.alarms()
                 }
                 Some(left) => self.added.wait_timeout(alarms, left).unwrap_or_else(PoisonError::into_inner).0,
                 None => self.added.wait(alarms).unwrap_or_else(PoisonError::into_inner),
@@ -103,15 +118,22 @@ impl Clock for HostClock {
         self.start.elapsed()
     }
 
-    fn at(&self, at: Duration, alarm: Alarm) {
-        let mut alarms = self.alarms.lock().unwrap_or_else(PoisonError::into_inner);
+    fn at(&self, at: Duration, alarm: Alarm) -> AlarmKey {
+        let mut alarms = self.alarms();
         alarms.count += 1;
-        let key = (at, alarms.count);
+        let key = AlarmKey { at, number: alarms.count };
         alarms.set.insert(key, alarm);
         // Without a thread it waits for the next alarm to start one. It must not be called here: what it does may be to set another.
         let _ = self.start_with(&mut alarms);
         drop(alarms);
         self.added.notify_one();
+        key
+    }
+
+    fn cancel(&self, key: AlarmKey) {
+        // What it holds is let go of without the lock.
+        let alarm = self.alarms().set.remove(&key);
+        drop(alarm);
     }
 }
 
@@ -138,6 +160,11 @@ mod tests {
         let order: Vec<_> = rung.iter().take(4).collect();
         assert_eq!(order, ["first", "second", "third", "last"]);
         assert!(clock.now() >= soon + Duration::from_millis(10));
+        // One that is taken back does not ring, nor does it matter where it has rung.
+        let late = ring.clone();
+        let key = clock.at(clock.now() + Duration::from_secs(3600), Box::new(move || late.send("late").unwrap()));
+        (0..2).for_each(|_| clock.cancel(key));
+        assert!(!clock.alarms().set.contains_key(&key));
         // What is past rings too.
         clock.at(Duration::ZERO, Box::new(move || ring.send("past").unwrap()));
         assert_eq!(rung.recv(), Ok("past"));

@@ -52,7 +52,7 @@ use crate::scsi::{Delay, LogicalUnit, Nexus, Note, Reset, Sense, SenseFormat, St
 use crate::sound::Sink;
 
 pub use self::behaviour::Behaviours;
-pub use self::clock::{Alarm, Clock, HostClock};
+pub use self::clock::{Alarm, AlarmKey, Clock, HostClock};
 pub use self::commands::{Access, COMMANDS, Command, MediumNeed};
 pub use self::fault::{ALL_BLOCKS, Fault, FaultKind, TooManyFaults};
 pub use self::identity::Identity;

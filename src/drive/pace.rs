@@ -43,8 +43,8 @@ pub(super) fn delay(drive: &Drive, task: &Task<'_>, wake: &Wake) -> Option<Delay
             wake();
         }
     };
-    drive.clock.at(done, Box::new(alarm));
-    Some(delay)
+    let (clock, key) = (Arc::clone(&drive.clock), drive.clock.at(done, Box::new(alarm)));
+    Some(delay.taken_back_by(move || clock.cancel(key)))
 }
 
 /// Has the storage fetch what `task` reads, if it reads and the disc has that.

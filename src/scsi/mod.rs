@@ -1,13 +1,12 @@
 //! SCSI: tasks, status, sense data, and routing to logical units. Knows nothing of virtio and nothing of discs.
 
 mod buffer;
+mod delay;
 mod sense;
 mod target;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-
 pub use self::buffer::{DataIn, DataOut};
+pub use self::delay::{Delay, Wake};
 pub use self::sense::{Sense, SenseFormat, SenseKey};
 pub use self::target::{Lun, Target};
 
@@ -100,32 +99,6 @@ pub struct Note {
     /// Its content.
     pub bytes: Vec<u8>,
 }
-
-/// What a task waits for before it is carried out, on a unit that is slow on purpose.
-#[derive(Debug, Clone, Default)]
-pub struct Delay(Arc<AtomicBool>);
-
-impl Delay {
-    /// The task may be carried out.
-    pub fn end(&self) {
-        self.0.store(true, Ordering::Release);
-    }
-
-    /// Whether anybody else has it: who ends it when nobody waits for it any more ends it for nobody.
-    #[must_use]
-    pub fn is_shared(&self) -> bool {
-        Arc::strong_count(&self.0) > 1
-    }
-
-    /// Whether it may.
-    #[must_use]
-    pub fn is_over(&self) -> bool {
-        self.0.load(Ordering::Acquire)
-    }
-}
-
-/// Called on any thread when a delay is over. Must not block.
-pub type Wake = Arc<dyn Fn() + Send + Sync>;
 
 /// A device server below any transport.
 ///

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use spindle::drive::{Alarm, Clock};
+use spindle::drive::{Alarm, AlarmKey, Clock};
 
 /// Far more than anything takes: reached only when it never comes.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -16,8 +16,8 @@ pub struct ManualClock(Mutex<State>);
 #[derive(Default)]
 struct State {
     now: Duration,
-    alarms: BTreeMap<(Duration, usize), Alarm>,
-    count: usize,
+    alarms: BTreeMap<AlarmKey, Alarm>,
+    count: u64,
 }
 
 impl fmt::Debug for ManualClock {
@@ -37,8 +37,8 @@ impl ManualClock {
         loop {
             let mut state = self.0.lock().unwrap();
             match state.alarms.first_key_value().map(|(&key, _)| key) {
-                Some(key) if key.0 <= end => {
-                    state.now = state.now.max(key.0);
+                Some(key) if key.at <= end => {
+                    state.now = state.now.max(key.at);
                     let alarm = state.alarms.remove(&key).unwrap();
                     drop(state);
                     alarm();
@@ -53,7 +53,7 @@ impl ManualClock {
 
     /// When the next alarm is due.
     pub fn next(&self) -> Option<Duration> {
-        self.0.lock().unwrap().alarms.first_key_value().map(|(key, _)| key.0)
+        self.0.lock().unwrap().alarms.first_key_value().map(|(key, _)| key.at)
     }
 
     /// Waits until an alarm is set, as threads of the drive do it; returns how long it is until then.
@@ -74,11 +74,17 @@ impl Clock for ManualClock {
         self.0.lock().unwrap().now
     }
 
-    fn at(&self, at: Duration, alarm: Alarm) {
+    fn at(&self, at: Duration, alarm: Alarm) -> AlarmKey {
         let mut state = self.0.lock().unwrap();
         state.count += 1;
-        let key = (at, state.count);
+        let key = AlarmKey { at, number: state.count };
         state.alarms.insert(key, alarm);
+        key
+    }
+
+    fn cancel(&self, key: AlarmKey) {
+        let alarm = self.0.lock().unwrap().alarms.remove(&key);
+        drop(alarm);
     }
 }
 

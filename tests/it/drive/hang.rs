@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use spindle::disc::subchannel::{StoredSubchannel, SubchannelForm};
 use spindle::disc::{Disc, Lba, TrackMode};
-use spindle::drive::{ALL_BLOCKS, Alarm, Clock, Drive, Fault, FaultKind, Identity, Keeper, Kept, Medium, Tray};
+use spindle::drive::{
+    ALL_BLOCKS, Alarm, AlarmKey, Clock, Drive, Fault, FaultKind, Identity, Keeper, Kept, Medium, Tray,
+};
 use spindle::scsi::{DataIn, DataOut, LogicalUnit, Task, Wake};
 use spindle::sound::{Sample, Sink};
 use spindle::source::Scatter;
@@ -166,8 +168,12 @@ impl Clock for Busy {
         self.0.now()
     }
 
-    fn at(&self, at: Duration, alarm: Alarm) {
-        self.0.at(at, alarm);
+    fn at(&self, at: Duration, alarm: Alarm) -> AlarmKey {
+        self.0.at(at, alarm)
+    }
+
+    fn cancel(&self, key: AlarmKey) {
+        self.0.cancel(key);
     }
 }
 

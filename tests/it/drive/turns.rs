@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use spindle::disc::TrackMode::Audio;
-use spindle::drive::{Alarm, Clock, Drive, Identity, Tray};
+use spindle::drive::{Alarm, AlarmKey, Clock, Drive, Identity, Tray};
 
 use crate::support::disc::{cd, of};
 use crate::support::initiator::Initiator;
@@ -29,9 +29,12 @@ impl Clock for Told {
         *self.now.lock().unwrap()
     }
 
-    fn at(&self, _: Duration, alarm: Alarm) {
+    fn at(&self, _: Duration, alarm: Alarm) -> AlarmKey {
         self.alarms.lock().unwrap().push(alarm);
+        AlarmKey::default()
     }
+
+    fn cancel(&self, _: AlarmKey) {}
 }
 
 #[test]

@@ -241,3 +241,18 @@ fn a_front_end_that_goes_has_its_memory_left_alone_once_the_next_one_is_served()
     assert!(memory(&guest) == before, "the memory of the front-end that is gone was written to");
     assert_eq!(drive.snapshot().locked_by.len(), 0);
 }
+
+/// A guest may do that as often as it likes.
+#[test]
+fn requests_that_a_reset_ends_leave_no_alarm_behind() {
+    const LOGICAL_UNIT_RESET: u32 = 5;
+    let (clock, _drive, _backend, mut guest) = slow();
+    for _ in 0..10 {
+        let waiting = guest.begin(REQUESTS, &Command::new(&read(SLOW.start), 2048));
+        clock.wait_for_alarm();
+        assert_eq!(guest.task_management(LOGICAL_UNIT_RESET, lun(0)), 0);
+        assert_eq!(guest.finish(waiting).data.len(), 0);
+        while guest.command(REQUESTS, &Command::new(&TEST_UNIT_READY, 0)).status != 0 {}
+        wait_until("the alarm is taken back", || clock.next().is_none());
+    }
+}
