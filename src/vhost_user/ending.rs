@@ -1,4 +1,4 @@
-//! Task management that ends commands: it is answered when none of those is in a ring any more.
+//! Task management that ends commands, which is answered when none of those is in a ring any more, or asks for commands.
 //!
 //! A command can wait in its ring for long: for a delay, for storage, behind another that does. Its driver, once told that it was ended, uses
 //! the memory for something else, so the command must have been returned by then. It is the worker of a ring that returns its chains,
@@ -26,13 +26,13 @@ pub(super) struct Awaited {
     ends: Ends,
     /// The workers that have not gone over their rings since, one bit each.
     workers: u64,
-    /// Some of those are left, behind a command that waits and is not one of them.
-    stuck: bool,
+    /// Some of the commands are in a ring: those that it asks for, or one that should end and stands behind another that waits.
+    left: bool,
 }
 
 impl Backend {
-    /// Whether the control request at `position` must wait for commands that it ends. With the first time it is asked that, the workers
-    /// are.
+    /// Whether the control request at `position` must wait for what is said of commands in rings. With the first time it is asked that,
+    /// the workers are.
     pub(super) fn awaits_ends(&self, position: u16, chain: &Chain<'_>) -> bool {
         let mut ending = self.ending();
         if let Some(awaited) = &*ending
@@ -42,15 +42,15 @@ impl Backend {
         }
         let Some(ends) = Ends::of(&self.target, chain) else { return false };
         let all = (1..=workers()).fold(0, |all, worker| all | 1 << worker);
-        *ending = Some(Awaited { position, ends, workers: all, stuck: false });
+        *ending = Some(Awaited { position, ends, workers: all, left: false });
         drop(ending);
         (1..=workers()).for_each(|worker| self.wake(worker));
         true
     }
 
-    /// Whether commands that the function at `position` ends are left. It waits no more.
-    pub(super) fn is_stuck(&self, position: u16) -> bool {
-        self.ending().take().is_some_and(|awaited| awaited.position == position && awaited.stuck)
+    /// Whether commands that the function at `position` is about are in a ring. It waits no more.
+    pub(super) fn are_left(&self, position: u16) -> bool {
+        self.ending().take().is_some_and(|awaited| awaited.position == position && awaited.left)
     }
 
     /// Nobody waits for the end of commands any more.
@@ -68,14 +68,17 @@ impl Backend {
         let left = |(index, vring): (usize, &Ring)| {
             // What the process before this one did is answered as it was.
             self.resume_first(vring, worker, index);
-            let handler = Ending { requests: self.requests(worker, index), ends };
-            self.serve(vring, &handler) == Served::Some || self.is_behind(vring, &ends)
+            let served = ends.response().map(|response| {
+                let handler = Ending { requests: self.requests(worker, index), ends, response };
+                self.serve(vring, &handler)
+            });
+            served == Some(Served::Some) || self.is_in(vring, &ends)
         };
         // All of them, whatever is left in the first.
-        let stuck = vrings.iter().enumerate().map(left).fold(false, |any, left| any | left);
+        let left = vrings.iter().enumerate().map(left).fold(false, |any, left| any | left);
         let mut ending = self.ending();
         let Some(awaited) = &mut *ending else { return };
-        awaited.stuck |= stuck;
+        awaited.left |= left;
         awaited.workers &= !bit;
         let all = awaited.workers == 0;
         drop(ending);
@@ -84,8 +87,8 @@ impl Backend {
         }
     }
 
-    /// Whether a ring that was gone over has commands that are ended: behind one that waits.
-    fn is_behind(&self, vring: &Ring, ends: &Ends) -> bool {
+    /// Whether a ring has such commands.
+    fn is_in(&self, vring: &Ring, ends: &Ends) -> bool {
         let state = vring.get_ref();
         if !is_served(&state) {
             return false;

@@ -84,13 +84,13 @@ impl Handler for Controls<'_> {
         true
     }
 
-    /// A function that ends commands waits for them.
+    /// A function that ends commands, or asks for them, waits for those who look at their rings.
     fn holds(&self, position: u16, chain: &Chain<'_>) -> bool {
         self.0.awaits_ends(position, chain)
     }
 
     fn execute(&self, position: u16, chain: &Chain<'_>) -> Outcome {
-        control::execute(&self.0.target, self.0.nexus, chain, self.0.is_stuck(position))
+        control::execute(&self.0.target, self.0.nexus, chain, self.0.are_left(position))
     }
 }
 
@@ -98,6 +98,8 @@ impl Handler for Controls<'_> {
 pub(super) struct Ending<'b> {
     pub requests: Requests<'b>,
     pub ends: Ends,
+    /// What those are answered with.
+    pub response: u8,
 }
 
 impl Handler for Ending<'_> {
@@ -115,7 +117,11 @@ impl Handler for Ending<'_> {
     }
 
     fn execute(&self, position: u16, chain: &Chain<'_>) -> Outcome {
-        if self.ends.has(chain) { self.ends.end(chain) } else { self.requests.execute(position, chain) }
+        if self.ends.has(chain) {
+            request::refuse(chain, self.response)
+        } else {
+            self.requests.execute(position, chain)
+        }
     }
 }
 

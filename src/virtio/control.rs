@@ -14,8 +14,8 @@ use super::wire::{Address, NotificationRequest, TaskManagementRequest, address, 
 use crate::scsi::{Lun, Nexus, Reset, Target};
 use crate::source::Scatter;
 
-/// Carries out the control request in `chain` and writes its response. `stuck`: commands that it ends are still in a ring.
-pub fn execute(target: &Target, nexus: Nexus, chain: &Chain<'_>, stuck: bool) -> Outcome {
+/// Carries out the control request in `chain` and writes its response. `left`: commands that it ends, or asks for, are in a ring.
+pub fn execute(target: &Target, nexus: Nexus, chain: &Chain<'_>, left: bool) -> Outcome {
     let readable = Scatter::new(&chain.readable);
     let writable = Scatter::new(&chain.writable);
     let mut kind = [0; 4];
@@ -37,7 +37,11 @@ pub fn execute(target: &Target, nexus: Nexus, chain: &Chain<'_>, stuck: bool) ->
             if writable.is_empty() {
                 return refuse(RequestFault::ShortResponse);
             }
-            let code = if stuck { response::FUNCTION_REJECTED } else { manage(target, nexus, &request) };
+            let code = match request.function.get() {
+                tmf::QUERY_TASK | tmf::QUERY_TASK_SET if left => response::FUNCTION_SUCCEEDED,
+                _ if left => response::FUNCTION_REJECTED,
+                _ => manage(target, nexus, &request),
+            };
             Outcome::of(answer(writable, &[code]))
         }
         control_type::AN_QUERY | control_type::AN_SUBSCRIBE => {
@@ -72,7 +76,7 @@ fn manage(target: &Target, nexus: Nexus, request: &TaskManagementRequest) -> u8 
         _ => return response::INCORRECT_LUN,
     };
     match request.function.get() {
-        // Nothing is ever queued behind the rings, so nothing is left to abort, clear or find.
+        // Nothing is ever queued behind the rings, where nothing is left to abort, clear or find.
         tmf::ABORT_TASK
         | tmf::ABORT_TASK_SET
         | tmf::CLEAR_TASK_SET

@@ -1,9 +1,8 @@
-//! Which commands a task management function ends (SAM-6, 7; virtio 1.2, 5.6.6.1.1 and 5.6.6.2).
+//! Which commands a task management function ends, or asks for (SAM-6, 7; virtio 1.2, 5.6.6.1.1 and 5.6.6.2).
 
 use zerocopy::{FromZeros, IntoBytes};
 
 use super::chain::Chain;
-use super::request::{self, Outcome};
 use super::wire::{Address, CommandRequest, TaskManagementRequest, address, control_type, response, tmf};
 use crate::scsi::{Lun, Target};
 use crate::source::Scatter;
@@ -13,11 +12,12 @@ use crate::source::Scatter;
 pub struct Ends {
     lun: Option<Lun>,
     tag: Option<u64>,
-    response: u8,
+    /// None when they go on.
+    response: Option<u8>,
 }
 
 impl Ends {
-    /// What the control request in `chain` ends; None when it ends nothing, whatever the rings hold.
+    /// What the control request in `chain` is about; None when it does not matter what the rings hold.
     #[must_use]
     pub fn of(target: &Target, chain: &Chain<'_>) -> Option<Self> {
         let mut request = TaskManagementRequest::new_zeroed();
@@ -30,10 +30,12 @@ impl Ends {
             return None;
         }
         let (lun, tag, response) = match request.function.get() {
-            tmf::ABORT_TASK => (Some(lun), Some(request.tag.get()), response::ABORTED),
-            tmf::ABORT_TASK_SET | tmf::CLEAR_TASK_SET => (Some(lun), None, response::ABORTED),
-            tmf::LOGICAL_UNIT_RESET => (Some(lun), None, response::RESET),
-            tmf::I_T_NEXUS_RESET => (None, None, response::RESET),
+            tmf::ABORT_TASK => (Some(lun), Some(request.tag.get()), Some(response::ABORTED)),
+            tmf::ABORT_TASK_SET | tmf::CLEAR_TASK_SET => (Some(lun), None, Some(response::ABORTED)),
+            tmf::LOGICAL_UNIT_RESET => (Some(lun), None, Some(response::RESET)),
+            tmf::I_T_NEXUS_RESET => (None, None, Some(response::RESET)),
+            tmf::QUERY_TASK => (Some(lun), Some(request.tag.get()), None),
+            tmf::QUERY_TASK_SET => (Some(lun), None, None),
             _ => return None,
         };
         Some(Self { lun, tag, response })
@@ -51,9 +53,9 @@ impl Ends {
             && self.tag.is_none_or(|tag| tag == request.tag.get())
     }
 
-    /// Answers such a command, which is not carried out: not a byte of its data is written.
+    /// The answer of such a command that is not carried out, of which not a byte of its data is written; None when they go on.
     #[must_use]
-    pub fn end(&self, chain: &Chain<'_>) -> Outcome {
-        request::refuse(chain, self.response)
+    pub fn response(&self) -> Option<u8> {
+        self.response
     }
 }

@@ -93,6 +93,7 @@ pub mod response {
     pub const BAD_TARGET: u8 = 3;
     pub const RESET: u8 = 4;
     pub const FAILURE: u8 = 9;
+    pub const FUNCTION_SUCCEEDED: u8 = 10;
     pub const FUNCTION_REJECTED: u8 = 11;
     pub const INCORRECT_LUN: u8 = 12;
     /// FUNCTION_COMPLETE: the same number as OK.

@@ -238,7 +238,8 @@ fn what_waits_stalls_no_other_ring_and_no_person() {
     // Commands of another ring, and the control queue.
     assert_eq!(slow.at_once(&[0x25, 0, 0, 0, 0, 0, 0, 0, 0, 0], 8).len(), 8);
     slow.clock.advance(time / 2);
-    assert_eq!(slow.guest.task_management(QUERY_TASK, lun(0)), 0);
+    // FUNCTION SUCCEEDED: it waits.
+    assert_eq!(slow.guest.task_management(QUERY_TASK, lun(0)), 10);
     // A person changes the disc.
     slow.drive.change_medium(patterned(2, 5000), false).unwrap();
     assert_eq!(slow.guest.poll(REQUESTS), None);

@@ -17,11 +17,14 @@ const ABORT_TASK_SET: u32 = 1;
 const CLEAR_TASK_SET: u32 = 3;
 const I_T_NEXUS_RESET: u32 = 4;
 const LOGICAL_UNIT_RESET: u32 = 5;
+const QUERY_TASK: u32 = 6;
+const QUERY_TASK_SET: u32 = 7;
 
 /// Response codes (virtio 1.2, 5.6.6.1.1 and 5.6.6.2).
 const COMPLETE: u8 = 0;
 const ABORTED: u8 = 2;
 const RESET: u8 = 4;
+const SUCCEEDED: u8 = 10;
 const REJECTED: u8 = 11;
 
 const DELAY: Duration = Duration::from_secs(3600);
@@ -143,6 +146,32 @@ fn a_command_that_waits_is_aborted_alone() {
     assert_eq!(slow.guest.manage_task(ABORT_TASK, lun(0), 6), COMPLETE);
     slow.is_ended(second, ABORTED);
     slow.nothing_comes_later();
+}
+
+#[test]
+fn commands_that_wait_are_found_and_go_on() {
+    let mut slow = Slow::new();
+    assert_eq!(slow.guest.manage_task(QUERY_TASK_SET, lun(0), 0), COMPLETE);
+    let pending = [5, 6].map(|lba| slow.read(0, 0, lba));
+    slow.clock.wait_for_alarm();
+    for (function, unit, tag, found) in [
+        (QUERY_TASK, 0, 5, SUCCEEDED),
+        // Behind the other.
+        (QUERY_TASK, 0, 6, SUCCEEDED),
+        (QUERY_TASK, 0, 7, COMPLETE),
+        (QUERY_TASK, 1, 5, COMPLETE),
+        (QUERY_TASK_SET, 0, 7, SUCCEEDED),
+        (QUERY_TASK_SET, 1, 0, COMPLETE),
+    ] {
+        assert_eq!(slow.guest.manage_task(function, lun(unit), tag), found, "function {function}, unit {unit}, {tag}");
+        assert_eq!(slow.guest.poll(REQUESTS), None);
+    }
+    for (lba, pending) in (5..).zip(pending) {
+        slow.clock.wait_for_alarm();
+        slow.clock.advance(DELAY);
+        assert_eq!(slow.guest.finish(pending).data, block(1, lba));
+    }
+    assert_eq!(slow.guest.manage_task(QUERY_TASK, lun(0), 5), COMPLETE);
 }
 
 #[test]
