@@ -24,7 +24,7 @@ pub struct Entry {
 /// The list that begins at `at`.
 pub fn entries(source: &dyn ByteSource, at: u64) -> Result<Vec<Entry>, ImageError> {
     let mut found = Vec::new();
-    let mut at = at;
+    let (mut at, mut left) = (at, source.len());
     while at != 0 {
         if found.len() == MOST_ENTRIES {
             let message = format!("more than {MOST_ENTRIES} entries of metadata: the file is damaged");
@@ -33,7 +33,13 @@ pub fn entries(source: &dyn ByteSource, at: u64) -> Result<Vec<Entry>, ImageErro
         let mut header = [0; 16];
         source.read_exact_at(&mut header, at).map_err(|error| cut_off(error, "metadata", at))?;
         let [t0, t1, t2, t3, flags, l0, l1, l2, next @ ..] = header;
-        found.push(Entry { tag: [t0, t1, t2, t3], flags, at: at + 16, len: u32::from_be_bytes([0, l0, l1, l2]) });
+        let len = u32::from_be_bytes([0, l0, l1, l2]);
+        // Whoever verifies the file reads them all.
+        left = left.checked_sub(16 + u64::from(len)).ok_or_else(|| {
+            let message = "the metadata are longer than the file: it is damaged";
+            ImageError::new(ImageErrorKind::Limit, message).at(at)
+        })?;
+        found.push(Entry { tag: [t0, t1, t2, t3], flags, at: at + 16, len });
         at = u64::from_be_bytes(next);
     }
     Ok(found)

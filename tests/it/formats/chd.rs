@@ -112,6 +112,23 @@ fn metadata_that_lead_in_a_circle_end() {
     assert_eq!(open(image).unwrap_err().kind(), ImageErrorKind::Limit);
 }
 
+#[test]
+fn metadata_that_overlap_are_refused() {
+    let mut image = seed("cd-cdzl");
+    let first = u64::from_be_bytes(image[48..56].try_into().unwrap());
+    let half = image.len() as u32 / 2;
+    // Three, each of half the file, before those that there are.
+    for next in [first, image.len() as u64, image.len() as u64 + 16] {
+        let at = image.len() as u64;
+        image[48..56].copy_from_slice(&at.to_be_bytes());
+        image.extend(*b"JUNK");
+        image.extend((half | 1 << 24).to_be_bytes());
+        image.extend(next.to_be_bytes());
+    }
+    let error = open(image).unwrap_err();
+    assert_eq!(error.kind(), ImageErrorKind::Limit, "{error}");
+}
+
 /// `image` with every `from` replaced by `to`, which is as long.
 fn replaced(mut image: Vec<u8>, from: &[u8], to: &[u8]) -> Vec<u8> {
     let places: Vec<_> =
