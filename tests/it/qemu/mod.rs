@@ -21,6 +21,7 @@ mod rip;
 mod said;
 mod sessions;
 mod swap;
+mod systemd;
 mod toc;
 mod tray;
 mod video_cd;

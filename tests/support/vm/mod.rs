@@ -10,7 +10,7 @@ use std::fs;
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
-use std::process::{Child, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -32,8 +32,22 @@ pub enum Start {
     Kernel,
     /// The kernel, with the programs that read every kind of disc.
     Programs,
+    /// The kernel, with systemd as the first process.
+    Systemd,
     SeaBios,
     Ovmf,
+}
+
+impl Start {
+    fn has_firmware(self) -> bool {
+        matches!(self, Self::SeaBios | Self::Ovmf)
+    }
+}
+
+/// Has QEMU start the test guest's kernel with this archive and these arguments.
+fn from_kernel(qemu: &mut Command, initrd: &str, arguments: &str) {
+    qemu.arg("-kernel").arg(guest().join("vmlinuz")).arg("-initrd").arg(guest().join(initrd));
+    qemu.args(["-append", &format!("console=ttyS0 panic=-1 quiet{arguments}")]);
 }
 
 /// A running virtual machine, killed when dropped.
@@ -109,15 +123,12 @@ impl Vm {
             .args(["-device", "virtserialport,chardev=shell,name=spindle.shell"])
             .args(["-chardev", &format!("socket,id=drive,path={}{socket}", daemon.folder().join("drive").display())])
             .args(arguments);
-        let boot_index = if matches!(start, Start::Kernel | Start::Programs) { "" } else { ",bootindex=0" };
+        let boot_index = if start.has_firmware() { ",bootindex=0" } else { "" };
         command.args(["-device", &format!("vhost-user-scsi-pci,id=cd,chardev=drive{boot_index}")]);
         match start {
-            Start::Kernel | Start::Programs => {
-                let guest = guest();
-                let initrd = if start == Start::Kernel { "initrd.img" } else { "initrd-programs.img" };
-                command.arg("-kernel").arg(guest.join("vmlinuz")).arg("-initrd").arg(guest.join(initrd));
-                command.args(["-append", "console=ttyS0 panic=-1 quiet"]);
-            }
+            Start::Kernel => from_kernel(&mut command, "initrd.img", ""),
+            Start::Programs => from_kernel(&mut command, "initrd-programs.img", ""),
+            Start::Systemd => from_kernel(&mut command, "initrd-systemd.img", " rdinit=/lib/systemd/systemd"),
             Start::SeaBios => {}
             Start::Ovmf => drop(command.args(["-bios", "/usr/share/ovmf/OVMF.fd"])),
         }
