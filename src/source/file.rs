@@ -252,7 +252,8 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), &stored).unwrap();
         file.as_file().sync_all().unwrap();
-        let source = FileSource::open(file.path()).unwrap();
+        // Of which nothing is known from a mapping, as of a block device.
+        let source = FileSource { mapped: None, ..FileSource::open(file.path()).unwrap() };
         // How many bytes came from storage for this thread. (To look whether they are in memory would fetch them.)
         let fetched = |run: &dyn Fn()| {
             let count = || {

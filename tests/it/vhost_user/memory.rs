@@ -1,7 +1,7 @@
 //! The guest's memory: shared in parts, and taken away again.
 
-use vhost::{VhostBackend, VringConfigData};
 use vhost::vhost_user::VhostUserFrontend;
+use vhost::{VhostBackend, VringConfigData};
 
 use super::served;
 use crate::support::daemon::Daemon;
