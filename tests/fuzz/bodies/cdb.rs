@@ -6,7 +6,7 @@
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use spindle::disc::Lba;
+use spindle::disc::{Control, Disc, Extent, Lba, MediumType, Session, Track, TrackMode};
 use spindle::drive::{Drive, Fault, FaultKind, Identity, Medium, Tray};
 use spindle::image::{OpenOptions, Origin, open_source};
 use spindle::scsi::{DataIn, DataOut, LogicalUnit, Lun, Nexus, Reset, SenseFormat, Status, Task};
@@ -65,22 +65,58 @@ fn fault(drive: &Drive, record: &[u8]) {
     let _ = drive.add_fault(Fault { kind, blocks: (address(3), address(7)) });
 }
 
-/// A small disc of a size that `kind` chooses, the last one not a multiple of a block.
+/// A small disc that `kind` chooses: plain ones, not all of whole blocks, and a CD of sound and data.
 fn medium(kind: u8) -> Arc<Medium> {
     static MEDIA: LazyLock<[Arc<Medium>; 6]> = LazyLock::new(|| {
-        [2048, 40 * 2048, 300 * 2048, 17 * 2048 + 1, 2049, 1].map(|bytes| {
+        let plain = [2048, 300 * 2048, 17 * 2048 + 1, 2049, 1].map(|bytes| {
             let opened = open_source(Arc::new(MemorySource::new(vec![7; bytes])), &OpenOptions::default())
                 .expect("any bytes are a plain image");
-            Arc::new(Medium {
-                disc: opened.disc,
-                locator: String::new(),
-                format: opened.format.id,
-                origin: Origin::default(),
-                remote: false,
-            })
+            opened.disc
+        });
+        let [a, b, c, d, e] = plain;
+        [a, b, c, d, e, mixed()].map(|disc| {
+            let (locator, origin) = (String::new(), Origin::default());
+            Arc::new(Medium { disc, locator, format: "iso", origin, remote: false })
         })
     });
     Arc::clone(&MEDIA[usize::from(kind) % 6])
+}
+
+/// Two sessions: tracks of sound, the second with an index more, then data of both modes.
+fn mixed() -> Disc {
+    const BLOCKS: u32 = 40;
+    let source = Arc::new(MemorySource::new((0..4 * BLOCKS * 2352).map(|at| (at / 5) as u8).collect::<Vec<_>>()));
+    let track = |number: u8, mode, start| {
+        let sound = mode == TrackMode::Audio;
+        Track {
+            number,
+            mode,
+            control: if sound { Control::AUDIO } else { Control::DATA },
+            start: Lba(start),
+            end: Lba(start).plus(BLOCKS),
+            pregap: if number % 2 == 1 { 150 } else { 0 },
+            indices: if number == 2 { vec![Lba(start + 20)] } else { Vec::new() },
+            isrc: sound.then_some(*b"DEABC2400001"),
+            extents: vec![Extent {
+                first: Lba(start),
+                blocks: BLOCKS,
+                source: source.clone(),
+                offset: u64::from(number - 1) * u64::from(BLOCKS) * 2352,
+                stride: 2352,
+                stored: 0..2352,
+                subchannel: None,
+            }],
+        }
+    };
+    let session = |number, tracks: Vec<Track>| {
+        let lead_out = tracks.last().map_or(Lba(0), |track| track.end);
+        Session { number, tracks, lead_out, cd_text: Vec::new(), mode_5: Vec::new(), stored_type: None }
+    };
+    let sessions = vec![
+        session(1, vec![track(1, TrackMode::Audio, 0), track(2, TrackMode::Audio, 40)]),
+        session(2, vec![track(3, TrackMode::Mode1, 11_480), track(4, TrackMode::Mode2Xa, 11_520)]),
+    ];
+    Disc { medium: MediumType::CdRom, sessions, mcn: Some(*b"0123456789012"), structures: Vec::new(), dpm: None }
 }
 
 fn command(
