@@ -1,9 +1,10 @@
 //! Guest memory: the types every layer above names it by.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use vm_memory::bitmap::BS;
-use vm_memory::{GuestAddress, GuestMemoryBackend, GuestMemoryMmap, GuestMemoryRegion, VolatileSlice};
+use vm_memory::{GuestAddress, GuestMemoryBackend, GuestMemoryMmap, GuestMemoryRegion, GuestRegionMmap, VolatileSlice};
 use vmm_sys_util::eventfd::EventFd;
 
 use super::dirty::DirtyBitmap;
@@ -14,6 +15,43 @@ pub type GuestMemory = GuestMemoryMmap<DirtyBitmap>;
 
 /// One contiguous piece of guest memory. Another CPU may change it at any time, so it is only ever copied.
 pub type GuestSlice<'a> = VolatileSlice<'a, BS<'a, DirtyBitmap>>;
+
+/// The guest's memory, for who looks up many pieces: most lie where the last one did.
+#[derive(Debug)]
+pub struct Nearby<'m> {
+    memory: &'m GuestMemory,
+    region: Cell<Option<&'m GuestRegionMmap<DirtyBitmap>>>,
+}
+
+impl<'m> Nearby<'m> {
+    /// All of `memory`.
+    #[must_use]
+    pub fn new(memory: &'m GuestMemory) -> Self {
+        Self { memory, region: Cell::new(None) }
+    }
+
+    /// All of it.
+    #[must_use]
+    pub fn memory(&self) -> &'m GuestMemory {
+        self.memory
+    }
+
+    /// `len` bytes at `at`. None when they do not lie in one region.
+    #[must_use]
+    pub fn slice(&self, at: u64, len: usize) -> Option<GuestSlice<'m>> {
+        let at = GuestAddress(at);
+        let here = self.region.get().and_then(|region| Some((region, region.to_region_addr(at)?)));
+        let (region, at) = match here {
+            Some(here) => here,
+            None => {
+                let region = self.memory.find_region(at)?;
+                self.region.set(Some(region));
+                (region, region.to_region_addr(at)?)
+            }
+        };
+        region.get_slice(at, len).ok()
+    }
+}
 
 /// Has `gone` told when memory of a front-end, or its log, cannot be accessed any more because its file was cut off. Whoever
 /// accesses it then finds zeros; without this the process would end. What is watched already stays as it is.

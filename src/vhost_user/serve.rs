@@ -6,7 +6,7 @@ use vhost_user_backend::{VringState, VringT};
 use virtio_queue::{Queue, QueueT};
 use vm_memory::{GuestAddressSpace, GuestMemoryAtomic};
 
-use super::backend::Backend;
+use super::backend::{Backend, MemoryNow};
 use super::ring::{Ring, is_served};
 use crate::source::waits;
 use crate::sys::memory::GuestMemory;
@@ -121,7 +121,8 @@ impl Backend {
         if !is_served(&state) {
             return Look::Rest;
         }
-        if state.get_queue_mut().disable_notification(&*self.memory.memory()).is_err() {
+        let mut memory = self.memory_now();
+        if state.get_queue_mut().disable_notification(memory.get()).is_err() {
             self.complain("a ring outside its memory");
             return Look::Rest;
         }
@@ -131,7 +132,7 @@ impl Backend {
         let mut end = RunEnd::Empty;
         while served < BATCH && end == RunEnd::Empty {
             let run;
-            (run, end) = self.run(state.get_queue_mut(), BATCH - served, &mut named, handler);
+            (run, end) = self.run(state.get_queue_mut(), &mut memory, BATCH - served, &mut named, handler);
             if run == 0 {
                 let more = |worker| self.gather(vring, &state, served - told, &mut until, worker);
                 if end == RunEnd::Empty && gathers.is_some_and(more) {
@@ -176,11 +177,19 @@ impl Backend {
     pub(super) fn run(
         &self,
         queue: &mut Queue,
+        memory: &mut MemoryNow,
         most: usize,
         named: &mut Option<u16>,
         handler: &impl Handler,
     ) -> (usize, RunEnd) {
-        let Some(end) = Split::new(&self.memory.memory(), queue).map(|ring| ring.available()) else {
+        let mut ring = Split::new(memory.get(), queue);
+        let end = ring.as_ref().map(Split::available);
+        // The memory as it is after the index was read: whatever those chains name is in it.
+        if !self.is_now(memory) {
+            *memory = self.memory_now();
+            ring = Split::new(memory.get(), queue);
+        }
+        let (Some(end), Some(ring)) = (end, ring) else {
             self.complain("a ring outside its memory");
             return (0, RunEnd::Stuck);
         };
@@ -189,36 +198,39 @@ impl Backend {
         if waiting == 0 {
             return (0, RunEnd::Empty);
         }
-        // The memory as it is after the index was read: whatever those chains name is in it.
-        let memory = self.memory.memory();
-        let Some(ring) = Split::new(&memory, queue).filter(|ring| waiting <= ring.size()) else {
+        if waiting > ring.size() {
             self.complain("an index that its ring cannot have");
             return (0, RunEnd::Stuck);
-        };
+        }
         let may_hold = handler.may_hold();
         // Two, by turns: while one chain is served the heads of the next are on their way from the driver's processor.
         let (mut one, mut other) = (Chain::default(), Chain::default());
         let (mut now, mut next) = (&mut one, &mut other);
-        let most = waiting.min(u16::try_from(most).unwrap_or(u16::MAX));
+        let most = usize::from(waiting).min(most).min(BATCH);
         if waits::expected() {
             read_ahead(&ring, first, waiting, named, handler);
         }
-        let mut head = ring.head(first);
-        now.walk(&ring, head);
-        for served in 0..most {
-            let position = first.wrapping_add(served);
-            let next_head = ring.head(position.wrapping_add(1));
-            if served + 1 < most {
+        // All at once: the driver writes beside them what it adds meanwhile, and has the line then.
+        let mut heads = [0; BATCH];
+        for (position, head) in (0..).zip(&mut heads[..most]) {
+            *head = ring.head(first.wrapping_add(position));
+        }
+        let heads = &heads[..most];
+        let Some(&first_head) = heads.first() else { return (0, RunEnd::Empty) };
+        now.walk(&ring, first_head);
+        for (served, &head) in heads.iter().enumerate() {
+            let position = first.wrapping_add(served as u16);
+            if let Some(&next_head) = heads.get(served + 1) {
                 next.walk(&ring, next_head);
                 next.prefetch();
             }
             if may_hold && handler.holds(position, now) {
-                return (usize::from(served), RunEnd::Stuck);
+                return (served, RunEnd::Stuck);
             }
             queue.set_next_avail(position.wrapping_add(1));
             if head >= ring.size() {
                 self.complain("a chain outside its table");
-                return (usize::from(served), RunEnd::Stuck);
+                return (served, RunEnd::Stuck);
             }
             let outcome = handler.execute(position, now);
             if let Some(fault) = outcome.fault {
@@ -229,12 +241,11 @@ impl Backend {
             ring.publish(used.wrapping_add(1));
             queue.set_next_used(used.wrapping_add(1));
             std::mem::swap(&mut now, &mut next);
-            head = next_head;
             if waits::expected() {
-                return (usize::from(served) + 1, RunEnd::Empty);
+                return (served + 1, RunEnd::Empty);
             }
         }
-        (usize::from(most), RunEnd::Empty)
+        (most, RunEnd::Empty)
     }
 
     /// Whether the driver wants to be called for the last `served` chains.

@@ -5,7 +5,7 @@ use virtio_bindings::bindings::virtio_ring::{VRING_DESC_F_INDIRECT, VRING_DESC_F
 use vm_memory::{Bytes, GuestAddress, GuestMemoryBackend};
 
 use super::split::{DESCRIPTOR, Split};
-use crate::sys::memory::{GuestMemory, GuestSlice, prefetch};
+use crate::sys::memory::{GuestMemory, GuestSlice, Nearby, prefetch};
 
 /// Longest chain that is served. A queue has at most 1024 entries, and no driver may make a longer chain.
 const MAX_DESCRIPTORS: usize = 1024;
@@ -65,9 +65,8 @@ struct Table<'m> {
 }
 
 impl<'m> Table<'m> {
-    fn new(memory: &'m GuestMemory, at: u64, entries: usize) -> Self {
-        let piece = memory.get_slice(GuestAddress(at), entries * DESCRIPTOR).ok();
-        Self { memory, at, entries, piece }
+    fn new(memory: &Nearby<'m>, at: u64, entries: usize) -> Self {
+        Self { memory: memory.memory(), at, entries, piece: memory.slice(at, entries * DESCRIPTOR) }
     }
 
     /// Reads an entry once: the guest may change it at any time. None outside the table, or outside memory.
@@ -91,8 +90,12 @@ impl<'m> Chain<'m> {
         self.readable.clear();
         self.writable.clear();
         self.fault = None;
-        let mut table =
-            Table { memory: ring.memory, at: 0, entries: usize::from(ring.size()), piece: Some(ring.descriptors) };
+        let mut table = Table {
+            memory: ring.memory.memory(),
+            at: 0,
+            entries: usize::from(ring.size()),
+            piece: Some(ring.descriptors),
+        };
         let mut steps_left = table.entries;
         let mut indirect = false;
         let mut total = 0_u32;
@@ -107,7 +110,7 @@ impl<'m> Chain<'m> {
                 if indirect || rest != 0 || entries > usize::from(u16::MAX) {
                     break;
                 }
-                table = Table::new(ring.memory, descriptor.at, entries);
+                table = Table::new(&ring.memory, descriptor.at, entries);
                 (indirect, steps_left, index) = (true, entries, 0);
                 continue;
             }
@@ -121,7 +124,7 @@ impl<'m> Chain<'m> {
                 return;
             }
             count += 1;
-            self.add(ring.memory, descriptor);
+            self.add(&ring.memory, descriptor);
             if !descriptor.is(VRING_DESC_F_NEXT) {
                 return;
             }
@@ -138,17 +141,17 @@ impl<'m> Chain<'m> {
         }
     }
 
-    fn add(&mut self, memory: &'m GuestMemory, descriptor: Descriptor) {
+    fn add(&mut self, memory: &Nearby<'m>, descriptor: Descriptor) {
         let writable = descriptor.is(VRING_DESC_F_WRITE);
         if !writable && !self.writable.is_empty() {
             self.fault.get_or_insert(Fault::Order);
             return;
         }
         let before = if writable { self.writable.len() } else { self.readable.len() };
-        let (at, len) = (GuestAddress(descriptor.at), descriptor.len as usize);
+        let (at, len) = (descriptor.at, descriptor.len as usize);
         // Nearly always in one region.
         if len > 0
-            && let Ok(slice) = memory.get_slice(at, len)
+            && let Some(slice) = memory.slice(at, len)
         {
             if writable {
                 self.writable.push(slice);
@@ -157,7 +160,7 @@ impl<'m> Chain<'m> {
             }
             return;
         }
-        for slice in GuestMemoryBackend::get_slices(memory, at, len) {
+        for slice in GuestMemoryBackend::get_slices(memory.memory(), GuestAddress(at), len) {
             let Ok(slice) = slice else {
                 // Half of a buffer is no buffer.
                 if writable {

@@ -7,9 +7,9 @@ use std::sync::atomic::{Ordering, fence};
 
 use virtio_bindings::bindings::virtio_ring::VRING_AVAIL_F_NO_INTERRUPT;
 use virtio_queue::{Queue, QueueT};
-use vm_memory::{Bytes, GuestAddress, GuestMemoryBackend};
+use vm_memory::Bytes;
 
-use crate::sys::memory::{GuestMemory, GuestSlice};
+use crate::sys::memory::{GuestMemory, GuestSlice, Nearby};
 
 /// Flags and index, before the entries of either ring.
 const HEAD: usize = 4;
@@ -22,7 +22,7 @@ pub(super) const DESCRIPTOR: usize = 16;
 /// The parts of one ring.
 #[derive(Debug)]
 pub struct Split<'m> {
-    pub(super) memory: &'m GuestMemory,
+    pub(super) memory: Nearby<'m>,
     pub(super) descriptors: GuestSlice<'m>,
     available: GuestSlice<'m>,
     used: GuestSlice<'m>,
@@ -35,13 +35,13 @@ impl<'m> Split<'m> {
     #[must_use]
     pub fn new(memory: &'m GuestMemory, queue: &Queue) -> Option<Self> {
         let size = usize::from(queue.size());
-        let part = |at, len| memory.get_slice(GuestAddress(at), len).ok();
+        let memory = Nearby::new(memory);
         // Behind the entries stands an event index, whether or not it is used.
         Some(Self {
+            descriptors: memory.slice(queue.desc_table(), DESCRIPTOR * size)?,
+            available: memory.slice(queue.avail_ring(), HEAD + AVAILABLE * size + 2)?,
+            used: memory.slice(queue.used_ring(), HEAD + USED * size + 2)?,
             memory,
-            descriptors: part(queue.desc_table(), DESCRIPTOR * size)?,
-            available: part(queue.avail_ring(), HEAD + AVAILABLE * size + 2)?,
-            used: part(queue.used_ring(), HEAD + USED * size + 2)?,
             size: queue.size(),
             event_idx: queue.event_idx_enabled(),
         })

@@ -15,7 +15,7 @@ use vhost::vhost_user::message::VhostUserVirtioFeatures;
 use vhost_user_backend::{ShutdownHandle, VhostUserBackend};
 use virtio_bindings::bindings::virtio_config::{VIRTIO_F_ANY_LAYOUT, VIRTIO_F_NOTIFY_ON_EMPTY, VIRTIO_F_VERSION_1};
 use virtio_bindings::bindings::virtio_ring::{VIRTIO_RING_F_EVENT_IDX, VIRTIO_RING_F_INDIRECT_DESC};
-use vm_memory::{GuestAddressSpace, GuestMemoryAtomic};
+use vm_memory::{GuestAddressSpace, GuestMemoryAtomic, GuestMemoryLoadGuard};
 use vmm_sys_util::epoll::EventSet;
 use vmm_sys_util::event::{EventConsumer, EventFlag, EventNotifier, new_event_consumer_and_notifier};
 use vmm_sys_util::eventfd::{EFD_CLOEXEC, EFD_NONBLOCK, EventFd};
@@ -58,6 +58,8 @@ pub struct Backend {
     pub(super) nexus: Nexus,
     /// The guest's memory, once it is watched: nothing here touches any that is not.
     pub(super) memory: GuestMemoryAtomic<GuestMemory>,
+    /// How often that was replaced.
+    memory_changes: AtomicU64,
     /// Readable once some of it is gone.
     memory_gone: Arc<EventFd>,
     /// Ends the connection.
@@ -88,7 +90,31 @@ pub struct Backend {
     exit_descriptors: Mutex<Vec<RawFd>>,
 }
 
+/// The guest's memory as it was when somebody took it. To take it costs more than to ask whether it still is so.
+pub(super) struct MemoryNow {
+    memory: GuestMemoryLoadGuard<GuestMemory>,
+    changes: u64,
+}
+
+impl MemoryNow {
+    pub fn get(&self) -> &GuestMemory {
+        &self.memory
+    }
+}
+
 impl Backend {
+    /// The guest's memory.
+    pub(super) fn memory_now(&self) -> MemoryNow {
+        // In this order: what is older than its number is taken again for nothing, what is newer than that never missed.
+        let changes = self.memory_changes.load(Ordering::Acquire);
+        MemoryNow { memory: self.memory.memory(), changes }
+    }
+
+    /// Whether the guest still has no other memory than that. What a driver was told of before is seen after this.
+    pub(super) fn is_now(&self, memory: &MemoryNow) -> bool {
+        self.memory_changes.load(Ordering::Acquire) == memory.changes
+    }
+
     /// A device for one connection.
     ///
     /// # Errors
@@ -101,6 +127,7 @@ impl Backend {
             target,
             nexus,
             memory: GuestMemoryAtomic::new(GuestMemory::new()),
+            memory_changes: AtomicU64::new(0),
             memory_gone: Arc::new(EventFd::new(EFD_NONBLOCK | EFD_CLOEXEC)?),
             connection: OnceLock::new(),
             workers_events: OnceLock::new(),
@@ -249,6 +276,7 @@ impl VhostUserBackend for Backend {
         watch(&now, &self.memory_gone);
         dirty::go_on(&self.memory.memory(), &now)?;
         self.memory.lock().unwrap_or_else(PoisonError::into_inner).replace((*now).clone());
+        self.memory_changes.fetch_add(1, Ordering::Release);
         Ok(())
     }
 

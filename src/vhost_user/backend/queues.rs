@@ -8,11 +8,10 @@ use std::time::Instant;
 
 use vhost_user_backend::VringT;
 use virtio_queue::QueueT;
-use vm_memory::GuestAddressSpace;
 
 use super::super::handlers::{Controls, Events, Requests, Resumed};
 use super::super::ring::{Ring, is_served};
-use super::super::serve::{Look, Served};
+use super::super::serve::{Look, RunEnd, Served};
 use super::{Backend, CONTROL_QUEUE, CONTROL_WORKER, LONGEST_POLL, MAX_QUEUE_SIZE, QUEUES, REQUEST_QUEUES, workers};
 use crate::scsi::{Delay, Wake};
 use crate::virtio::chain::Chain;
@@ -55,7 +54,7 @@ impl Backend {
         *notes = others;
         drop(notes);
         let first = Resumed { requests: self.requests(worker, index), notes: own };
-        let (served, _) = self.run(state.get_queue_mut(), 1, &mut None, &first);
+        let (served, _) = self.run(state.get_queue_mut(), &mut self.memory_now(), 1, &mut None, &first);
         if served > 0 {
             // Fails only when the counter is full: then the guest has been told already.
             let _ = state.signal_used_queue();
@@ -177,13 +176,21 @@ impl Backend {
             return;
         }
         let events = Events { queue: &self.events, next: Cell::new(None) };
-        let (served, _) = self.run(state.get_queue_mut(), MAX_QUEUE_SIZE, &mut None, &events);
+        let (mut served, mut memory) = (0, self.memory_now());
+        // No more often than there are buffers.
+        while served < MAX_QUEUE_SIZE {
+            let (some, end) = self.run(state.get_queue_mut(), &mut memory, MAX_QUEUE_SIZE, &mut None, &events);
+            served += some;
+            if some == 0 || end == RunEnd::Stuck {
+                break;
+            }
+        }
         if let Some(event) = events.next.take() {
             self.events.put_back(event);
         }
         if served > 0 && self.wants_call(state.get_queue(), served) {
             let _ = state.signal_used_queue();
         }
-        let _ = state.get_queue_mut().enable_notification(&*self.memory.memory());
+        let _ = state.get_queue_mut().enable_notification(memory.get());
     }
 }
