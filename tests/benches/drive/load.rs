@@ -28,33 +28,40 @@ struct Flight {
 pub fn run(options: &Options, socket: &Path) -> Result<Report, Failure> {
     let mut session = Session::connect(options, socket)?;
     let (blocks, block) = session.capacity()?;
-    let mut plan = Plan::new(options, blocks, options.command.sector(block))?;
-    let verify = options.verify.as_ref().map(File::open).transpose()?;
-    let mut driver = Driver {
-        buffers: (vec![0; options.block], vec![0; options.block]),
-        verify,
-        flights: vec![vec![Flight { lba: 0, since: Instant::now() }; usize::from(options.depth)]; options.queues],
-        histogram: Histogram::new(),
-        errors: 0,
-        mismatches: 0,
-        first_error: None,
-    };
+    let plan = Plan::new(options, blocks, options.command.sector(block))?;
+    let mut report = measure(options, &mut session, plan)?;
+    let peer = session.peer;
+    if let Some(idle) = options.idle {
+        let before = peer.wakeups()?;
+        std::thread::sleep(Duration::from_secs_f64(idle));
+        // Threads of other connections may have ended, and theirs with them.
+        report.idle = Some(Idle { seconds: idle, wakeups: peer.wakeups()?.saturating_sub(before) });
+    }
+    Ok(report)
+}
+
+/// Loads what is behind the rings of a session.
+///
+/// # Errors
+/// When it hangs.
+pub fn measure(options: &Options, session: &mut Session, mut plan: Plan) -> Result<Report, Failure> {
+    let mut driver = Driver::new(options)?;
     let mut limit = options.count;
     if options.once {
         limit = Some(plan.places());
     } else if options.warmup > 0.0 {
         let mut warm = plan.clone();
-        driver.drive(&mut session, &mut warm, None, Duration::from_secs_f64(options.warmup))?;
+        driver.drive(session, &mut warm, None, Duration::from_secs_f64(options.warmup))?;
         driver.histogram = Histogram::new();
         plan = warm;
     }
     let (this, peer) = (Process::this(), session.peer);
     let before = (this.cpu_seconds()?, peer.cpu_seconds()?);
     let start = Instant::now();
-    driver.drive(&mut session, &mut plan, limit, Duration::from_secs_f64(options.seconds))?;
+    driver.drive(session, &mut plan, limit, Duration::from_secs_f64(options.seconds))?;
     let seconds = start.elapsed().as_secs_f64();
     let resident = peer.resident()?;
-    let mut report = Report {
+    Ok(Report {
         bytes: driver.histogram.count() * options.block as u64,
         histogram: driver.histogram,
         seconds,
@@ -66,14 +73,7 @@ pub fn run(options: &Options, socket: &Path) -> Result<Report, Failure> {
         first_error: driver.first_error,
         stalls: session.stalls,
         idle: None,
-    };
-    if let Some(idle) = options.idle {
-        let before = peer.wakeups()?;
-        std::thread::sleep(Duration::from_secs_f64(idle));
-        // Threads of other connections may have ended, and theirs with them.
-        report.idle = Some(Idle { seconds: idle, wakeups: peer.wakeups()?.saturating_sub(before) });
-    }
-    Ok(report)
+    })
 }
 
 struct Driver {
@@ -88,6 +88,18 @@ struct Driver {
 }
 
 impl Driver {
+    fn new(options: &Options) -> Result<Self, Failure> {
+        Ok(Self {
+            buffers: (vec![0; options.block], vec![0; options.block]),
+            verify: options.verify.as_ref().map(File::open).transpose()?,
+            flights: vec![vec![Flight { lba: 0, since: Instant::now() }; usize::from(options.depth)]; options.queues],
+            histogram: Histogram::new(),
+            errors: 0,
+            mismatches: 0,
+            first_error: None,
+        })
+    }
+
     /// Keeps requests in flight until there were `limit`, or until `time` is over where there is no limit; waits for the last.
     fn drive(
         &mut self,

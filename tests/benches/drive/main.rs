@@ -2,8 +2,9 @@
 //!
 //! `cargo bench --bench drive -- --help` tells the options. Guest memory is a memfd, rings are split rings, requests are made
 //! once and sent again and again, and the used rings are polled: what is measured is the back-end. `--floor FILE` does the same
-//! work without one: a thread copies the same ranges from a cached file into the same memory.
+//! work without one: a thread copies the same ranges from a cached file into the same memory, by itself or for requests in a ring.
 
+mod device;
 mod floor;
 mod histogram;
 mod load;
@@ -17,7 +18,7 @@ mod session;
 
 use clap::Parser;
 
-use self::options::Options;
+use self::options::{Access, Options};
 
 fn main() {
     let options = Options::parse();
@@ -32,6 +33,7 @@ type Failure = Box<dyn std::error::Error>;
 
 fn run(options: &Options) -> Result<(), Failure> {
     let report = match (&options.floor, &options.socket) {
+        (Some(file), _) if options.access == Access::Ring => device::run(options, file)?,
         (Some(file), _) => floor::run(options, file)?,
         (None, Some(socket)) => load::run(options, socket)?,
         (None, None) => return Err("give --socket PATH or --floor FILE".into()),

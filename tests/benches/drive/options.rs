@@ -22,13 +22,15 @@ impl Command {
     }
 }
 
-/// How the floor gets at the file.
+/// What the floor does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Access {
     /// Copies from a mapping.
     Map,
     /// One `preadv` for each request.
     Pread,
+    /// Copies from a mapping for requests in a ring: as the simplest device would that there could be.
+    Ring,
 }
 
 /// Loads a vhost-user-scsi back-end as a guest does, and says what it gave.
@@ -40,7 +42,7 @@ pub struct Options {
     /// No back-end: copies the same ranges of FILE into the same memory.
     #[arg(long, value_name = "FILE", conflicts_with = "socket")]
     pub floor: Option<PathBuf>,
-    /// How the floor reads.
+    /// What the floor does.
     #[arg(long, value_enum, default_value = "map")]
     pub access: Access,
     /// Compares every byte with FILE, whose first byte is that of sector 0. Costs the driver time.

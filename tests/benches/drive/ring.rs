@@ -164,6 +164,64 @@ impl Ring {
     }
 }
 
+/// The device's side of a ring, which never wants to be told of anything.
+pub struct Device {
+    descriptors: Piece,
+    available: Piece,
+    used: Piece,
+    size: u16,
+    next_available: Wrapping<u16>,
+    next_used: Wrapping<u16>,
+}
+
+impl Device {
+    /// The other side of the ring that has its parts at these places.
+    pub fn new(memory: Memory, descriptors_at: u64, available_at: u64, used_at: u64, size: u16) -> Self {
+        let used = memory.slice(used_at, 6 + 8 * usize::from(size));
+        store(&used, 0, NO_NOTIFY, Ordering::Relaxed);
+        Self {
+            descriptors: memory.slice(descriptors_at, 16 * usize::from(size)),
+            available: memory.slice(available_at, 6 + 2 * usize::from(size)),
+            used,
+            size,
+            next_available: Wrapping(0),
+            next_used: Wrapping(0),
+        }
+    }
+
+    /// The head of the next chain.
+    pub fn take(&mut self) -> Option<u16> {
+        if load(&self.available, 2, Ordering::Acquire) == self.next_available.0 {
+            return None;
+        }
+        let head = load(&self.available, 4 + 2 * usize::from(self.next_available.0 % self.size), Ordering::Relaxed);
+        self.next_available += 1;
+        Some(head)
+    }
+
+    /// Addresses and lengths of the three buffers of a chain, which are in an indirect table.
+    pub fn buffers(&self, memory: Memory, head: u16) -> [(u64, usize); 3] {
+        let mut pointer = [0; 8];
+        self.descriptors.read_slice(&mut pointer, 16 * usize::from(head)).expect("a descriptor");
+        let mut table = [0; 48];
+        memory.read(u64::from_le_bytes(pointer), &mut table);
+        [0, 16, 32].map(|at| {
+            let address = u64::from_le_bytes(table[at..at + 8].try_into().expect("eight bytes"));
+            let len = u32::from_le_bytes(table[at + 8..at + 12].try_into().expect("four bytes"));
+            (address, len as usize)
+        })
+    }
+
+    /// Returns a chain of which `len` bytes were written.
+    pub fn put(&mut self, head: u16, len: u32) {
+        let element = 4 + 8 * usize::from(self.next_used.0 % self.size);
+        self.used.store(u32::from(head), element, Ordering::Relaxed).expect("an element of the used ring");
+        self.used.store(len, element + 4, Ordering::Relaxed).expect("an element of the used ring");
+        self.next_used += 1;
+        store(&self.used, 2, self.next_used.0, Ordering::Release);
+    }
+}
+
 fn descriptor(at: u64, len: u32, flags: u16, next: u16) -> [u8; 16] {
     let mut bytes = [0; 16];
     bytes[..8].copy_from_slice(&at.to_le_bytes());

@@ -63,7 +63,7 @@ const MOST_ATTENTIONS: usize = 16;
 /// A connection whose rings run.
 pub struct Session {
     /// Held for as long as the rings run: a back-end stops when it is closed.
-    _frontend: Frontend,
+    _frontend: Option<Frontend>,
     pub memory: Memory,
     pub rings: Vec<Ring>,
     /// What the back-end calls through, for whichever ring; nothing when the rings are polled.
@@ -122,27 +122,32 @@ impl Session {
 
         let features =
             Features { event_idx: taken & EVENT_IDX != 0, indirect: taken & INDIRECT != 0, call: options.call };
-        let segments = options.segment.map_or(1, |segment| options.block.div_ceil(segment));
-        let longest = u16::try_from(2 + segments)?;
-        let entries =
-            if features.indirect { u32::from(options.depth) } else { u32::from(options.depth) * u32::from(longest) };
-        let size = u16::try_from(entries.next_power_of_two())?.max(SMALLEST_RING);
-        let requests = options.queues as u64 * u64::from(options.depth);
-        let memory = Memory::new(count as u64 * ring::bytes(size), requests, options.block, u64::from(longest))?;
+        let (memory, rings) = lay_out(options, features)?;
         let regions: Result<Vec<_>, _> =
             memory.guest.iter().map(VhostUserMemoryRegionInfo::from_guest_region).collect();
         frontend.set_mem_table(&regions?)?;
         let call = if options.call { Some(Call::new()?) } else { None };
-        let mut rings = Vec::new();
-        for index in 0..count {
-            let ring = Ring::new(&memory, index as u64 * ring::bytes(size), size, longest, features)?;
-            start(&mut frontend, &memory, index, &ring, call.as_ref().map(|call| &call.event))?;
-            rings.push(ring);
+        for (index, ring) in rings.iter().enumerate() {
+            start(&mut frontend, &memory, index, ring, call.as_ref().map(|call| &call.event))?;
         }
-        let rings = rings.split_off(FIRST_REQUEST_QUEUE);
-        let session = Self { _frontend: frontend, memory, rings, call, peer, stalls: 0, depth: options.depth };
-        session.prepare(options)?;
-        Ok(session)
+        Self { _frontend: Some(frontend), memory, rings, call, peer, stalls: 0, depth: options.depth }.prepared(options)
+    }
+
+    /// The same rings, for a device in this process.
+    ///
+    /// # Errors
+    /// When there is no memory.
+    pub fn within(options: &Options) -> Result<Self, Failure> {
+        let (memory, rings) = lay_out(options, Features { event_idx: false, indirect: true, call: false })?;
+        let (peer, depth) = (Process::this(), options.depth);
+        Self { _frontend: None, memory, rings, call: None, peer, stalls: 0, depth }.prepared(options)
+    }
+
+    /// The request queues alone, with every request written.
+    fn prepared(mut self, options: &Options) -> Result<Self, Failure> {
+        self.rings.drain(..FIRST_REQUEST_QUEUE);
+        self.prepare(options)?;
+        Ok(self)
     }
 
     /// Writes every request, except for its command.
@@ -261,6 +266,21 @@ impl Session {
         let blocks = u32::from_be_bytes([a, b, c, d]).saturating_add(1);
         Ok((blocks, usize::try_from(u32::from_be_bytes(block))?.max(1)))
     }
+}
+
+/// Memory with all rings, the control and the event queue first.
+fn lay_out(options: &Options, features: Features) -> Result<(Memory, Vec<Ring>), Failure> {
+    let segments = options.segment.map_or(1, |segment| options.block.div_ceil(segment));
+    let longest = u16::try_from(2 + segments)?;
+    let entries =
+        if features.indirect { u32::from(options.depth) } else { u32::from(options.depth) * u32::from(longest) };
+    let size = u16::try_from(entries.next_power_of_two())?.max(SMALLEST_RING);
+    let requests = options.queues as u64 * u64::from(options.depth);
+    let count = FIRST_REQUEST_QUEUE + options.queues;
+    let memory = Memory::new(count as u64 * ring::bytes(size), requests, options.block, u64::from(longest))?;
+    let ring = |index: usize| Ring::new(&memory, index as u64 * ring::bytes(size), size, longest, features);
+    let rings = (0..count).map(ring).collect::<Result<_, _>>()?;
+    Ok((memory, rings))
 }
 
 fn start(
