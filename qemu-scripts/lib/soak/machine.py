@@ -95,15 +95,20 @@ class Machine:
             time.sleep(0.1)
 
     def registers(self):
-        """Where its processors are, four times in two seconds: what a machine that says nothing more is doing."""
+        """Where its processors are, four times in two seconds, at which instruction, and what its translator has done: what a machine
+        that says nothing more is doing."""
+        wanted = ("CPU#", "RAX=", "RSI=", "RIP=", "EAX=", "ESI=", "EIP=", "CR0=")
         try:
             told = []
             for _ in range(4):
-                told.append(self.qmp("human-monitor-command", {"command-line": "info registers -a"}))
+                told += [line for line in self.monitor("info registers -a").splitlines() if line.startswith(wanted)]
                 time.sleep(0.5)
-            return "\n".join(line for text in told for line in text.splitlines() if line.startswith(("CPU#", "RIP=", "EIP=", "CR0=")))
+            return "\n".join([*told, self.monitor("x /3i $pc"), self.monitor("info jit")])
         except (OSError, RuntimeError, ValueError) as error:
             return f"no registers: {error!r}"
+
+    def monitor(self, line):
+        return self.qmp("human-monitor-command", {"command-line": line})
 
     def qmp(self, command, arguments=None):
         """Gives QEMU itself a command; what it returns."""
