@@ -65,6 +65,16 @@ fn daemon() -> (tempfile::NamedTempFile, Daemon) {
     (image, daemon)
 }
 
+/// And then the daemon ends as it should.
+fn the_next_one_is_served(daemon: Daemon) {
+    let mut guest = daemon.guest(Options::default());
+    take_attentions(&mut guest);
+    assert_eq!(guest.command(REQUESTS, &Command::new(&READ, 2048)).data, block(1, 7));
+    daemon.signal(rustix::process::Signal::TERM);
+    let (status, log) = daemon.end();
+    assert!(status.success(), "{log:#?}");
+}
+
 /// No front-end can be asked for a seal against this: QEMU's has none.
 #[test]
 fn a_front_end_whose_memory_is_cut_off_loses_its_connection_and_the_next_one_is_served() {
@@ -108,12 +118,7 @@ fn memory_that_is_cut_off_under_load_takes_the_connection_alone() {
         // Nobody may ever touch what is gone; then nobody minds.
         guest.frontend.get_features().ok();
     }
-    let mut guest = daemon.guest(Options::default());
-    take_attentions(&mut guest);
-    assert_eq!(guest.command(REQUESTS, &Command::new(&READ, 2048)).data, block(1, 7));
-    daemon.signal(rustix::process::Signal::TERM);
-    let (status, log) = daemon.end();
-    assert!(status.success(), "{log:#?}");
+    the_next_one_is_served(daemon);
 }
 
 #[test]
@@ -153,10 +158,5 @@ fn a_region_that_goes_beyond_all_addresses_takes_the_connection_alone() {
         while guest.frontend.get_features().is_ok() {}
     }
     daemon.wait_for_line("the connection ended");
-    let mut guest = daemon.guest(Options::default());
-    take_attentions(&mut guest);
-    assert_eq!(guest.command(REQUESTS, &Command::new(&READ, 2048)).data, block(1, 7));
-    daemon.signal(rustix::process::Signal::TERM);
-    let (status, log) = daemon.end();
-    assert!(status.success(), "{log:#?}");
+    the_next_one_is_served(daemon);
 }
