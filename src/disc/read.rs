@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use super::sector::{self, Form, RAW};
 use super::{BLOCK_SIZE, Disc, Extent, Lba, Track, TrackMode};
-use crate::source::{ByteSource, Scatter, Spaced};
+use crate::source::{ByteSource, Scatter, SharedSource, Spaced};
 
 const BLOCK: usize = BLOCK_SIZE as usize;
 /// The most sectors that are fetched ahead for one request.
@@ -156,6 +156,17 @@ impl Disc {
             }
             _ => Err(SectorError::WrongMode(lba)),
         }
+    }
+
+    /// Where the user data of `blocks` blocks from `lba` on lie one after another, with nothing that must be looked at first: their
+    /// source, and the offset of the first byte in it. None when they do not, or are not all there.
+    #[must_use]
+    pub fn run_of_blocks(&self, lba: Lba, blocks: u32) -> Option<(&SharedSource, u64)> {
+        let Ok((track, Found::Stored(extent))) = self.locate(lba) else { return None };
+        let user = extent.block_in_sector(track.mode)?;
+        let plain = extent.stride == BLOCK_SIZE && !extent.has_subheader(track.mode);
+        let at = extent.sector_at(lba).saturating_add(user as u64);
+        (plain && blocks <= extent.end().min(track.end).since(lba)).then_some((&extent.source, at))
     }
 
     /// Has the storage fetch the sectors that are stored of `blocks` from `lba` on, or the first of them. Waits for nothing.

@@ -70,6 +70,11 @@ impl Fault {
 }
 
 impl Faults {
+    /// Whether a command that reads has to look at them.
+    pub fn concern_reads(&self) -> bool {
+        self.concern_reads.load(Ordering::Relaxed)
+    }
+
     /// Whether a command can have to wait.
     pub fn delay(&self) -> bool {
         self.delay.load(Ordering::Relaxed)
@@ -153,7 +158,7 @@ impl Context<'_> {
     /// When that makes the medium disappear.
     pub(super) fn lost(&self, disc: &Disc, start: Lba, blocks: u32) -> Result<Option<Lost>, Sense> {
         let lost = self.drive.behaviours.edc_errors.then(|| disc.first_lost(start, blocks)).flatten();
-        if self.drive.faults.concern_reads.load(Ordering::Relaxed) {
+        if self.drive.faults.concern_reads() {
             return self.faulty(start, blocks, lost);
         }
         Ok(lost)

@@ -25,6 +25,7 @@ mod medium;
 mod mode;
 mod mode_page;
 mod pace;
+mod plain;
 mod playback;
 mod player;
 mod read;
@@ -348,6 +349,9 @@ impl Drive {
 
 impl LogicalUnit for Drive {
     fn execute(&self, task: &mut Task<'_>) -> Status {
+        if self.reads_plainly(task) {
+            return Status::Good;
+        }
         let status = match commands::dispatch(self, task) {
             Ok(()) => Status::Good,
             Err(commands::Refusal::Conflict) => Status::ReservationConflict,

@@ -127,11 +127,16 @@ impl ByteSource for FileSource {
 
     fn read_scatter_at(&self, out: Scatter<'_>, offset: u64) -> io::Result<()> {
         check_range(offset, out.len(), self.len)?;
-        let range = offset..advance(offset, out.len())?;
-        if self.copy_mapped(range.clone(), |mapping| mapping.copy_into(out.pieces(), offset)) {
+        if self.copy_at(out, offset) {
             return Ok(());
         }
+        let range = offset..advance(offset, out.len())?;
         self.read_positional(range, |wait| sys::file::read_exact_into(&self.file, out.pieces(), offset, wait))
+    }
+
+    fn copy_at(&self, out: Scatter<'_>, offset: u64) -> bool {
+        let Some(end) = offset.checked_add(out.len() as u64).filter(|end| *end <= self.len) else { return false };
+        self.copy_mapped(offset..end, |mapping| mapping.copy_into(out.pieces(), offset))
     }
 
     fn read_blocks_at(&self, out: Scatter<'_>, blocks: Spaced, offset: u64) -> io::Result<()> {

@@ -92,6 +92,12 @@ pub trait ByteSource: Send + Sync + fmt::Debug {
         read_one_by_one(self, out, blocks, offset)
     }
 
+    /// Fills guest memory from `offset`, if that takes nothing but a copy from memory. False when it takes more, also for a range that
+    /// is not there: then what is in `out` means nothing, and [`read_scatter_at`](Self::read_scatter_at) does it, or tells why not.
+    fn copy_at(&self, _out: Scatter<'_>, _offset: u64) -> bool {
+        false
+    }
+
     /// A range will be read soon: what can be fetched or decoded meanwhile may be. Returns before it is, and changes no later
     /// result; nothing happens for a range that is not there. The default does nothing.
     fn read_ahead(&self, _range: Range<u64>) {}

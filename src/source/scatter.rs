@@ -82,10 +82,21 @@ impl<'a> Scatter<'a> {
         })
     }
 
+    /// The first `len` bytes of the window, if they lie in one piece.
+    fn in_one_piece(&self, len: usize) -> Option<GuestSlice<'a>> {
+        self.pieces.first()?.subslice(self.skip, len).ok()
+    }
+
     /// Copies `bytes` into the guest, cut off at the window's end; returns how many were copied.
     pub fn copy_from(&self, bytes: &[u8]) -> usize {
         let mut rest = &bytes[..bytes.len().min(self.len)];
         let copied = rest.len();
+        if copied < LONG
+            && let Some(piece) = self.in_one_piece(copied)
+        {
+            piece.copy_from(rest);
+            return copied;
+        }
         for piece in self.slice(0, copied).pieces() {
             let (now, later) = rest.split_at(piece.len());
             if now.len() < LONG {
@@ -128,6 +139,9 @@ impl<'a> Scatter<'a> {
     #[must_use]
     pub fn copy_to(&self, buf: &mut [u8]) -> usize {
         let wanted = buf.len().min(self.len);
+        if let Some(piece) = self.in_one_piece(wanted) {
+            return piece.copy_to(&mut buf[..wanted]);
+        }
         let mut done = 0;
         for piece in self.slice(0, wanted).pieces() {
             done += piece.copy_to(&mut buf[done..wanted]);

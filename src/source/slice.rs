@@ -47,6 +47,10 @@ impl ByteSource for SliceSource {
         self.inner.read_blocks_at(out, blocks, self.start + offset)
     }
 
+    fn copy_at(&self, out: Scatter<'_>, offset: u64) -> bool {
+        check_range(offset, out.len(), self.len).is_ok() && self.inner.copy_at(out, self.start + offset)
+    }
+
     fn read_ahead(&self, range: Range<u64>) {
         let (start, end) = (range.start.min(self.len), range.end.min(self.len));
         self.inner.read_ahead(self.start + start..self.start + end);

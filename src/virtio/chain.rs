@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 use virtio_bindings::bindings::virtio_ring::{VRING_DESC_F_INDIRECT, VRING_DESC_F_NEXT, VRING_DESC_F_WRITE};
-use vm_memory::{Bytes, GuestAddress, GuestMemoryBackend};
+use vm_memory::{Bytes, GuestAddress, GuestMemoryBackend, VolatileMemory};
 
 use super::split::{DESCRIPTOR, Split};
 use crate::sys::memory::{GuestMemory, GuestSlice, Nearby, prefetch};
@@ -74,7 +74,7 @@ impl<'m> Table<'m> {
         let start = usize::from(index) * DESCRIPTOR;
         let words = match &self.piece {
             _ if usize::from(index) >= self.entries => return None,
-            Some(piece) => piece.read_obj::<[u64; 2]>(start).ok()?,
+            Some(piece) => piece.get_ref::<[u64; 2]>(start).ok()?.load(),
             None => self.memory.read_obj(GuestAddress(self.at.checked_add(start as u64)?)).ok()?,
         };
         let [at, rest] = words.map(u64::from_le);

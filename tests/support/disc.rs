@@ -7,7 +7,7 @@ use spindle::disc::sector::Form;
 use spindle::disc::{Control, Disc, Extent, Lba, MediumType, Session, Track, TrackMode};
 use spindle::drive::Medium;
 use spindle::image::{OpenOptions, Opened, Origin, open_source};
-use spindle::source::ByteSource;
+use spindle::source::{ByteSource, Scatter};
 
 /// Block `lba` of the disc with `seed`: every eight bytes name seed, block and position.
 pub fn block(seed: u32, lba: u32) -> [u8; 2048] {
@@ -46,6 +46,11 @@ impl ByteSource for Patterned {
             buf = later;
         }
         Ok(())
+    }
+
+    /// As of a mapped file, which is what most reads are of.
+    fn copy_at(&self, out: Scatter<'_>, offset: u64) -> bool {
+        self.read_scatter_at(out, offset).is_ok()
     }
 }
 
@@ -98,6 +103,10 @@ impl ByteSource for Faulty {
             return Err(std::io::Error::new(self.kind, "scratched"));
         }
         self.good.read_exact_at(buf, offset)
+    }
+
+    fn copy_at(&self, out: Scatter<'_>, offset: u64) -> bool {
+        self.read_scatter_at(out, offset).is_ok()
     }
 }
 

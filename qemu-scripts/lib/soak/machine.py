@@ -23,7 +23,8 @@ class Machine:
         # The paths of sockets may not be long.
         self.sockets = tempfile.TemporaryDirectory(prefix="spindle-soak-")
         self.arguments = [
-            *MORTAL, qemu, "-accel", "tcg", "-m", "256", "-smp", "2", "-nodefaults", "-display", "none", "-vga", "std",
+            # One thread for both processors: with one for each, QEMU's own emulation fails at some start (docs/design/reliability.md).
+            *MORTAL, qemu, "-accel", "tcg,thread=single", "-m", "256", "-smp", "2", "-nodefaults", "-display", "none", "-vga", "std",
             "-object", "memory-backend-memfd,id=memory,size=256M,share=on", "-machine", "pc,memory-backend=memory,graphics=off",
             "-chardev", f"file,id=console,path={folder}/console,append=on", "-serial", "chardev:console", "-qmp", f"unix:{self.path('qmp')},server=on,wait=off",
             "-device", "virtio-serial-pci", "-chardev", f"socket,id=shell,path={self.path('shell')}",
@@ -95,17 +96,27 @@ class Machine:
             time.sleep(0.1)
 
     def registers(self):
-        """Where its processors are, four times in two seconds, at which instruction, and what its translator has done: what a machine
-        that says nothing more is doing."""
+        """Where its processors are and what its threads have used, four times in two seconds, at which instruction, and what its
+        translator has done: what a machine that says nothing more is doing."""
         wanted = ("CPU#", "RAX=", "RSI=", "RIP=", "EAX=", "ESI=", "EIP=", "CR0=")
         try:
             told = []
             for _ in range(4):
                 told += [line for line in self.monitor("info registers -a").splitlines() if line.startswith(wanted)]
+                told.append(self.threads())
                 time.sleep(0.5)
             return "\n".join([*told, self.monitor("x /3i $pc"), self.monitor("info jit")])
         except (OSError, RuntimeError, ValueError) as error:
             return f"no registers: {error!r}"
+
+    def threads(self):
+        """The name of each thread of QEMU, its state, and how many ticks it ran."""
+        names = []
+        for task in pathlib.Path(f"/proc/{self.process.pid}/task").iterdir():
+            name, rest = (task / "stat").read_text().split("(", 1)[1].rsplit(") ", 1)
+            fields = rest.split()
+            names.append(f"{name} {fields[0]} {int(fields[11]) + int(fields[12])}")
+        return ", ".join(sorted(names))
 
     def monitor(self, line):
         return self.qmp("human-monitor-command", {"command-line": line})

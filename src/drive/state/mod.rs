@@ -132,6 +132,14 @@ impl State {
         Some(attention)
     }
 
+    /// The medium that commands of `nexus` reach, if nothing but that decides what becomes of one: no reservation of another, no unit
+    /// attention, and no play that it would end.
+    pub fn undisturbed(&self, nexus: Nexus) -> Option<&Arc<Medium>> {
+        let met = self.nexuses.get(&nexus)?;
+        let disturbed = self.reserved_from(nexus) || !met.attentions.is_empty() || self.playback.is_under_way();
+        if disturbed { None } else { self.loaded() }
+    }
+
     /// True when a nexus other than `nexus` holds the reservation.
     pub fn reserved_from(&self, nexus: Nexus) -> bool {
         self.reservation.is_some_and(|holder| holder != nexus)

@@ -104,7 +104,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     while guest.run(&[0; 12])?.0 != 0 {}
     let (mut cdb, len) = work.command();
     guest.lay_out(len)?;
-    for number in 0..count {
+    // What is read for the first time takes another way.
+    let first = if work.has_place() { BLOCKS - 32 } else { 0 };
+    for number in 0..first + count {
         if work.has_place() {
             cdb[2..6].copy_from_slice(&(number % (BLOCKS - 32)).to_be_bytes());
         }
@@ -164,6 +166,9 @@ impl Guest<'_> {
         let head = ring.head(position);
         self.chain.walk(&ring, head);
         let outcome = request::execute(&self.target, Nexus(0), &self.chain);
+        if let Some(lun) = outcome.unkept {
+            self.target.keep(lun, None);
+        }
         if let Some(fault) = outcome.fault {
             return Err(format!("{fault:?}").into());
         }

@@ -1,5 +1,6 @@
 //! The vhost-user back-end from the front-end's side: connections, and the life of a ring.
 
+mod at_once;
 mod calls;
 mod connection;
 mod defects;
