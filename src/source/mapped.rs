@@ -85,6 +85,8 @@ fn storage_was_waited_for(bytes: u64) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::FileExt;
+
     use super::*;
     use crate::sys::guarded::rescued;
 
@@ -92,18 +94,24 @@ mod tests {
     fn what_was_cut_off_is_not_copied_and_no_longer_known() {
         let file = tempfile::tempfile().unwrap();
         file.set_len(8 * 4096).unwrap();
+        file.write_all_at(&[7], 7 * 4096 + 9).unwrap();
         let mapped = Mapped::new(&file, 8 * 4096).unwrap();
         let mut buf = [1; 4096];
         let mut copy = |at: u64| mapped.copy(&file, at..at + 4096, |mapping| mapping.copy_to(&mut buf, at));
         assert!(!copy(0), "not read yet");
         mapped.was_read(0..8 * 4096);
         assert!(copy(0) && copy(7 * 4096));
+        assert!(mapped.mapping.may_be_cut_before(8 * 4096) && !mapped.mapping.may_be_cut_before(7 * 4096 + 10));
         file.set_len(4 * 4096 + 5).unwrap();
         let before = rescued();
         assert!(copy(3 * 4096));
         assert!(!copy(4 * 4096), "zeros behind the end of the file");
         assert!(!copy(5 * 4096));
         assert!(rescued() > before);
+        // A byte that is gone proves nothing, as a zero; one that is there does.
+        let before = rescued();
+        assert!(mapped.mapping.may_be_cut_before(6 * 4096) && mapped.mapping.may_be_cut_before(u64::MAX));
+        assert!(rescued() >= before + 2);
         file.set_len(8 * 4096).unwrap();
         assert!(!copy(4 * 4096) && !copy(5 * 4096), "the next read must be of the file");
         assert!(copy(6 * 4096), "nothing was lost there");

@@ -51,7 +51,7 @@ fn a_command_between_reads_counts_for_those_behind_it() {
         // One learns that the medium is gone, all others behind it that there is none.
         let behind: Vec<_> = replies[place + 1..].iter().map(sense).collect();
         for (at, sense) in behind.iter().enumerate() {
-            assert_eq!(*sense, if at == 0 { (2, 6, 0x28) } else { (2, 2, 0x3A) }, "{at} behind {place}");
+            assert_eq!(*sense, (2, if at == 0 { 6 } else { 2 }, 0x3A), "{at} behind {place}");
         }
         drive.close_tray();
         settle(&mut guest);
