@@ -158,15 +158,15 @@ impl Disc {
         }
     }
 
-    /// Where the user data of `blocks` blocks from `lba` on lie one after another, with nothing that must be looked at first: their
-    /// source, and the offset of the first byte in it. None when they do not, or are not all there.
+    /// Where the user data of `blocks` blocks from `lba` on lie one after another, with nothing between them: their source, and the offset
+    /// of the first byte in it. None when they do not, or are not all there.
     #[must_use]
     pub fn run_of_blocks(&self, lba: Lba, blocks: u32) -> Option<(&SharedSource, u64)> {
         let Ok((track, Found::Stored(extent))) = self.locate(lba) else { return None };
         let user = extent.block_in_sector(track.mode)?;
-        let plain = extent.stride == BLOCK_SIZE && !extent.has_subheader(track.mode);
         let at = extent.sector_at(lba).saturating_add(user as u64);
-        (plain && blocks <= extent.end().min(track.end).since(lba)).then_some((&extent.source, at))
+        (extent.stride == BLOCK_SIZE && blocks <= extent.end().min(track.end).since(lba))
+            .then_some((&extent.source, at))
     }
 
     /// Has the storage fetch the sectors that are stored of `blocks` from `lba` on, or the first of them. Waits for nothing.

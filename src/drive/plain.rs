@@ -2,8 +2,6 @@
 //!
 //! Nothing here answers: whatever is not plain, and whatever goes wrong, is [`super::read`]'s.
 
-use std::sync::atomic::Ordering;
-
 use super::Drive;
 use super::commands::NACA;
 use super::read::check_range;
@@ -20,7 +18,8 @@ impl Drive {
             _ => return false,
         };
         let len = blocks as usize * BLOCK_SIZE as usize;
-        if len == 0 || len > task.data_in.left() || control & NACA != 0 || self.looks_closer() {
+        if len > task.data_in.left() || control & NACA != 0 || self.behaviours.edc_errors || self.faults.concern_reads()
+        {
             return false;
         }
         let Some(medium) = self.state().undisturbed(task.nexus).cloned() else { return false };
@@ -32,10 +31,5 @@ impl Drive {
             self.move_head(start.plus(blocks));
         }
         given
-    }
-
-    /// Whether it minds what it reads, or must have something kept before it answers.
-    fn looks_closer(&self) -> bool {
-        self.behaviours.edc_errors || self.faults.concern_reads() || self.core.unkept.load(Ordering::Relaxed)
     }
 }

@@ -168,6 +168,36 @@ mod tests {
         }
     }
 
+    /// Whose every copy is made.
+    #[derive(Debug, Default)]
+    struct Copied(Mutex<Vec<u64>>);
+
+    impl ByteSource for Copied {
+        fn len(&self) -> u64 {
+            100
+        }
+
+        fn read_exact_at(&self, _buf: &mut [u8], _offset: u64) -> io::Result<()> {
+            Err(io::ErrorKind::Unsupported.into())
+        }
+
+        fn copy_at(&self, _out: Scatter<'_>, offset: u64) -> bool {
+            self.0.lock().unwrap().push(offset);
+            true
+        }
+    }
+
+    #[test]
+    fn a_slice_copies_what_is_in_it_and_nothing_beyond() {
+        let memory = crate::sys::memory::anonymous(4096).unwrap();
+        let ten = [vm_memory::GuestMemoryBackend::get_slice(&memory, vm_memory::GuestAddress(0), 10).unwrap()];
+        let inner = Arc::new(Copied::default());
+        let slice = SliceSource::new(Arc::clone(&inner) as _, 20, 50).unwrap();
+        let copies = [0, 40, 41, u64::MAX].map(|at| slice.copy_at(Scatter::new(&ten), at));
+        assert_eq!(copies, [true, true, false, false]);
+        assert_eq!(*inner.0.lock().unwrap(), [20, 60]);
+    }
+
     #[test]
     fn what_will_be_read_is_named_to_the_sources_below_at_its_place() {
         let named = || Arc::new(Named::default());

@@ -193,6 +193,10 @@ impl ByteSource for Gated {
         }
         self.good.read_exact_at(buf, offset)
     }
+
+    fn copy_at(&self, out: Scatter<'_>, offset: u64) -> bool {
+        self.read_scatter_at(out, offset).is_ok()
+    }
 }
 
 /// A patterned medium on storage that may not answer: its blocks from `first` on do not come until the gate is opened.

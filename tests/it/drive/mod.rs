@@ -16,6 +16,7 @@ mod key;
 mod medium;
 mod mode;
 mod model;
+mod plain;
 mod read;
 mod read_cd;
 mod refused;
