@@ -349,10 +349,8 @@ impl Drive {
 
 impl LogicalUnit for Drive {
     fn execute(&self, task: &mut Task<'_>) -> Status {
-        if self.reads_plainly(task) {
-            return Status::Good;
-        }
-        let status = match commands::dispatch(self, task) {
+        let result = if self.reads_plainly(task) { Ok(()) } else { commands::dispatch(self, task) };
+        let status = match result {
             Ok(()) => Status::Good,
             Err(commands::Refusal::Conflict) => Status::ReservationConflict,
             Err(commands::Refusal::Check(sense)) => Status::CheckCondition(sense, self.sense_format()),

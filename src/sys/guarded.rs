@@ -1,7 +1,7 @@
 //! A file mapped read-only, copies from it that fail instead of ending the process, and the routine that does them.
 //!
 //! A mapping of a file that shrank, or whose storage fails, raises SIGBUS where it is read. All reading is done by one routine in
-//! assembler, which touches no stack; the handler ([`super::fault`]) looks whether the signal came from inside it, and if so
+//! assembler with an entry for copies and one for a byte, which touches no stack; the handler ([`super::fault`]) looks whether the signal came from inside it, and if so
 //! continues at the routine's second exit, which reports the failure: as the kernel does with its own copies from user memory
 //! (its exception tables).
 
@@ -100,7 +100,7 @@ std::arch::global_asm!(
 unsafe extern "C" {
     /// Copies `len` bytes; 0, or all ones after a fault.
     fn spindle_guarded_copy(to: *mut u8, from: *const u8, len: usize) -> u32;
-    /// The byte at an address, or all ones after a fault: the copy of one byte takes a string instruction ten times as long.
+    /// The byte at an address, or all ones after a fault. For one byte a string instruction does not pay.
     fn spindle_guarded_byte(at: *const u8) -> u32;
     /// The exit after a fault, right behind the instructions that may have one. Not to be called.
     fn spindle_guarded_copy_failed();
