@@ -1,8 +1,8 @@
-//! What one thread decodes of an image that lies in memory: the rate that `tests/benches/drives` holds the drive's against. And
-//! images that `spindle convert` does not write, by the builders of the tests.
+//! What one thread decodes of an image that lies in memory, and how long it takes for one block: what `tests/benches/drives` holds the
+//! drive against. And images that `spindle convert` does not write, by the builders of the tests.
 //!
-//! Nothing is read from a file and nobody decodes ahead. Each block is decoded once, in order; what is counted beside its decoding is
-//! copying its bytes once.
+//! Nothing is read from a file and nobody decodes ahead. For the rate each block is decoded once, in order; what is counted beside its
+//! decoding is copying its bytes once. For the time 2,048 bytes are read at random places, and nothing of what they are in is kept.
 
 use std::error::Error;
 use std::fs;
@@ -11,9 +11,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use clap::{Parser, ValueEnum};
-use spindle::disc::Lba;
+use spindle::disc::{Disc, Lba};
 use spindle::image::{OpenOptions, open_source};
-use spindle::source::{BlockCache, MemorySource};
+use spindle::source::{BlockCache, MemorySource, SharedSource};
 
 use self::process::Process;
 
@@ -61,6 +61,8 @@ struct Options {
 const CACHE: usize = 4 << 20;
 /// Blocks of 2,048 bytes that are read at once.
 const CHUNK: u32 = 256;
+/// How many blocks are read one by one.
+const PLACES: u64 = 2000;
 
 fn main() -> Result<(), Failure> {
     let options = Options::parse();
@@ -86,8 +88,12 @@ fn made(format: Format, bytes: &[u8]) -> Vec<u8> {
 }
 
 fn decode(bytes: Vec<u8>) -> Result<(), Failure> {
-    let cache = BlockCache::with_workers(CACHE, 0);
-    let opened = open_source(Arc::new(MemorySource::new(bytes)), &OpenOptions { cache, ..OpenOptions::default() })?;
+    let source: SharedSource = Arc::new(MemorySource::new(bytes));
+    let open = |kept| {
+        let cache = BlockCache::with_workers(kept, 0);
+        open_source(Arc::clone(&source), &OpenOptions { cache, ..OpenOptions::default() })
+    };
+    let opened = open(CACHE)?;
     let blocks = opened.disc.blocks();
     let mut buf = vec![0; (CHUNK * 2048) as usize];
     let (start, before) = (Instant::now(), Process::this().cpu_seconds()?);
@@ -98,6 +104,28 @@ fn decode(bytes: Vec<u8>) -> Result<(), Failure> {
     let cpu = Process::this().cpu_seconds()? - before;
     let megabytes = f64::from(blocks) * 2048.0 / 1e6;
     let seconds = start.elapsed().as_secs_f64();
-    println!("{}", serde_json::json!({ "mb_per_s": megabytes / seconds, "mb_per_cpu_s": megabytes / cpu }));
+    println!(
+        "{}",
+        serde_json::json!({
+            "mb_per_s": megabytes / seconds,
+            "mb_per_cpu_s": megabytes / cpu,
+            "block_p50_us": one_block(&open(0)?.disc)?,
+        })
+    );
     Ok(())
+}
+
+/// Microseconds that reading 2,048 bytes of a disc takes: the median of places all over it.
+fn one_block(disc: &Disc) -> Result<f64, Failure> {
+    let mut buf = [0; 2048];
+    let mut took = Vec::new();
+    for n in 0..PLACES {
+        // Multiples of the golden ratio: none is near the one before.
+        let at = n.wrapping_mul(0x9E37_79B9) % u64::from(disc.blocks());
+        let start = Instant::now();
+        disc.read_blocks(Lba(at as i32), &mut buf)?;
+        took.push(start.elapsed());
+    }
+    took.sort_unstable();
+    Ok(took[took.len() / 2].as_secs_f64() * 1e6)
 }
