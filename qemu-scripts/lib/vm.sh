@@ -1,7 +1,7 @@
 # Virtual machines with a Spindle drive, for the scripts; sourced after common.sh.
 
 qemu=${SPINDLE_QEMU:-qemu-system-x86_64}
-spindled=$target/debug/spindled
+spindled=${SPINDLED:-$target/debug/spindled}
 
 # start_daemon FOLDER ARGUMENT...: a spindled with its sockets (`drive`, `control`) and log in FOLDER; sets `daemon`, its
 # process id. Comes back when the drive's socket is there.

@@ -10,7 +10,7 @@ mod tools {
 
     const SPINDLE: &str = env!("CARGO_BIN_EXE_spindle");
 
-    /// `script`, of the package bsdutils, is the terminal.
+    /// `script`, of the package bsdutils, is the terminal. What runs the tests need not have one, and no TERM.
     #[test]
     fn a_terminal_shows_how_far_it_is_how_fast_and_how_long_it_will_take() {
         let folder = TempDir::new().unwrap();
@@ -23,7 +23,7 @@ mod tools {
         ] {
             let line = format!("'{SPINDLE}' {verb}");
             let mut script = Command::new("script");
-            script.args(["--quiet", "--command", &line, "/dev/null"]).stdin(Stdio::null());
+            script.args(["--quiet", "--command", &line, "/dev/null"]).env("TERM", "xterm").stdin(Stdio::null());
             let shown = script.output().unwrap_or_else(|error| panic!("script: {error}"));
             let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
             for part in [name, "% [", " MiB/", "MiB/s, ", " left"] {
