@@ -41,7 +41,8 @@ pub trait Blocks: Send + Sync + fmt::Debug {
         None
     }
 
-    /// Decodes `block`, as [`locate`](Self::locate) gave it, into `out`, which is as long as the block.
+    /// Decodes `block`, as [`locate`](Self::locate) gave it, into `out`, which is as long as the block. Must write every byte of it:
+    /// what it holds before is not zero.
     ///
     /// # Errors
     /// `InvalidData` when the stored bytes do not decode to the block, or what the storage reports.

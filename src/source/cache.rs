@@ -351,7 +351,7 @@ impl Shared {
         {
             return Ok(Content::Stored(source, at));
         }
-        let mut bytes = Room::new(self.slab.as_ref(), unit.len)?;
+        let mut bytes = Room::new(self.slab.as_ref(), unit.len, unit.key.source)?;
         match unit.kind {
             Kind::Block { .. } => blocks.decode(&first, &mut bytes)?,
             // What has been decoded by itself need not be decoded again.

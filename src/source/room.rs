@@ -8,6 +8,9 @@ use zerocopy::FromZeros;
 
 use crate::sys::slab::{Slab, Slot};
 
+/// What new room is filled with where that is tested.
+const UNWRITTEN: u8 = 0xA5;
+
 /// Bytes of one piece.
 #[derive(Debug)]
 pub enum Room {
@@ -18,16 +21,20 @@ pub enum Room {
 }
 
 impl Room {
-    /// `len` zeros: in a slot, if they fill more than half of one.
+    /// `len` bytes for the source `owner` to write, zeros or its own of before: in a slot, if they fill more than half of one.
     ///
     /// # Errors
     /// `OutOfMemory`, instead of the end of the process.
-    pub fn new(slab: Option<&Arc<Slab>>, len: usize) -> io::Result<Self> {
+    pub fn new(slab: Option<&Arc<Slab>>, len: usize, owner: u64) -> io::Result<Self> {
         let slab = slab.filter(|slab| len > slab.slot() / 2);
-        if let Some(slot) = slab.and_then(|slab| slab.take(len)) {
-            return Ok(Self::Slot(slot));
+        let slot = slab.and_then(|slab| slab.take(len, owner)).map(Self::Slot);
+        let own = || <[u8]>::new_box_zeroed_with_elems(len).map(Self::Own).map_err(|_| out_of_memory(len));
+        let mut room = slot.map_or_else(own, Ok)?;
+        if cfg!(debug_assertions) {
+            // A decoder that left bytes unwritten would go unnoticed among zeros.
+            room.fill(UNWRITTEN);
         }
-        <[u8]>::new_box_zeroed_with_elems(len).map(Self::Own).map_err(|_| out_of_memory(len))
+        Ok(room)
     }
 
     /// Bytes of memory that it takes.
@@ -71,17 +78,17 @@ mod tests {
     #[test]
     fn slots_are_for_what_fills_them_and_for_nothing_else() {
         let slab = Slab::new(1, 4096).unwrap();
-        let small = Room::new(Some(&slab), 2048).unwrap();
-        let first = Room::new(Some(&slab), 2049).unwrap();
-        let second = Room::new(Some(&slab), 2049).unwrap();
-        let long = Room::new(Some(&slab), 4097).unwrap();
+        let small = Room::new(Some(&slab), 2048, 0).unwrap();
+        let first = Room::new(Some(&slab), 2049, 0).unwrap();
+        let second = Room::new(Some(&slab), 2049, 0).unwrap();
+        let long = Room::new(Some(&slab), 4097, 0).unwrap();
         assert_eq!([&small, &first, &second, &long].map(Room::cost), [2048, 4096, 2049, 4097]);
         assert_eq!([&small, &first, &second, &long].map(|room| room.len()), [2048, 2049, 2049, 4097]);
     }
 
     #[test]
     fn no_memory_is_an_error() {
-        let error = Room::new(None, isize::MAX as usize).unwrap_err();
+        let error = Room::new(None, isize::MAX as usize, 0).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::OutOfMemory);
         assert!(error.to_string().starts_with("there is no memory for a block of "), "{error}");
     }

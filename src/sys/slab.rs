@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::mem;
 use std::ops::{Deref, DerefMut};
 use std::slice;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -30,8 +31,8 @@ pub struct Slab {
 struct State {
     /// Numbers of slots that were in use and no longer are. The last comes first: it may still be in the processor's caches.
     free: Vec<usize>,
-    /// The first slot that was never in use since its memory was the system's; all later ones neither.
-    fresh: usize,
+    /// Whose bytes each slot has that was in use since its memory was the system's; later ones were not.
+    owners: Vec<u64>,
 }
 
 /// A slot, whose bytes nobody else has. It goes back to its slab when it is dropped.
@@ -61,27 +62,29 @@ impl Slab {
         self.slot
     }
 
-    /// A slot of which `len` bytes, all zero, are used; none when all are in use, or `len` is more than a slot has.
-    pub fn take(self: &Arc<Self>, len: usize) -> Option<Slot> {
+    /// A slot of which `len` bytes are used; none when all are in use, or `len` is more than a slot has. Its bytes are zero, or what
+    /// `owner` last left in it.
+    pub fn take(self: &Arc<Self>, len: usize, owner: u64) -> Option<Slot> {
         if len > self.slot {
             return None;
         }
         let mut state = self.state();
-        let used = state.free.pop();
-        let number = used.unwrap_or(state.fresh);
-        if number >= self.count {
-            return None;
-        }
-        if used.is_none() {
-            state.fresh += 1;
-        }
+        let (number, before) = match state.free.pop() {
+            Some(number) => (number, mem::replace(state.owners.get_mut(number)?, owner)),
+            None if state.owners.len() < self.count => {
+                state.owners.push(owner);
+                // What the system gives is zero already.
+                (state.owners.len() - 1, owner)
+            }
+            None => return None,
+        };
         drop(state);
         counting::grow(self.slot);
-        let mut slot = Slot { slab: Arc::clone(self), number, len };
-        // What the system gives is zero already.
-        if used.is_some() {
+        let mut slot = Slot { slab: Arc::clone(self), number, len: self.slot };
+        if before != owner {
             slot.fill(0);
         }
+        slot.len = len;
         Some(slot)
     }
 
@@ -93,7 +96,7 @@ impl Slab {
         let mut guard = self.state();
         let state = &mut *guard;
         state.free.push(number);
-        if state.free.len() == state.fresh && state.fresh > KEPT {
+        if state.free.len() == state.owners.len() && state.owners.len() > KEPT {
             // SAFETY: anonymous memory reads as zeros afterwards. No slot is in use, and none can be taken while the state is locked.
             let gone = unsafe { libc::madvise(self.map.as_ptr().cast(), self.map.size(), libc::MADV_DONTNEED) };
             if gone == 0 {
@@ -155,28 +158,30 @@ impl fmt::Debug for Slot {
 mod tests {
     use super::*;
 
-    /// Every slot is somebody's own, begins with zeros, and comes back with zeros, whoever had it.
+    /// Every slot is somebody's own, and nobody finds what another left, at whatever length.
     #[test]
-    fn slots_are_apart_and_begin_with_zeros() {
+    fn slots_are_apart_and_begin_with_zeros_or_their_owners_bytes() {
         const SLOT: usize = 3 << 10;
         let slab = Slab::new(40, SLOT).unwrap();
-        for round in 1..4 {
-            let mut slots: Vec<_> = (0..40).map(|number| slab.take(SLOT - number).unwrap()).collect();
-            assert!(slab.take(1).is_none(), "there are no more");
+        // While one is in use the memory of the others stays as well.
+        let one = slab.take(1, 0).unwrap();
+        for (round, owner) in (1..).zip([7, 8, 8, 9, 7]) {
+            let mut slots: Vec<_> = (0..39).map(|number| slab.take(SLOT - number, owner).unwrap()).collect();
+            assert!(slab.take(1, owner).is_none(), "there are no more");
+            let used = slots.iter().filter(|slot| slot.iter().any(|&byte| byte != 0)).count();
+            assert_eq!(used, if round == 3 { 39 } else { 0 }, "round {round}");
             for (number, slot) in slots.iter_mut().enumerate() {
                 assert_eq!(slot.len(), SLOT - number);
-                assert!(slot.iter().all(|&byte| byte == 0), "round {round}, slot {number}");
-                slot.fill(round * 50 + number as u8);
+                slot.fill(round * 40 + number as u8);
             }
             for (number, slot) in slots.iter().enumerate() {
-                assert!(slot.iter().all(|&byte| byte == round * 50 + number as u8));
+                assert!(slot.iter().all(|&byte| byte == round * 40 + number as u8));
             }
-            // Some stay: then the memory stays as well.
-            let kept = slots.split_off(if round == 1 { 40 } else { 39 });
-            drop(slots);
-            assert_eq!(slab.state().fresh, if kept.is_empty() { 0 } else { 40 });
         }
-        assert!(slab.take(SLOT + 1).is_none());
+        assert_eq!(slab.state().owners.len(), 40);
+        drop(one);
+        assert_eq!(slab.state().owners.len(), 0);
+        assert!(slab.take(SLOT + 1, 0).is_none());
     }
 
     #[test]
@@ -190,7 +195,7 @@ mod tests {
         let before = resident();
         let slots: Vec<_> = (0..1024)
             .map(|_| {
-                let mut slot = slab.take(SLOT).unwrap();
+                let mut slot = slab.take(SLOT, 0).unwrap();
                 slot.fill(1);
                 slot
             })

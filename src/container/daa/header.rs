@@ -185,13 +185,16 @@ impl Header {
     }
 }
 
+/// As RFC 1951 has them.
+pub const STANDARD: [u8; 3] = [0, 1, 2];
+
 /// The types of deflate blocks by their code. The description has the second row the other way around; this is what `daa2iso` reads.
 fn types(brand: Brand, version: u32, settings: u32) -> [u8; 3] {
     if version != VERSION_1_10 {
-        return [0, 1, 2];
+        return STANDARD;
     }
     match (settings & TYPES) >> 23 ^ u32::from(brand == Brand::Gbi) {
-        0 => [0, 1, 2],
+        0 => STANDARD,
         1 => [2, 0, 1],
         2 => [0, 2, 1],
         _ => [1, 0, 2],

@@ -3,38 +3,13 @@
 use std::io;
 use std::sync::OnceLock;
 
+use super::codes::{Bits, Code, Codes, Kind, broken};
 use crate::container::damaged;
 
-/// Bits that the first table looks at.
-const FAST: u32 = 10;
-const LONGEST: usize = 15;
 /// Blocks, at most: so many, and one for so many decoded bytes. A packer begins a block when the last has some thousand symbols;
 /// the tables of one take as long as some thousand bytes.
 const MOST_BLOCKS: usize = 256;
 const SHORTEST_BLOCK: usize = 128;
-/// Length codes and distance codes: what they begin at, and how many bits follow (RFC 1951, 3.2.5).
-const LENGTHS: [(u16, u8); 29] = {
-    let mut table = [(258, 0); 29];
-    let (mut code, mut base) = (0, 3);
-    while code < 28 {
-        let extra = if code < 8 { 0 } else { code as u8 / 4 - 1 };
-        table[code] = (base, extra);
-        base += 1 << extra;
-        code += 1;
-    }
-    table
-};
-const DISTANCES: [(u16, u8); 30] = {
-    let mut table = [(0, 0); 30];
-    let (mut code, mut base) = (0, 1);
-    while code < 30 {
-        let extra = if code < 4 { 0 } else { code as u8 / 2 - 1 };
-        table[code] = (base, extra);
-        base += 1 << extra;
-        code += 1;
-    }
-    table
-};
 /// The order of the lengths of code length codes (3.2.7).
 const ORDER: [usize; 19] = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
 
@@ -44,7 +19,7 @@ const ORDER: [usize; 19] = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 
 /// # Errors
 /// `InvalidData` when the stream is damaged.
 pub fn inflate(input: &[u8], types: [u8; 3], out: &mut [u8]) -> io::Result<usize> {
-    let mut stream = Stream { bits: Bits { input, held: 0, count: 0 }, out, at: 0 };
+    let mut stream = Stream { bits: Bits::of(input), out, at: 0 };
     let mut blocks = 0;
     loop {
         blocks += 1;
@@ -66,6 +41,7 @@ pub fn inflate(input: &[u8], types: [u8; 3], out: &mut [u8]) -> io::Result<usize
             None => return Err(broken()),
         }
         if last || stream.at == stream.out.len() {
+            stream.bits.check()?;
             return Ok(stream.at);
         }
     }
@@ -78,40 +54,8 @@ fn fixed() -> &'static io::Result<(Codes, Codes)> {
         let mut lengths = [8; 288];
         lengths[144..256].fill(9);
         lengths[256..280].fill(7);
-        Ok((Codes::new(&lengths)?, Codes::new(&[5; 30])?))
+        Ok((Codes::new(&lengths, Code::literal)?, Codes::new(&[5; 30], Code::distance)?))
     })
-}
-
-fn broken() -> io::Error {
-    damaged("a deflate stream is damaged")
-}
-
-/// Bits of the input, the lowest of each byte first.
-struct Bits<'a> {
-    input: &'a [u8],
-    held: u64,
-    count: u32,
-}
-
-impl Bits<'_> {
-    fn fill(&mut self) {
-        while let (true, Some((&byte, rest))) = (self.count <= 56, self.input.split_first()) {
-            self.held |= u64::from(byte) << self.count;
-            self.count += 8;
-            self.input = rest;
-        }
-    }
-
-    fn take(&mut self, bits: u32) -> io::Result<u32> {
-        self.fill();
-        if self.count < bits {
-            return Err(broken());
-        }
-        let taken = self.held & ((1 << bits) - 1);
-        self.held >>= bits;
-        self.count -= bits;
-        Ok(taken as u32)
-    }
 }
 
 struct Stream<'a> {
@@ -122,7 +66,7 @@ struct Stream<'a> {
 
 impl Stream<'_> {
     fn stored(&mut self) -> io::Result<()> {
-        self.bits.take(self.bits.count % 8)?;
+        self.bits.skip_to_byte();
         let (len, inverse) = (self.bits.take(16)?, self.bits.take(16)?);
         if len != !inverse & 0xFFFF {
             return Err(broken());
@@ -145,115 +89,98 @@ impl Stream<'_> {
         for &at in &ORDER[..count] {
             lengths[at] = self.bits.take(3)? as u8;
         }
-        let codes = Codes::new(&lengths)?;
+        let codes = Codes::new(&lengths, Code::length)?;
         let mut lengths = [0; 320];
         let all = literals + distances;
         let mut at = 0;
         while at < all {
-            let (value, run) = match codes.decode(&mut self.bits)? {
+            self.bits.fill()?;
+            let code = codes.decode(&mut self.bits)?;
+            let more = self.bits.held(code.extra());
+            let (length, run) = match code.value {
                 length @ 0..16 => (length as u8, 1),
                 16 if at == 0 => return Err(broken()),
-                16 => (lengths[at - 1], 3 + self.bits.take(2)?),
-                17 => (0, 3 + self.bits.take(3)?),
-                _ => (0, 11 + self.bits.take(7)?),
+                16 => (lengths[at - 1], 3 + more),
+                17 => (0, 3 + more),
+                _ => (0, 11 + more),
             };
             let end = at + run as usize;
             if end > all {
                 return Err(broken());
             }
-            lengths[at..end].fill(value);
+            lengths[at..end].fill(length);
             at = end;
         }
-        Ok((Codes::new(&lengths[..literals])?, Codes::new(&lengths[literals..all])?))
+        Ok((Codes::new(&lengths[..literals], Code::literal)?, Codes::new(&lengths[literals..all], Code::distance)?))
     }
 
     fn coded(&mut self, literals: &Codes, distances: &Codes) -> io::Result<()> {
+        let Self { bits, out, at } = self;
         loop {
-            match literals.decode(&mut self.bits)? {
-                literal @ 0..256 => {
-                    let Some(place) = self.out.get_mut(self.at) else { return Ok(()) };
-                    *place = literal as u8;
-                    self.at += 1;
+            // A length and a distance take 48 bits at most, three literals 45.
+            bits.fill()?;
+            let mut code = literals.decode(bits)?;
+            for _ in 0..2 {
+                if code.kind != Kind::Literal {
+                    break;
                 }
-                256 => return Ok(()),
-                code => {
-                    let &(base, extra) = LENGTHS.get(usize::from(code) - 257).ok_or_else(broken)?;
-                    let len = usize::from(base) + self.bits.take(extra.into())? as usize;
-                    let &(base, extra) =
-                        DISTANCES.get(usize::from(distances.decode(&mut self.bits)?)).ok_or_else(broken)?;
-                    let distance = usize::from(base) + self.bits.take(extra.into())? as usize;
-                    let from = self.at.checked_sub(distance).ok_or_else(broken)?;
-                    for from in from..from + len {
-                        if self.at == self.out.len() {
-                            return Ok(());
-                        }
-                        self.out[self.at] = self.out[from];
-                        self.at += 1;
+                let Some(place) = out.get_mut(*at) else { return Ok(()) };
+                *place = code.value as u8;
+                *at += 1;
+                code = literals.decode(bits)?;
+            }
+            match code.kind {
+                Kind::Literal => {
+                    let Some(place) = out.get_mut(*at) else { return Ok(()) };
+                    *place = code.value as u8;
+                    *at += 1;
+                }
+                Kind::Copy => {
+                    bits.fill()?;
+                    let len = usize::from(code.value) + bits.held(code.extra()) as usize;
+                    let code = distances.decode(bits)?;
+                    if code.kind != Kind::Copy {
+                        return Err(broken());
+                    }
+                    let distance = usize::from(code.value) + bits.held(code.extra()) as usize;
+                    *at = repeat(out, *at, distance, len).ok_or_else(broken)?;
+                    if *at == out.len() {
+                        return Ok(());
                     }
                 }
+                Kind::End => return Ok(()),
+                Kind::None => return Err(broken()),
             }
         }
     }
 }
 
-/// Canonical codes (3.2.2).
-struct Codes {
-    /// By the next bits: symbol and length of a short code; length 0 where the code is longer or none.
-    fast: Box<[(u16, u8); 1 << FAST]>,
-    /// How many codes there are of each length.
-    counts: [u16; LONGEST + 1],
-    /// In the order of the codes.
-    symbols: Vec<u16>,
-}
+/// Bytes that are copied at once where there is room.
+const STEP: usize = 16;
 
-impl Codes {
-    fn new(lengths: &[u8]) -> io::Result<Self> {
-        let mut counts = [0_u16; LONGEST + 1];
-        lengths.iter().for_each(|&length| counts[usize::from(length)] += 1);
-        counts[0] = 0;
-        let mut left = 1_i32;
-        for count in &counts[1..] {
-            left = (left << 1) - i32::from(*count);
-            if left < 0 {
-                return Err(broken());
-            }
+/// Copies `len` bytes from `distance` before `at` to `at`, or as many as `out` has room for: the end of the copy. None where there is
+/// nothing so far back.
+#[inline(always)]
+fn repeat(out: &mut [u8], at: usize, distance: usize, len: usize) -> Option<usize> {
+    let from = at.checked_sub(distance)?;
+    let end = out.len().min(at + len);
+    if distance >= STEP && at + len + STEP <= out.len() {
+        // What is copied beyond the end is overwritten later.
+        let mut done = 0;
+        while done < len {
+            let piece: [u8; STEP] = *out.get(from + done..)?.first_chunk()?;
+            *out.get_mut(at + done..)?.first_chunk_mut()? = piece;
+            done += STEP;
         }
-        let mut symbols = Vec::with_capacity(lengths.len());
-        let mut fast = Box::new([(0, 0); 1 << FAST]);
-        let mut code = 0_u32;
-        for length in 1..=LONGEST {
-            for (symbol, _) in (0..).zip(lengths).filter(|(_, own)| usize::from(**own) == length) {
-                symbols.push(symbol);
-                if length as u32 <= FAST {
-                    let first = (code.reverse_bits() >> (32 - length)) as usize;
-                    fast[first..].iter_mut().step_by(1 << length).for_each(|entry| *entry = (symbol, length as u8));
-                }
-                code += 1;
-            }
-            code <<= 1;
+    } else if distance == 1 {
+        let byte = out[from];
+        out[at..end].fill(byte);
+    } else {
+        for to in at..end {
+            out[to] = out[to - distance];
         }
-        Ok(Self { fast, counts, symbols })
     }
-
-    fn decode(&self, bits: &mut Bits<'_>) -> io::Result<u16> {
-        bits.fill();
-        let (symbol, length) = self.fast[bits.held as usize & ((1 << FAST) - 1)];
-        if length > 0 {
-            bits.take(length.into())?;
-            return Ok(symbol);
-        }
-        let (mut code, mut first, mut index) = (0, 0, 0);
-        for count in &self.counts[1..] {
-            code |= bits.take(1)?;
-            if code < first + u32::from(*count) {
-                return self.symbols.get((index + code - first) as usize).copied().ok_or_else(broken);
-            }
-            index += u32::from(*count);
-            first = (first + u32::from(*count)) << 1;
-            code <<= 1;
-        }
-        Err(broken())
-    }
+    Some(end)
 }
 
 #[cfg(test)]
@@ -277,7 +204,14 @@ mod tests {
         let text: Vec<u8> = (0..40_000_u32).map(|at| (at.wrapping_mul(at / 97) >> 3) as u8 & 0x3F).collect();
         let noise: Vec<u8> = (0..40_000_u32).map(|at| (at.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
         let zeros = vec![0; 100_000];
-        for data in [&text, &noise, &zeros, &text[..10].to_vec(), &Vec::new()] {
+        // Each byte half as often as the one before it: codes up to the longest. The same few bytes again, at every distance.
+        let skewed: Vec<u8> = noise
+            .iter()
+            .zip(&text)
+            .map(|(a, b)| (u16::from_le_bytes([*a, *b]) | 0x2000).trailing_zeros() as u8)
+            .collect();
+        let rhythms: Vec<u8> = (1..40_usize).flat_map(|len| noise[len * 100..][..len].repeat(400 / len)).collect();
+        for data in [&text, &noise, &zeros, &skewed, &rhythms, &text[..10].to_vec(), &Vec::new()] {
             for level in [0, 1, 6, 9] {
                 let mut encoder = DeflateEncoder::new(Vec::new(), Compression::new(level));
                 encoder.write_all(data).unwrap();
@@ -288,7 +222,12 @@ mod tests {
                 let some = &mut out[..data.len() / 2];
                 assert_eq!(inflate(&packed, [0, 1, 2], some).unwrap(), data.len() / 2);
                 assert!(*some == data[..data.len() / 2]);
-                assert!(packed.len() < 9 || inflate(&packed[..packed.len() / 2], [0, 1, 2], &mut out).is_err());
+                for cut in (0..packed.len().min(40))
+                    .chain([packed.len() / 2, packed.len() - 1])
+                    .filter(|&cut| cut < packed.len())
+                {
+                    assert!(inflate(&packed[..cut], [0, 1, 2], &mut out).is_err(), "{cut} of {} bytes", packed.len());
+                }
             }
         }
     }

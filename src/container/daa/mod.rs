@@ -1,6 +1,7 @@
 //! DAA of PowerISO and GBI of gBurner: an image in chunks packed with deflate or LZMA; in one file or in several, with a password
 //! (formats.md, 16). Both are one format under two names.
 
+mod codes;
 mod header;
 mod inflate;
 mod password;
@@ -9,10 +10,11 @@ mod table;
 use std::io;
 use std::sync::Arc;
 
-use self::header::Header;
+use self::header::{Header, STANDARD};
 use self::inflate::inflate;
 use self::password::Cipher;
 use self::table::{Packing, Place, Table};
+use super::inflate as standard;
 use super::lzma::Lzma;
 use super::parts::{Naming, Part, join, part_name};
 use super::record::Record;
@@ -196,6 +198,7 @@ impl Blocks for Chunks {
                     out.copy_from_slice(stored);
                     Ok(())
                 }
+                Packing::Deflate if self.types == STANDARD => standard::inflate(bytes, false, out).map(drop),
                 Packing::Deflate if inflate(bytes, self.types, out)? == out.len() => Ok(()),
                 Packing::Deflate => Err(damaged("a deflate stream is too short")),
                 Packing::Lzma => self.lzma.decode(bytes, self.chunk as usize, out),
