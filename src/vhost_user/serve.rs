@@ -21,9 +21,10 @@ const BATCH: usize = 64;
 /// over the available one, each chain that is returned makes another available.
 const MOST_BATCHES: usize = 16;
 
-/// For how long chains that are done are not announced while others are served that wait for storage. An announcement costs a
-/// system call here and an interrupt there.
-const LONGEST_UNTOLD: Duration = Duration::from_micros(30);
+/// For how long chains that are done are not announced while others are served that wait for storage, unless they are as many as
+/// those others. An announcement costs a system call here and an interrupt there, and a driver that is told of many sends as many, which
+/// storage then gets at once; while it does, the other half keeps storage busy.
+const LONGEST_UNTOLD: Duration = Duration::from_micros(300);
 
 /// The most chains that are named ahead.
 const MOST_NAMED: u16 = 64;
@@ -98,6 +99,13 @@ fn read_ahead(ring: &Split<'_>, first: u16, waiting: u16, named: &mut Option<u16
     }
 }
 
+/// How many chains from `first` on have been named ahead.
+fn left(named: Option<u16>, first: u16) -> usize {
+    let left = named.map_or(0, |named| named.wrapping_sub(first));
+    // Those before it may have been served without.
+    if left <= MOST_NAMED { left.into() } else { 0 }
+}
+
 impl Backend {
     /// Serves a ring until it is empty or had its turn, strictly in order, and holds its lock from each chain's removal to its return:
     /// so a ring that the front-end stops has no request in flight, and one that continues elsewhere loses none.
@@ -142,7 +150,8 @@ impl Backend {
             }
             served += run;
             // What is done need not wait much longer for what is not.
-            if waits::expected() && last_call.get_or_insert_with(Instant::now).elapsed() >= LONGEST_UNTOLD {
+            let many = served - told >= left(named, state.get_queue().next_avail());
+            if waits::expected() && (many || last_call.get_or_insert_with(Instant::now).elapsed() >= LONGEST_UNTOLD) {
                 self.call(&state, served - told);
                 (told, last_call) = (served, None);
             }
