@@ -21,8 +21,8 @@ const BATCH: usize = 64;
 /// over the available one, each chain that is returned makes another available.
 const MOST_BATCHES: usize = 16;
 
-/// For how long chains that are done are not announced while others are served that wait for storage, unless they are as many as
-/// those others. An announcement costs a system call here and an interrupt there, and a driver that is told of many sends as many, which
+/// For how long nothing is announced of what is done while others are served that wait for storage, unless that is as much as those
+/// others. An announcement costs a system call here and an interrupt there, and a driver that is told of many sends as many, which
 /// storage then gets at once; while it does, the other half keeps storage busy.
 const LONGEST_UNTOLD: Duration = Duration::from_micros(300);
 
@@ -135,10 +135,13 @@ impl Backend {
             return Look::Rest;
         }
         let (mut served, mut told) = (0, 0);
-        let (mut named, mut last_call, mut until) = (None, None::<Instant>, None);
+        let (mut named, mut untold_since, mut until) = (None, None::<Instant>, None);
         let gathers = handler.gathers().filter(|_| wait);
         let mut end = RunEnd::Empty;
         while served < BATCH && end == RunEnd::Empty {
+            if waits::expected() {
+                untold_since.get_or_insert_with(Instant::now);
+            }
             let run;
             (run, end) = self.run(state.get_queue_mut(), &mut memory, BATCH - served, &mut named, handler);
             if run == 0 {
@@ -150,10 +153,11 @@ impl Backend {
             }
             served += run;
             // What is done need not wait much longer for what is not.
-            let many = served - told >= left(named, state.get_queue().next_avail());
-            if waits::expected() && (many || last_call.get_or_insert_with(Instant::now).elapsed() >= LONGEST_UNTOLD) {
+            let many = || served - told >= left(named, state.get_queue().next_avail());
+            let long = || untold_since.is_some_and(|since| since.elapsed() >= LONGEST_UNTOLD);
+            if waits::expected() && (many() || long()) {
                 self.call(&state, served - told);
-                (told, last_call) = (served, None);
+                (told, untold_since) = (served, None);
             }
         }
         if self.call(&state, served - told) && gathers.is_some() {
