@@ -73,8 +73,8 @@ impl Copy {
         let block = options.block;
         let memory = Memory::new(0, buffers, block, 0)?;
         let way = match options.access {
-            // The latter maps it too, in a way of its own (`device`).
-            Access::Map | Access::Ring => {
+            // The others have a way of their own (`device`).
+            Access::Map | Access::Ring | Access::Named => {
                 let flags = libc::MAP_SHARED | libc::MAP_POPULATE;
                 Way::Map(MmapRegion::build(Some(FileOffset::new(file, 0)), len, libc::PROT_READ, flags)?)
             }

@@ -34,6 +34,7 @@ type Failure = Box<dyn std::error::Error>;
 fn run(options: &Options) -> Result<(), Failure> {
     let report = match (&options.floor, &options.socket) {
         (Some(file), _) if options.access == Access::Ring => device::run(options, file)?,
+        (Some(file), _) if options.access == Access::Named => device::run_cold(options, file)?,
         (Some(file), _) => floor::run(options, file)?,
         (None, Some(socket)) => load::run(options, socket)?,
         (None, None) => return Err("give --socket PATH or --floor FILE".into()),

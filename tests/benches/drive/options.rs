@@ -31,6 +31,8 @@ pub enum Access {
     Pread,
     /// Copies from a mapping for requests in a ring: as the simplest device would that there could be.
     Ring,
+    /// Names what requests in a ring will read (POSIX_FADV_WILLNEED), and reads it in order: the same for a file that is not in memory.
+    Named,
 }
 
 /// Loads a vhost-user-scsi back-end as a guest does, and says what it gave.

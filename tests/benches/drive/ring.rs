@@ -164,7 +164,7 @@ impl Ring {
     }
 }
 
-/// The device's side of a ring, which never wants to be told of anything.
+/// The device's side of a ring, which wants to be told of nothing unless it asks for that.
 pub struct Device {
     descriptors: Piece,
     available: Piece,
@@ -187,6 +187,13 @@ impl Device {
             next_available: Wrapping(0),
             next_used: Wrapping(0),
         }
+    }
+
+    /// Asks to be told of the next chain, or no longer; true when there is one already.
+    pub fn ask_for_kick(&self, wanted: bool) -> bool {
+        store(&self.used, 0, if wanted { 0 } else { NO_NOTIFY }, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+        load(&self.available, 2, Ordering::Acquire) != self.next_available.0
     }
 
     /// The head of the next chain.

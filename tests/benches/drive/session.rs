@@ -32,13 +32,21 @@ const RESPONSE: usize = 108;
 const SMALLEST_RING: u16 = 128;
 /// What a back-end calls through.
 pub struct Call {
-    event: EventFd,
+    pub event: EventFd,
     wait: Epoll,
 }
 
 impl Call {
     fn new() -> io::Result<Self> {
-        let (event, wait) = (EventFd::new(EFD_NONBLOCK)?, Epoll::new()?);
+        Self::through(EventFd::new(EFD_NONBLOCK)?)
+    }
+
+    /// What is called through `event`.
+    ///
+    /// # Errors
+    /// When there is no descriptor left in this process.
+    pub fn through(event: EventFd) -> io::Result<Self> {
+        let wait = Epoll::new()?;
         wait.ctl(ControlOperation::Add, event.as_raw_fd(), EpollEvent::new(EventSet::IN, 0))?;
         Ok(Self { event, wait })
     }
@@ -138,9 +146,10 @@ impl Session {
     /// # Errors
     /// When there is no memory.
     pub fn within(options: &Options) -> Result<Self, Failure> {
-        let (memory, rings) = lay_out(options, Features { event_idx: false, indirect: true, call: false })?;
+        let (memory, rings) = lay_out(options, Features { event_idx: false, indirect: true, call: options.call })?;
+        let call = if options.call { Some(Call::new()?) } else { None };
         let (peer, depth) = (Process::this(), options.depth);
-        Self { _frontend: None, memory, rings, call: None, peer, stalls: 0, depth }.prepared(options)
+        Self { _frontend: None, memory, rings, call, peer, stalls: 0, depth }.prepared(options)
     }
 
     /// The request queues alone, with every request written.
