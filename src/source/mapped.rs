@@ -51,7 +51,9 @@ impl Mapped {
             return false;
         }
         let whole = |mapping: &Mapping| {
-            !mapping.may_be_cut_before(range.end) || file.metadata().is_ok_and(|now| now.len() >= range.end)
+            !mapping.may_be_cut_before(range.end)
+                || self.goes_on_behind(range.end)
+                || file.metadata().is_ok_and(|now| now.len() >= range.end)
         };
         if copy(&self.mapping).is_err() || !whole(&self.mapping) {
             self.seen.remove(range);
@@ -62,6 +64,12 @@ impl Mapped {
             self.seen.clear();
         }
         true
+    }
+
+    /// Whether the page behind the one that ends a range is there, as far as can be told without waiting for storage.
+    fn goes_on_behind(&self, end: u64) -> bool {
+        let next = end.next_multiple_of(PAGE);
+        self.seen.has(next..next + 1) && self.mapping.reaches(next)
     }
 }
 
@@ -115,5 +123,24 @@ mod tests {
         file.set_len(8 * 4096).unwrap();
         assert!(!copy(4 * 4096) && !copy(5 * 4096), "the next read must be of the file");
         assert!(copy(6 * 4096), "nothing was lost there");
+    }
+
+    #[test]
+    fn the_page_behind_zeros_shows_that_nothing_was_cut_off() {
+        let file = tempfile::tempfile().unwrap();
+        file.set_len(3 * 4096).unwrap();
+        let mapped = Mapped::new(&file, 3 * 4096).unwrap();
+        mapped.was_read(0..4096);
+        // Which says that everything was cut off, if it is asked.
+        let empty = tempfile::tempfile().unwrap();
+        let copy = |range: Range<u64>| {
+            mapped.copy(&empty, range.clone(), |mapping| {
+                mapping.copy_to(&mut [1; 4096][..(range.end - range.start) as usize], range.start)
+            })
+        };
+        assert!(!copy(0..4096), "the page behind may not be in memory");
+        mapped.was_read(0..3 * 4096);
+        assert!(copy(0..4096) && copy(2048..4096) && copy(4096..8192));
+        assert!(!copy(8192..12288), "there is no page behind");
     }
 }

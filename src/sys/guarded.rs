@@ -7,7 +7,7 @@
 
 use std::fs::File;
 use std::io;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering, fence};
 
 use vm_memory::bitmap::Bitmap;
 
@@ -228,6 +228,15 @@ impl Mapping {
         let Some(last) = end.checked_sub(1) else { return false };
         let of_page = (last | (PAGE - 1)).min((self.len as u64).saturating_sub(1));
         [last, of_page].into_iter().all(|at| self.byte(at).is_none_or(|byte| byte == 0))
+    }
+
+    /// Whether the byte at `offset` can be read now, after everything that was copied before: then the file was not cut off in front of
+    /// its page when that was copied. The kernel takes pages behind a cut away before it zeroes the rest of the one that it is in.
+    #[must_use]
+    pub fn reaches(&self, offset: u64) -> bool {
+        // What was copied was read before this is.
+        fence(Ordering::Acquire);
+        self.byte(offset).is_some()
     }
 
     fn copy_piece(&self, piece: &GuestSlice<'_>, offset: u64) -> Result<(), Lost> {
