@@ -96,7 +96,7 @@ mod tests {
     use std::os::unix::fs::FileExt;
 
     use super::*;
-    use crate::sys::guarded::rescued;
+    use crate::sys::copy::rescued;
 
     #[test]
     fn what_was_cut_off_is_not_copied_and_no_longer_known() {

@@ -2,7 +2,7 @@
 //!
 //! Three kinds of mappings in this process can raise it, and none may end it:
 //!
-//! - Images: read by one routine alone, which has an exit for that ([`super::guarded`]).
+//! - Images: read by one routine alone, which has an exit for that ([`super::copy`]).
 //! - Memory that a front-end shares. Whoever shares a file can cut it off, and no seal can be asked of QEMU. The handler puts zeros
 //!   in place of the whole region, so that the access goes on with memory of this process, and tells the connection, which
 //!   ends. A front-end that does this has no guest any more whose memory could be spoilt.
@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use vmm_sys_util::eventfd::EventFd;
 
-use super::guarded;
+use super::copy;
 
 const PAGE: usize = 4096;
 
@@ -152,7 +152,7 @@ fn install() -> bool {
 /// Runs on the thread that had the fault.
 extern "C" fn on_sigbus(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
     // SAFETY: the kernel gives a handler with SA_SIGINFO the context that it will continue with, and nobody else has it.
-    if guarded::leave(unsafe { &mut *context.cast::<libc::ucontext_t>() }) {
+    if copy::leave(unsafe { &mut *context.cast::<libc::ucontext_t>() }) {
         return;
     }
     // SAFETY: the kernel gives a handler with SA_SIGINFO what it knows; the address is there for every SIGBUS that it raises.

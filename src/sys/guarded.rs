@@ -1,122 +1,18 @@
-//! A file mapped read-only, copies from it that fail instead of ending the process, and the routine that does them.
-//!
-//! A mapping of a file that shrank, or whose storage fails, raises SIGBUS where it is read. All reading is done by one routine in
-//! assembler with an entry for copies and one for a byte, which touches no stack; the handler ([`super::fault`]) looks whether the signal came from inside it, and if so
-//! continues at the routine's second exit, which reports the failure: as the kernel does with its own copies from user memory
-//! (its exception tables).
+//! A file mapped read-only, and copies from it. A mapping of a file that shrank, or whose storage fails, raises SIGBUS where it is
+//! read: all reading is done by [`super::copy`].
 
 use std::fs::File;
 use std::io;
-use std::sync::atomic::{AtomicU64, Ordering, fence};
+use std::sync::atomic::{Ordering, fence};
 
 use vm_memory::bitmap::Bitmap;
 
-use crate::sys::fault;
-use crate::sys::memory::GuestSlice;
+use super::copy::{self, copy, copy_blocks};
+use super::fault;
+use super::memory::GuestSlice;
 
 /// What the kernel zeroes of a page behind the end of a file ends with the page.
 const PAGE: u64 = 4096;
-
-// `rep movs` is the fastest of what was measured (docs/adr/0014), and its state is all in registers.
-#[cfg(target_arch = "x86_64")]
-std::arch::global_asm!(
-    ".pushsection .text.spindle_guarded_copy, \"ax\", @progbits",
-    ".balign 16",
-    ".globl spindle_guarded_copy",
-    ".globl spindle_guarded_byte",
-    ".globl spindle_guarded_copy_failed",
-    ".hidden spindle_guarded_copy",
-    ".hidden spindle_guarded_byte",
-    ".hidden spindle_guarded_copy_failed",
-    ".type spindle_guarded_copy, @function",
-    "spindle_guarded_copy:",
-    ".cfi_startproc",
-    "mov rcx, rdx",
-    "shr rcx, 3",
-    "rep movsq",
-    "mov ecx, edx",
-    "and ecx, 7",
-    "jz 2f",
-    "rep movsb",
-    "2:",
-    "xor eax, eax",
-    "ret",
-    "spindle_guarded_byte:",
-    "movzx eax, byte ptr [rdi]",
-    "ret",
-    "spindle_guarded_copy_failed:",
-    "mov eax, -1",
-    "ret",
-    ".cfi_endproc",
-    ".size spindle_guarded_copy, . - spindle_guarded_copy",
-    ".popsection",
-);
-
-#[cfg(target_arch = "aarch64")]
-std::arch::global_asm!(
-    ".pushsection .text.spindle_guarded_copy, \"ax\", @progbits",
-    ".balign 16",
-    ".globl spindle_guarded_copy",
-    ".globl spindle_guarded_byte",
-    ".globl spindle_guarded_copy_failed",
-    ".hidden spindle_guarded_copy",
-    ".hidden spindle_guarded_byte",
-    ".hidden spindle_guarded_copy_failed",
-    ".type spindle_guarded_copy, @function",
-    "spindle_guarded_copy:",
-    ".cfi_startproc",
-    "subs x2, x2, #64",
-    "b.lo 3f",
-    "2:",
-    "ldp q0, q1, [x1], #32",
-    "ldp q2, q3, [x1], #32",
-    "stp q0, q1, [x0], #32",
-    "stp q2, q3, [x0], #32",
-    "subs x2, x2, #64",
-    "b.hs 2b",
-    "3:",
-    "add x2, x2, #64",
-    "4:",
-    "cbz x2, 5f",
-    "ldrb w3, [x1], #1",
-    "strb w3, [x0], #1",
-    "sub x2, x2, #1",
-    "b 4b",
-    "5:",
-    "mov w0, #0",
-    "ret",
-    "spindle_guarded_byte:",
-    "ldrb w0, [x0]",
-    "ret",
-    "spindle_guarded_copy_failed:",
-    "mov w0, #-1",
-    "ret",
-    ".cfi_endproc",
-    ".size spindle_guarded_copy, . - spindle_guarded_copy",
-    ".popsection",
-);
-
-#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
-unsafe extern "C" {
-    /// Copies `len` bytes; 0, or all ones after a fault.
-    fn spindle_guarded_copy(to: *mut u8, from: *const u8, len: usize) -> u32;
-    /// The byte at an address, or all ones after a fault. For one byte a string instruction does not pay.
-    fn spindle_guarded_byte(at: *const u8) -> u32;
-    /// The exit after a fault, right behind the instructions that may have one. Not to be called.
-    fn spindle_guarded_copy_failed();
-}
-
-/// Whether there is such a routine for this processor.
-const ROUTINE: bool = cfg!(any(target_arch = "x86_64", target_arch = "aarch64"));
-
-/// Faults that the handler turned into failures, of all threads.
-static RESCUED: AtomicU64 = AtomicU64::new(0);
-
-/// How many faults became failed copies so far.
-#[must_use]
-pub fn rescued() -> u64 {
-    RESCUED.load(Ordering::Relaxed)
-}
 
 /// Page faults so far for which the calling thread waited for storage.
 #[must_use]
@@ -151,7 +47,7 @@ impl Mapping {
     /// When the operating system or this processor's port cannot: some file systems have no mappings.
     pub fn new(file: &File, len: u64) -> io::Result<Self> {
         let len = usize::try_from(len).map_err(|_| io::ErrorKind::OutOfMemory)?;
-        if !ROUTINE || !fault::handled() {
+        if !copy::IS_THERE || !fault::handled() {
             return Err(io::ErrorKind::Unsupported.into());
         }
         // SAFETY: a new mapping at an address of the kernel's choice; it aliases no memory of Rust's.
@@ -187,6 +83,9 @@ impl Mapping {
         (block, gap): (usize, usize),
         mut offset: u64,
     ) -> Result<(), Lost> {
+        if block == 0 {
+            return Err(Lost);
+        }
         let mut left_of_block = block;
         for mut piece in pieces {
             while !piece.is_empty() {
@@ -194,14 +93,21 @@ impl Mapping {
                     left_of_block = block;
                     offset = offset.checked_add(gap as u64).ok_or(Lost)?;
                 }
-                let step = piece.len().min(left_of_block);
-                if step == 0 {
-                    return Err(Lost);
-                }
+                let whole = if left_of_block == block { piece.len() / block } else { 0 };
+                let step = if whole > 0 { whole * block } else { piece.len().min(left_of_block) };
                 let (now, later) = piece.split_at(step).map_err(|_| Lost)?;
-                self.copy_piece(&now, offset)?;
-                offset += step as u64;
-                left_of_block -= step;
+                if whole > 0 {
+                    let gaps = gap.checked_mul(whole - 1).ok_or(Lost)?;
+                    let from = self.at(offset, step.checked_add(gaps).ok_or(Lost)?)?;
+                    // SAFETY: as in `fill`; the blocks and the gaps between them lie in the mapping.
+                    fill(&now, |to| unsafe { copy_blocks(to, from, whole, block, block + gap) })?;
+                    offset += (step + gaps) as u64;
+                    left_of_block = 0;
+                } else {
+                    self.copy_piece(&now, offset)?;
+                    offset += step as u64;
+                    left_of_block -= step;
+                }
                 piece = later;
             }
         }
@@ -241,26 +147,15 @@ impl Mapping {
 
     fn copy_piece(&self, piece: &GuestSlice<'_>, offset: u64) -> Result<(), Lost> {
         let from = self.at(offset, piece.len())?;
-        let guard = piece.ptr_guard_mut();
-        // SAFETY: the guard keeps the guest's memory mapped and writable for the length of the piece; nothing in this process
-        // holds a Rust reference to it. `from` lies in the mapping with as many bytes behind it.
-        let copied = unsafe { copy(guard.as_ptr(), from, piece.len()) };
-        // After the copy (see `sys::dirty`), also of a copy that failed: some bytes may be there.
-        piece.bitmap().mark_dirty(0, piece.len());
-        if copied { Ok(()) } else { Err(Lost) }
+        // SAFETY: as in `fill`; `from` lies in the mapping with as many bytes behind it.
+        fill(piece, |to| unsafe { copy(to, from, piece.len()) })
     }
 
     /// The byte at `offset`. None when it cannot be read, or does not lie in the mapping.
     fn byte(&self, offset: u64) -> Option<u8> {
         let at = self.at(offset, 1).ok()?;
-        #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
-        // SAFETY: `at` lies in the mapping, and may raise SIGBUS; the routine keeps to the C calling convention at both of its exits.
-        return u8::try_from(unsafe { spindle_guarded_byte(at) }).ok();
-        #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-        {
-            let _ = at;
-            None
-        }
+        // SAFETY: `at` lies in the mapping, and may raise SIGBUS.
+        unsafe { copy::byte(at) }
     }
 
     /// The address of `count` bytes from `offset`.
@@ -281,15 +176,23 @@ impl Drop for Mapping {
     }
 }
 
+/// Writes to a piece of guest memory with a routine that may fail.
+fn fill(piece: &GuestSlice<'_>, copy: impl FnOnce(*mut u8) -> bool) -> Result<(), Lost> {
+    // The guard keeps the guest's memory mapped and writable for the length of the piece; nothing in this process holds a Rust
+    // reference to it.
+    let guard = piece.ptr_guard_mut();
+    let copied = copy(guard.as_ptr());
+    // After the copy (see `sys::dirty`), also of a copy that failed: some bytes may be there.
+    piece.bitmap().mark_dirty(0, piece.len());
+    if copied { Ok(()) } else { Err(Lost) }
+}
+
 /// Copies into guest memory what this process has, cut off at the piece's end.
 pub fn copy_from(piece: &GuestSlice<'_>, bytes: &[u8]) {
     let len = bytes.len().min(piece.len());
-    let guard = piece.ptr_guard_mut();
-    // SAFETY: the guard keeps the guest's memory mapped and writable for the length of the piece; nothing in this process holds a
-    // Rust reference to it. `bytes` are borrowed.
-    if unsafe { copy(guard.as_ptr(), bytes.as_ptr(), len) } {
-        piece.bitmap().mark_dirty(0, len);
-    } else {
+    let Ok(piece) = piece.subslice(0, len) else { return };
+    // SAFETY: as in `fill`; `bytes` are borrowed.
+    if fill(&piece, |to| unsafe { copy(to, bytes.as_ptr(), len) }).is_err() {
         // No routine here, or the guest's memory is gone: then this access has it replaced, and its connection told.
         piece.copy_from(&bytes[..len]);
     }
@@ -299,60 +202,13 @@ pub fn copy_from(piece: &GuestSlice<'_>, bytes: &[u8]) {
 pub fn copy_blocks_from(piece: &GuestSlice<'_>, bytes: &[u8], block: usize, stride: usize) {
     let there = if bytes.len() < block { 0 } else { (bytes.len() - block) / stride.max(1) + 1 };
     let count = there.min(piece.len() / block.max(1));
-    let guard = piece.ptr_guard_mut();
-    for number in 0..count {
-        let from = &bytes[number * stride..][..block];
-        // SAFETY: as in `copy_from`; `count` blocks fit into the piece.
-        if !unsafe { copy(guard.as_ptr().add(number * block), from.as_ptr(), block) } {
-            // As in `copy_from`.
+    let Ok(piece) = piece.subslice(0, count * block) else { return };
+    // SAFETY: as in `fill`; `bytes` are borrowed, and so many blocks lie in them.
+    if fill(&piece, |to| unsafe { copy_blocks(to, bytes.as_ptr(), count, block, stride) }).is_err() {
+        // As in `copy_from`.
+        for number in 0..count {
+            let from = &bytes[number * stride..][..block];
             let _ = piece.subslice(number * block, block).map(|piece| piece.copy_from(from));
         }
     }
-    piece.bitmap().mark_dirty(0, count * block);
-}
-
-/// Copies `len` bytes; false after a fault, when some may have been copied.
-///
-/// # Safety
-/// `to` must be writable for `len` bytes and `from` readable, except that either may raise SIGBUS, and no Rust reference to
-/// the memory at `to` may be in use but the caller's own.
-unsafe fn copy(to: *mut u8, from: *const u8, len: usize) -> bool {
-    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
-    // SAFETY: the caller's promise; the routine keeps to the C calling convention at both of its exits.
-    return unsafe { spindle_guarded_copy(to, from, len) == 0 };
-    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-    {
-        let _ = (to, from, len);
-        false
-    }
-}
-
-/// Takes a thread that had a fault inside the routine out of it; false when it is somewhere else.
-#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
-pub(super) fn leave(context: &mut libc::ucontext_t) -> bool {
-    let (first, failed) = (spindle_guarded_copy as *const () as u64, spindle_guarded_copy_failed as *const () as u64);
-    #[cfg(target_arch = "x86_64")]
-    let (at, here) = {
-        let at = &mut context.uc_mcontext.gregs[libc::REG_RIP as usize];
-        let here = at.cast_unsigned();
-        (at, here)
-    };
-    #[cfg(target_arch = "aarch64")]
-    let (at, here) = {
-        let at = &mut context.uc_mcontext.pc;
-        let here = *at;
-        (at, here)
-    };
-    if !(first..failed).contains(&here) {
-        return false;
-    }
-    // The routine has nothing on the stack and no register to restore: its other exit is as good a way out.
-    *at = failed as _;
-    RESCUED.fetch_add(1, Ordering::Relaxed);
-    true
-}
-
-#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-pub(super) fn leave(_: &mut libc::ucontext_t) -> bool {
-    false
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use spindle::drive::{Drive, Identity, Tray};
 use spindle::image::{OpenOptions, open_path};
-use spindle::sys::guarded::rescued;
+use spindle::sys::copy::rescued;
 
 use super::served;
 use crate::support::backend::Backend;
