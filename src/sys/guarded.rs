@@ -83,9 +83,7 @@ impl Mapping {
         (block, gap): (usize, usize),
         mut offset: u64,
     ) -> Result<(), Lost> {
-        if block == 0 {
-            return Err(Lost);
-        }
+        let stride = block.checked_add(gap).filter(|_| block > 0).ok_or(Lost)?;
         let mut left_of_block = block;
         for mut piece in pieces {
             while !piece.is_empty() {
@@ -100,7 +98,7 @@ impl Mapping {
                     let gaps = gap.checked_mul(whole - 1).ok_or(Lost)?;
                     let from = self.at(offset, step.checked_add(gaps).ok_or(Lost)?)?;
                     // SAFETY: as in `fill`; the blocks and the gaps between them lie in the mapping.
-                    fill(&now, |to| unsafe { copy_blocks(to, from, whole, block, block + gap) })?;
+                    fill(&now, |to| unsafe { copy_blocks(to, from, whole, block, stride) })?;
                     offset += (step + gaps) as u64;
                     left_of_block = 0;
                 } else {
