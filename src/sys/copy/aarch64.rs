@@ -47,33 +47,15 @@ std::arch::global_asm!(
 
 unsafe extern "C" {
     /// Copies `len` bytes; 0, or all ones after a fault.
-    fn spindle_copy(to: *mut u8, from: *const u8, len: usize) -> u32;
+    pub(super) fn spindle_copy(to: *mut u8, from: *const u8, len: usize) -> u32;
     /// The byte at an address, or all ones after a fault.
-    fn spindle_copy_byte(at: *const u8) -> u32;
+    pub(super) fn spindle_copy_byte(at: *const u8) -> u32;
     /// The exit after a fault, right behind the instructions that may have one. Not to be called.
     fn spindle_copy_failed();
 }
 
 /// Whether there is a routine.
 pub const IS_THERE: bool = true;
-
-/// Copies from the first byte to the last; false after a fault, when some may have been copied.
-///
-/// # Safety
-/// As [`super::copy`].
-pub(super) unsafe fn in_order(to: *mut u8, from: *const u8, len: usize) -> bool {
-    // SAFETY: the caller's promise; the routine keeps to the C calling convention at both of its exits.
-    unsafe { spindle_copy(to, from, len) == 0 }
-}
-
-/// The byte at an address; None after a fault.
-///
-/// # Safety
-/// As [`super::byte`].
-pub(super) unsafe fn byte(at: *const u8) -> Option<u8> {
-    // SAFETY: as above.
-    u8::try_from(unsafe { spindle_copy_byte(at) }).ok()
-}
 
 /// None: whether it would be faster here has not been measured.
 pub(super) fn streams() -> Option<Streams> {

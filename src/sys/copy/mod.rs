@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 mod routine;
 
 pub(super) use self::routine::IS_THERE;
-use self::routine::{in_order, streams};
+use self::routine::{spindle_copy, spindle_copy_byte, streams};
 
 /// What processors fetch at a time.
 const LINE: usize = 64;
@@ -78,8 +78,17 @@ pub(super) unsafe fn copy_blocks(to: *mut u8, from: *const u8, count: usize, blo
 /// # Safety
 /// It must be readable, except that it may raise SIGBUS.
 pub(super) unsafe fn byte(at: *const u8) -> Option<u8> {
-    // SAFETY: the caller's promise.
-    unsafe { routine::byte(at) }
+    // SAFETY: as in `in_order`.
+    u8::try_from(unsafe { spindle_copy_byte(at) }).ok()
+}
+
+/// [`copy`] from the first byte to the last.
+///
+/// # Safety
+/// As there.
+unsafe fn in_order(to: *mut u8, from: *const u8, len: usize) -> bool {
+    // SAFETY: the caller's promise; the routine keeps to the C calling convention at both of its exits.
+    unsafe { spindle_copy(to, from, len) == 0 }
 }
 
 /// Takes a thread that had a fault inside the routine out of it; false when it is somewhere else.

@@ -7,14 +7,14 @@ pub const IS_THERE: bool = false;
 
 /// # Safety
 /// None is needed.
-pub(super) unsafe fn in_order(_: *mut u8, _: *const u8, _: usize) -> bool {
-    false
+pub(super) unsafe fn spindle_copy(_: *mut u8, _: *const u8, _: usize) -> u32 {
+    u32::MAX
 }
 
 /// # Safety
 /// None is needed.
-pub(super) unsafe fn byte(_: *const u8) -> Option<u8> {
-    None
+pub(super) unsafe fn spindle_copy_byte(_: *const u8) -> u32 {
+    u32::MAX
 }
 
 pub(super) fn streams() -> Option<Streams> {

@@ -82,9 +82,9 @@ std::arch::global_asm!(
 
 unsafe extern "C" {
     /// Copies `len` bytes; 0, or all ones after a fault.
-    fn spindle_copy(to: *mut u8, from: *const u8, len: usize) -> u32;
+    pub(super) fn spindle_copy(to: *mut u8, from: *const u8, len: usize) -> u32;
     /// The byte at an address, or all ones after a fault. For one byte a string instruction does not pay.
-    fn spindle_copy_byte(at: *const u8) -> u32;
+    pub(super) fn spindle_copy_byte(at: *const u8) -> u32;
     /// The exit of both after a fault, right behind the instructions that may have one. Not to be called.
     fn spindle_copy_failed();
     /// Copies `len` bytes, a multiple of 64 and not 0, of each of four streams, which begin `to_apart` and `from_apart` bytes apart. As above.
@@ -96,27 +96,9 @@ unsafe extern "C" {
 /// Whether there is a routine.
 pub const IS_THERE: bool = true;
 
-/// Copies from the first byte to the last; false after a fault, when some may have been copied.
-///
-/// # Safety
-/// As [`super::copy`].
-pub(super) unsafe fn in_order(to: *mut u8, from: *const u8, len: usize) -> bool {
-    // SAFETY: the caller's promise; the routine keeps to the C calling convention at both of its exits.
-    unsafe { spindle_copy(to, from, len) == 0 }
-}
-
-/// The byte at an address; None after a fault.
-///
-/// # Safety
-/// As [`super::byte`].
-pub(super) unsafe fn byte(at: *const u8) -> Option<u8> {
-    // SAFETY: as above.
-    u8::try_from(unsafe { spindle_copy_byte(at) }).ok()
-}
-
 /// The routine for streams, if this processor has what it takes.
 pub(super) fn streams() -> Option<Streams> {
-    // SAFETY: as above, and the processor has AVX.
+    // SAFETY: as in `in_order`, and the processor has AVX.
     let streams: Streams =
         |to, from, len, to_apart, from_apart| unsafe { spindle_copy_streams(to, from, len, to_apart, from_apart) == 0 };
     is_x86_feature_detected!("avx").then_some(streams)
