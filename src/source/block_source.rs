@@ -7,8 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::blocks::{Block, Blocks, contradiction, located};
-use super::cache::{BlockCache, Kind, Unit};
+use super::cache::BlockCache;
+use super::frames::{Decoded, Frames};
 use super::shelf::{Content, Key, Piece};
+use super::unit::{Kind, Unit};
 use super::{ByteSource, Scatter, SharedSource, Spaced, check_range, waits};
 
 /// The decoded bytes of [`Blocks`] as a source, through a shared cache.
@@ -53,11 +55,13 @@ impl BlockSource {
         Self { blocks, cache, id, groups, next, run, asked }
     }
 
-    /// Calls `each` with the parts of `offset .. offset + count` in order. What is stored in one run is one part.
+    /// Calls `each` with the parts of `offset .. offset + count` in order, of which `frames` are wanted. What is stored in one run is
+    /// one part.
     fn parts(
         &self,
         offset: u64,
         count: usize,
+        frames: Option<Frames>,
         mut each: impl FnMut(Part<'_>, usize, usize) -> io::Result<()>,
     ) -> io::Result<()> {
         check_range(offset, count, self.blocks.total_len())?;
@@ -65,7 +69,7 @@ impl BlockSource {
         let mut done = 0;
         while done < count {
             let at = offset + done as u64;
-            let from = self.from(at, count - done)?;
+            let from = self.from(at, count - done, frames)?;
             let (start, len) = match &from {
                 From::Piece(piece) => (piece.start, piece.len),
                 From::Stored(block, ..) => (block.start, block.len as usize),
@@ -76,12 +80,11 @@ impl BlockSource {
                 From::Stored(_, source, start) => Some((source, *start)),
                 From::Piece(piece) => match &piece.content {
                     Content::Stored(source, start) => Some((source, *start)),
-                    Content::Decoded(bytes) => {
+                    Content::Decoded(bytes, frames) => {
                         if let Some(run) = run.take() {
                             each(Part::Stored(&run.source, run.start), run.done, run.len)?;
                         }
-                        let bytes = bytes.get(skip..skip + step).ok_or_else(contradiction)?;
-                        each(Part::Decoded(bytes), done, step)?;
+                        each(Part::Decoded(Decoded::new(bytes, *frames), skip), done, step)?;
                         None
                     }
                 },
@@ -106,9 +109,9 @@ impl BlockSource {
         }
     }
 
-    /// Where the bytes from `at` on come from, of which `wanted` are read.
-    fn from(&self, at: u64, wanted: usize) -> io::Result<From> {
-        if let Some(unit) = self.group_at(at) {
+    /// Where the bytes from `at` on come from, of which `wanted` are read, or `frames` in them.
+    fn from(&self, at: u64, wanted: usize, frames: Option<Frames>) -> io::Result<From> {
+        if let Some(unit) = self.group_at(at, frames) {
             if let Some(piece) = self.cache.ready(unit.key) {
                 waits::did_not_happen();
                 self.note(at, wanted, &unit);
@@ -147,14 +150,15 @@ impl BlockSource {
         Ok(From::Piece(piece))
     }
 
-    /// The group with the byte `at`, where there are groups.
-    fn group_at(&self, at: u64) -> Option<Unit> {
+    /// The group with the byte `at`, where there are groups; to be arranged by `frames`, if it consists of them.
+    fn group_at(&self, at: u64, frames: Option<Frames>) -> Option<Unit> {
         let Groups { count, len } = self.groups?;
         let index = at / len;
         let start = index * len;
         let bytes = (self.blocks.total_len() - start).min(len);
         let blocks = bytes.div_ceil(len / count);
-        let kind = Kind::Group { first: index * count, count: blocks };
+        let frames = frames.filter(|frames| frames.divide(start, bytes as usize));
+        let kind = Kind::Group { first: index * count, count: blocks, frames };
         Some(Unit { key: Key::group(self.id, index), start, len: bytes as usize, kind })
     }
 
@@ -165,8 +169,8 @@ impl BlockSource {
     }
 
     /// What is decoded and kept as one when reads follow one another.
-    fn unit_at(&self, at: u64) -> io::Result<Unit> {
-        match self.group_at(at) {
+    fn unit_at(&self, at: u64, frames: Option<Frames>) -> io::Result<Unit> {
+        match self.group_at(at, frames) {
             Some(unit) => Ok(unit),
             None => Ok(self.block(&located(&*self.blocks, at)?)),
         }
@@ -191,12 +195,15 @@ impl BlockSource {
         if self.run.fetch_add(1, Ordering::Relaxed) + 1 < SEQUENTIAL {
             return false;
         }
-        self.read_ahead(end, unit.len);
+        self.read_ahead(unit);
         true
     }
 
-    /// Has the units from `end` on decoded, which are about `len` bytes each.
-    fn read_ahead(&self, end: u64, len: usize) {
+    /// Has the units behind `unit` decoded, which are about as long and arranged as it is.
+    fn read_ahead(&self, unit: &Unit) {
+        let Unit { start, len, kind, .. } = *unit;
+        let frames = if let Kind::Group { frames, .. } = kind { frames } else { None };
+        let end = start + len as u64;
         let ahead = self.cache.ahead(len);
         let until = end.saturating_add(ahead as u64 * len as u64).min(self.blocks.total_len());
         let asked = self.asked.load(Ordering::Relaxed);
@@ -207,7 +214,7 @@ impl BlockSource {
             return;
         }
         while at < until {
-            let Ok(next) = self.unit_at(at) else { break };
+            let Ok(next) = self.unit_at(at, frames) else { break };
             if !self.is_stored(&next) && !self.cache.prefetch(&self.blocks, next) {
                 break;
             }
@@ -236,7 +243,8 @@ enum From {
 /// A part of a read.
 enum Part<'a> {
     Stored(&'a SharedSource, u64),
-    Decoded(&'a [u8]),
+    /// From this byte on.
+    Decoded(Decoded<'a>, usize),
 }
 
 /// Stored bytes that have been found but not read yet: what follows may go on there.
@@ -272,12 +280,12 @@ impl ByteSource for BlockSource {
     }
 
     fn read_exact_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()> {
-        self.parts(offset, buf.len(), |part, done, step| {
+        self.parts(offset, buf.len(), None, |part, done, step| {
             let out = &mut buf[done..done + step];
             match part {
                 Part::Stored(source, start) => source.read_exact_at(out, start),
-                Part::Decoded(bytes) => {
-                    out.copy_from_slice(bytes);
+                Part::Decoded(decoded, at) => {
+                    decoded.copy_to(at, out);
                     Ok(())
                 }
             }
@@ -285,12 +293,12 @@ impl ByteSource for BlockSource {
     }
 
     fn read_scatter_at(&self, out: Scatter<'_>, offset: u64) -> io::Result<()> {
-        self.parts(offset, out.len(), |part, done, step| {
+        self.parts(offset, out.len(), None, |part, done, step| {
             let out = out.slice(done, step);
             match part {
                 Part::Stored(source, start) => source.read_scatter_at(out, start),
-                Part::Decoded(bytes) => {
-                    out.copy_from(bytes);
+                Part::Decoded(decoded, at) => {
+                    decoded.scatter(at, out);
                     Ok(())
                 }
             }
@@ -305,7 +313,7 @@ impl ByteSource for BlockSource {
         }
         let stride = block.saturating_add(gap);
         let span = out.len().saturating_add(gap.saturating_mul(out.len().saturating_sub(1) / block));
-        self.parts(offset, span, |part, done, step| {
+        self.parts(offset, span, Frames::wanted(blocks, offset), |part, done, step| {
             let (mut at, end) = (done, done + step);
             while at < end {
                 let (number, within) = (at / stride, at % stride);
@@ -317,17 +325,14 @@ impl ByteSource for BlockSource {
                 let len = (block - within).min(end - at);
                 // Whole blocks at once, what is cut off at either end by itself.
                 let whole = if within == 0 { (end - at).saturating_add(gap) / stride } else { 0 };
+                let passed = at - done;
                 match part {
-                    Part::Decoded(bytes) => {
-                        let bytes = bytes.get(at - done..).ok_or_else(contradiction)?;
-                        if whole > 0 {
-                            out.slice(to, whole * block).copy_blocks_from(bytes, blocks);
-                        } else {
-                            out.slice(to, len).copy_from(bytes);
-                        }
+                    Part::Decoded(decoded, from) if whole > 0 => {
+                        decoded.scatter_blocks(from + passed, out.slice(to, whole * block), blocks);
                     }
+                    Part::Decoded(decoded, from) => decoded.scatter(from + passed, out.slice(to, len)),
                     Part::Stored(source, start) => {
-                        let start = start + (at - done) as u64;
+                        let start = start + passed as u64;
                         if whole > 0 {
                             source.read_blocks_at(out.slice(to, whole * block), blocks, start)?;
                         } else {
@@ -340,6 +345,7 @@ impl ByteSource for BlockSource {
             Ok(())
         })
     }
+
     /// Blocks that are to be decoded wait in the cache's queue; of those stored as they are the file is told.
     fn read_ahead(&self, range: Range<u64>) {
         let end = range.end.min(self.blocks.total_len());
@@ -348,7 +354,7 @@ impl ByteSource for BlockSource {
             let Ok(block) = located(&*self.blocks, at) else { return };
             let next = block.start + u64::from(block.len);
             let unit = self.block(&block);
-            let group = self.group_at(at).is_some_and(|group| self.cache.knows(group.key));
+            let group = self.group_at(at, None).is_some_and(|group| self.cache.knows(group.key));
             if !group && !self.cache.knows(unit.key) {
                 match self.blocks.stored(&block) {
                     Some((source, start)) => source.read_ahead(start..start.saturating_add(u64::from(block.len))),

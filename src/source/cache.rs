@@ -10,9 +10,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use super::blocks::{Block, Blocks, each_block, located};
+use super::blocks::{Blocks, each_block, located};
 use super::room::Room;
 use super::shelf::{Content, Key, Piece, Shelves, Taken};
+use super::unit::{Kind, Unit};
 use crate::sys::slab::Slab;
 
 /// Bytes that the cache holds unless told otherwise.
@@ -51,41 +52,6 @@ struct Shared {
     decoded: Condvar,
     /// There is a job, or the cache is gone.
     work: Condvar,
-}
-
-/// What is decoded and kept as one: a block, or a group of blocks of one length.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Unit {
-    pub key: Key,
-    /// Offset of its first decoded byte.
-    pub start: u64,
-    pub len: usize,
-    pub kind: Kind,
-}
-
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Kind {
-    /// The block of this number, and the group that it is in, if its source has groups.
-    Block { index: u64, group: Option<Key> },
-    /// A group of blocks from this one on.
-    Group { first: u64, count: u64 },
-}
-
-impl Unit {
-    /// The block that it is.
-    pub fn block(&self, index: u64) -> Block {
-        Block { index, start: self.start, len: self.len as u32 }
-    }
-
-    /// All units that have blocks of this one, besides itself.
-    fn relatives(&self) -> impl Iterator<Item = Key> {
-        let source = self.key.source;
-        let (group, blocks) = match self.kind {
-            Kind::Block { group, .. } => (group, 0..0),
-            Kind::Group { first, count } => (None, first..first + count),
-        };
-        group.into_iter().chain(blocks.map(move |index| Key::block(source, index)))
-    }
 }
 
 struct Job {
@@ -351,7 +317,8 @@ impl Shared {
         {
             return Ok(Content::Stored(source, at));
         }
-        let mut bytes = Room::new(self.slab.as_ref(), unit.len, unit.key.source)?;
+        let room = || Room::new(self.slab.as_ref(), unit.len, unit.key.source);
+        let mut bytes = room()?;
         match unit.kind {
             Kind::Block { .. } => blocks.decode(&first, &mut bytes)?,
             // What has been decoded by itself need not be decoded again.
@@ -359,7 +326,7 @@ impl Shared {
                 each_block(blocks, unit.start, &mut bytes, |block, out| {
                     let piece = self.shelves.find(Key::block(unit.key.source, block.index));
                     match piece.as_deref() {
-                        Some(Piece { content: Content::Decoded(bytes), .. }) if bytes.len() == out.len() => {
+                        Some(Piece { content: Content::Decoded(bytes, None), .. }) if bytes.len() == out.len() => {
                             out.copy_from_slice(bytes);
                             Ok(())
                         }
@@ -369,7 +336,10 @@ impl Shared {
             }
             Kind::Group { .. } => blocks.decode_run(&first, &mut bytes)?,
         }
-        Ok(Content::Decoded(bytes))
+        let Kind::Group { frames: Some(frames), .. } = unit.kind else { return Ok(Content::Decoded(bytes, None)) };
+        let mut arranged = room()?;
+        frames.arrange(&bytes, &mut arranged);
+        Ok(Content::Decoded(arranged, Some(frames)))
     }
 
     /// Drops pieces until `len` more bytes fit, or none is left: the oldest that has not been used since it came or was last spared.

@@ -8,6 +8,7 @@ pub mod blocks;
 pub mod cache;
 mod concat;
 mod file;
+mod frames;
 mod identity;
 mod mapped;
 mod memory;
@@ -22,6 +23,7 @@ mod shelf;
 pub mod siblings;
 mod slice;
 mod swapped;
+mod unit;
 pub mod waits;
 
 use std::fmt;

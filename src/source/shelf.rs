@@ -8,6 +8,7 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::SharedSource;
+use super::frames::Frames;
 use super::room::Room;
 
 /// One or more blocks that follow one another, as they are kept.
@@ -23,8 +24,8 @@ pub struct Piece {
 /// The bytes of a piece.
 #[derive(Debug)]
 pub enum Content {
-    /// In memory.
-    Decoded(Room),
+    /// In memory, arranged where there are frames.
+    Decoded(Room, Option<Frames>),
     /// All of them lie in this source from this byte on.
     Stored(SharedSource, u64),
 }
@@ -33,7 +34,7 @@ impl Piece {
     /// What it counts in the capacity of the cache.
     pub fn cost(&self) -> usize {
         match &self.content {
-            Content::Decoded(bytes) => bytes.cost(),
+            Content::Decoded(bytes, _) => bytes.cost(),
             Content::Stored(..) => size_of::<Self>(),
         }
     }

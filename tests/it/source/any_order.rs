@@ -10,8 +10,10 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use spindle::disc::sector::RAW;
 use spindle::disc::{BLOCK_SIZE, Disc, Lba};
 use spindle::image::{OpenOptions, open_path};
-use spindle::source::BlockCache;
+use spindle::source::{BlockCache, Scatter};
+use spindle::sys::memory::anonymous;
 use tempfile::TempDir;
+use vm_memory::{GuestAddress, GuestMemoryBackend};
 
 use crate::support::disc::block;
 use crate::support::host::run;
@@ -50,6 +52,25 @@ fn raw(disc: &Disc, first: u32, out: &mut [u8]) {
     let (sectors, _) = out.as_chunks_mut::<RAW>();
     for (lba, sector) in (first as i32..).zip(sectors) {
         disc.read_sector(Lba(lba), sector).unwrap();
+    }
+}
+
+/// Whole sectors, and their user data in guest memory: each is the first read of some.
+fn raw_and_user_data(disc: &Disc, first: u32, out: &mut [u8]) {
+    let sectors = out.len() / RAW;
+    let user_data = || {
+        let memory = anonymous(1 << 20).unwrap();
+        let pieces = [memory.get_slice(GuestAddress(0), sectors * BLOCK_SIZE as usize).unwrap()];
+        disc.read_user_data(Lba(first as i32), Scatter::new(&pieces)).unwrap();
+        let mut found = vec![0; pieces[0].len()];
+        assert_eq!(Scatter::new(&pieces).copy_to(&mut found), found.len());
+        found
+    };
+    let before = (!first.is_multiple_of(3)).then(user_data);
+    raw(disc, first, out);
+    let found = before.unwrap_or_else(user_data);
+    for (user, sector) in found.chunks(BLOCK_SIZE as usize).zip(out.chunks(RAW)) {
+        assert!(*user == sector[16..][..user.len()], "user data of {sectors} sectors at {first}");
     }
 }
 
@@ -152,11 +173,15 @@ mod tools {
         };
         let plain: Vec<u8> = (0..400 * RAW as u32 / 2).flat_map(sample).collect();
         fs::write(&bin, &plain).unwrap();
-        fs::write(&cue, "FILE \"disc.bin\" BINARY\n  TRACK 01 AUDIO\n    INDEX 01 00:00:00\n").unwrap();
-        for codec in ["cdzl", "cdlz", "cdfl", "cdlz,cdzl,cdfl"] {
-            let [cue, chd] = [&cue, &chd].map(|path| path.to_str().unwrap());
-            run("chdman", &["createcd", "-f", "-i", cue, "-o", chd, "-c", codec]);
-            check(Path::new(chd), &plain, RAW, 8 * 2448, raw);
+        let [cue, chd] = [&cue, &chd].map(|path| path.to_str().unwrap());
+        let ways: [(_, Read, &[_]); 2] =
+            [("AUDIO", raw, &["cdzl", "cdlz", "cdfl", "cdlz,cdzl,cdfl"]), ("MODE1/2352", raw_and_user_data, &["cdzl"])];
+        for (mode, read, codecs) in ways {
+            fs::write(cue, format!("FILE \"disc.bin\" BINARY\n  TRACK 01 {mode}\n    INDEX 01 00:00:00\n")).unwrap();
+            for codec in codecs {
+                run("chdman", &["createcd", "-f", "-i", cue, "-o", chd, "-c", codec]);
+                check(Path::new(chd), &plain, RAW, 8 * 2448, read);
+            }
         }
     }
 

@@ -295,6 +295,8 @@ fn reading() -> impl Strategy<Value = Reading> {
         |(mut blocks, room, workers, threads, in_order, even)| {
             // All as long as the first, and short: groups of several.
             let len = blocks[0].0.min(700);
+            // Mostly whole frames, see `spaced`.
+            let len = if len % 4 == 0 { len } else { len.next_multiple_of(7) };
             blocks.iter_mut().filter(|_| even).for_each(|block| block.0 = len);
             Reading { blocks, room, workers, threads, in_order, even }
         },
