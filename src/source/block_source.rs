@@ -312,8 +312,7 @@ impl ByteSource for BlockSource {
             return self.read_scatter_at(out, offset);
         }
         let stride = block.saturating_add(gap);
-        let span = out.len().saturating_add(gap.saturating_mul(out.len().saturating_sub(1) / block));
-        self.parts(offset, span, Frames::wanted(blocks, offset), |part, done, step| {
+        self.parts(offset, blocks.span(out.len()), Frames::wanted(blocks, offset), |part, done, step| {
             let (mut at, end) = (done, done + step);
             while at < end {
                 let (number, within) = (at / stride, at % stride);

@@ -144,8 +144,7 @@ impl ByteSource for FileSource {
         if gap == 0 || gap > sys::file::MAX_GAP || out.len() <= block {
             return read_one_by_one(self, out, blocks, offset);
         }
-        let gaps = gap.saturating_mul((out.len() - 1) / block);
-        let len = out.len().saturating_add(gaps);
+        let len = blocks.span(out.len());
         check_range(offset, len, self.len)?;
         let range = offset..advance(offset, len)?;
         let strides = (block, gap);

@@ -114,6 +114,14 @@ pub struct Spaced {
     pub gap: usize,
 }
 
+impl Spaced {
+    /// From the first byte of a block to the last of the block with which `bytes` of them are full.
+    fn span(&self, bytes: usize) -> usize {
+        let gaps = bytes.saturating_sub(1) / self.block.max(1);
+        bytes.saturating_add(self.gap.saturating_mul(gaps))
+    }
+}
+
 fn read_one_by_one(
     source: &(impl ByteSource + ?Sized),
     out: Scatter<'_>,
@@ -187,6 +195,58 @@ mod tests {
             self.0.lock().unwrap().push(offset);
             true
         }
+    }
+
+    /// Reads every range of `source` in every way, and past its end.
+    pub(super) fn assert_reads_as(source: &dyn ByteSource, bytes: &[u8]) {
+        let memory = crate::sys::memory::anonymous(4096).unwrap();
+        let guest = |len| [vm_memory::GuestMemoryBackend::get_slice(&memory, vm_memory::GuestAddress(0), len).unwrap()];
+        assert_eq!(source.len(), bytes.len() as u64);
+        for start in 0..bytes.len() {
+            let at = start as u64;
+            for wanted in (start..=bytes.len()).map(|end| &bytes[start..end]) {
+                let (mut buf, mut scattered) = (vec![0xEE; wanted.len()], vec![0xEE; wanted.len()]);
+                source.read_exact_at(&mut buf, at).unwrap();
+                source.read_scatter_at(Scatter::new(&guest(wanted.len())), at).unwrap();
+                assert_eq!(Scatter::new(&guest(wanted.len())).copy_to(&mut scattered), wanted.len());
+                assert_eq!([&buf[..], &scattered], [wanted; 2], "from {start}");
+                if source.copy_at(Scatter::new(&guest(wanted.len())), at) {
+                    assert_eq!(Scatter::new(&guest(wanted.len())).copy_to(&mut scattered), wanted.len());
+                    assert_eq!(scattered, wanted, "copied from {start}");
+                }
+                for (block, gap) in [(2, 1), (1, 3), (3, 0)] {
+                    let blocks: Vec<_> =
+                        wanted.chunks(block + gap).filter_map(|chunk| chunk.get(..block)).flatten().copied().collect();
+                    let mut found = vec![0xEE; blocks.len()];
+                    source.read_blocks_at(Scatter::new(&guest(found.len())), Spaced { block, gap }, at).unwrap();
+                    assert_eq!(Scatter::new(&guest(found.len())).copy_to(&mut found), found.len());
+                    assert_eq!(found, blocks, "blocks of {block} and {gap} from {start}");
+                }
+            }
+        }
+        for (at, len) in [(bytes.len() as u64 - 1, 2), (bytes.len() as u64, 1), (u64::MAX, 1)] {
+            let guest = guest(len);
+            let out = Scatter::new(&guest);
+            assert!(source.read_exact_at(&mut vec![0; len], at).is_err());
+            assert!(source.read_scatter_at(out, at).is_err());
+            assert!(source.read_blocks_at(out, Spaced { block: 1, gap: 1 }, at).is_err());
+            assert!(!source.copy_at(out, at));
+        }
+    }
+
+    #[test]
+    fn whole_ranges_reach_the_source_below_at_once() {
+        let memory = crate::sys::memory::anonymous(4096).unwrap();
+        let ten = [vm_memory::GuestMemoryBackend::get_slice(&memory, vm_memory::GuestAddress(0), 10).unwrap()];
+        let inners = [Arc::new(Copied::default()), Arc::new(Copied::default())];
+        let all = ConcatSource::new(inners.clone().map(|inner| inner as SharedSource)).unwrap();
+        let copies = [0, 90, 91, 100, 190, 191].map(|at| all.copy_at(Scatter::new(&ten), at));
+        assert_eq!(copies, [true, true, false, true, true, false]);
+        assert_eq!(inners.map(|inner| std::mem::take(&mut *inner.0.lock().unwrap())), [[0, 90]; 2]);
+        let inner = Arc::new(Copied::default());
+        let padded = PaddedSource::new(Arc::clone(&inner) as _, 200);
+        assert_eq!([90, 91, 100].map(|at| padded.copy_at(Scatter::new(&ten), at)), [true, false, false]);
+        assert_eq!(*inner.0.lock().unwrap(), [90]);
     }
 
     #[test]

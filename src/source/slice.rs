@@ -42,8 +42,7 @@ impl ByteSource for SliceSource {
     }
 
     fn read_blocks_at(&self, out: Scatter<'_>, blocks: Spaced, offset: u64) -> io::Result<()> {
-        let gaps = blocks.gap.saturating_mul(out.len().saturating_sub(1) / blocks.block.max(1));
-        check_range(offset, out.len().saturating_add(gaps), self.len)?;
+        check_range(offset, blocks.span(out.len()), self.len)?;
         self.inner.read_blocks_at(out, blocks, self.start + offset)
     }
 
