@@ -1,7 +1,10 @@
 //! One data track as 2,048-byte blocks.
 
 use std::io::Write;
+use std::sync::mpsc::channel;
+use std::thread;
 
+use super::ordered::fault;
 use super::{ExportError, Job, Output, Target, losses_of_one_track};
 use crate::disc::{BLOCK_SIZE, Lba, SectorError, Track};
 use crate::image::FormatInfo;
@@ -15,6 +18,8 @@ static INFO: FormatInfo =
 
 /// Blocks that are read at once: as many as [`Output`] writes without a copy.
 const CHUNK: u32 = 64;
+/// So many are on their way from who reads to who writes.
+const BUFFERS: usize = 4;
 
 impl Target for Iso {
     fn info(&self) -> &'static FormatInfo {
@@ -36,18 +41,42 @@ impl Target for Iso {
     }
 }
 
-/// Writes the blocks of the data track.
-pub fn write_blocks(job: &Job<'_>, file: &mut impl Write) -> Result<(), ExportError> {
+/// Writes the blocks of the data track. One thread reads and another writes: each takes about as long, also where all is in memory.
+///
+/// # Errors
+/// When there is no data track, a block cannot be read, or the file cannot be written.
+pub fn write_blocks(job: &Job<'_>, file: &mut (impl Write + Send)) -> Result<(), ExportError> {
     let mut chunks = Chunks::new(job)?;
-    let mut buffer = PageBuffer::new((CHUNK * BLOCK_SIZE) as usize);
-    loop {
-        let bytes = chunks.fill(buffer.bytes())?;
-        if bytes.is_empty() {
-            return Ok(());
-        }
-        file.write_all(bytes)?;
-        job.tick(bytes.len() as u64)?;
+    let (give, written) = channel();
+    for _ in 0..BUFFERS {
+        // Nobody has ended yet.
+        let _ = give.send(PageBuffer::new((CHUNK * BLOCK_SIZE) as usize));
     }
+    let (fill, filled) = channel::<(PageBuffer, usize)>();
+    thread::scope(|scope| {
+        let writer = scope.spawn(move || {
+            for (mut buffer, len) in filled {
+                file.write_all(&buffer.bytes()[..len])?;
+                // Who reads may be at the end.
+                let _ = give.send(buffer);
+            }
+            Ok(())
+        });
+        let read = move || {
+            // No more buffers come when the file cannot be written.
+            for mut buffer in written {
+                let len = chunks.fill(buffer.bytes())?.len();
+                if len == 0 || fill.send((buffer, len)).is_err() {
+                    break;
+                }
+                job.tick(len as u64)?;
+            }
+            Ok(())
+        };
+        let read = read();
+        let written = writer.join().unwrap_or_else(|_| Err(fault()));
+        read.and(written.map_err(ExportError::from))
+    })
 }
 
 /// The blocks of the data track, [`CHUNK`] at a time.

@@ -65,7 +65,8 @@ pub fn ordered<T: Send, R: Send>(
     })
 }
 
-fn fault() -> io::Error {
+/// A thread has panicked.
+pub fn fault() -> io::Error {
     io::Error::other("a thread ended by a fault of Spindle's own")
 }
 
