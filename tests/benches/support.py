@@ -87,24 +87,12 @@ class Machine:
         found = json.loads(done.stdout)
         return found["mb_per_cpu_s"], found["block_p50_us"]
 
-    def new_memory(self):
-        """Seconds that the system takes to give 64 MiB of memory in huge pages, the cache of decoded blocks: the first writing less the second."""
-        done = subprocess.run([sys.executable, "-c", NEW_MEMORY], capture_output=True, check=True, preexec_fn=self.prepare(self.pinned[1]))
-        return float(done.stdout)
 
+def thread_seconds(pid, name):
+    """Processor seconds that the threads of a process with this name have had."""
+    of = [thread for thread in pathlib.Path(f"/proc/{pid}/task").iterdir() if (thread / "comm").read_text().strip() == name]
+    return sum(int((thread / "schedstat").read_text().split()[0]) for thread in of) / 1e9
 
-NEW_MEMORY = """
-import ctypes, mmap, time
-length = 64 << 20
-memory = mmap.mmap(-1, length, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-memory.madvise(mmap.MADV_HUGEPAGE)
-at = ctypes.addressof(ctypes.c_char.from_buffer(memory))
-times = [time.perf_counter()]
-for value in (1, 2):
-    ctypes.memset(at, value, length)
-    times.append(time.perf_counter())
-print(2 * times[1] - times[0] - times[2])
-"""
 
 # Where a command names the socket.
 SOCKET = object()
