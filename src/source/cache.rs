@@ -11,6 +11,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use super::blocks::{Blocks, each_block, located};
+use super::gone::Gone;
 use super::room::Room;
 use super::shelf::{Content, Key, Piece, Shelves, Taken};
 use super::unit::{Kind, Unit};
@@ -27,6 +28,10 @@ const AHEAD: usize = 4 << 20;
 const GROUP: usize = 64 << 10;
 /// Slots beside those of the capacity, for what is being decoded or read.
 const IN_HANDS: usize = 16;
+/// What it takes of its capacity until more would have been of use.
+const MODEST: usize = 16 << 20;
+/// The longest unit that is short beside that.
+const SHORT: usize = MODEST / 16;
 /// How many pieces that have been used are spared at most before one must go.
 const MOST_SPARED: usize = 64;
 
@@ -36,7 +41,8 @@ const MOST_SPARED: usize = 64;
 /// reader tries again. Threads start with the first read-ahead, sleep when there is nothing to do, and end with the cache.
 ///
 /// What is kept and what is decoded ahead is never more than the capacity; beside it are the pieces that readers have in their
-/// hands at that moment, one each.
+/// hands at that moment, one each. Of a larger capacity it takes 16 MiB until a piece is wanted again that all of it would still have, or
+/// blocks are long: who reads a disc once from end to end gains nothing by more, and new memory takes time.
 pub struct BlockCache {
     shared: Arc<Shared>,
     workers: AtomicUsize,
@@ -68,6 +74,10 @@ struct State {
     order: VecDeque<Key>,
     /// What the pieces on the shelves cost.
     bytes: usize,
+    /// What it takes now of its capacity.
+    limit: usize,
+    /// What had to go, and would not have had to with all of the capacity.
+    gone: Gone,
     /// Bytes of the pieces that are, or will be, decoded ahead: room that is kept free for them.
     promised: usize,
     jobs: VecDeque<Job>,
@@ -77,6 +87,14 @@ struct State {
 }
 
 impl State {
+    /// Takes all of the capacity from now on, if `unit`, which is not there, shows that it is of use.
+    fn grow_for(&mut self, unit: &Unit, capacity: usize) {
+        if self.limit < capacity && (unit.len > SHORT || self.gone.has(unit.key)) {
+            self.limit = capacity;
+            self.gone = Gone::default();
+        }
+    }
+
     /// Takes back the jobs that no thread has taken yet for parts of `unit`; whether there were any.
     fn withdraw(&mut self, unit: &Unit) -> bool {
         let Self { jobs, pending, promised, .. } = self;
@@ -107,7 +125,7 @@ impl BlockCache {
             capacity,
             slab: Slab::new(capacity / GROUP + IN_HANDS, GROUP).ok(),
             shelves: Shelves::new(),
-            state: Mutex::default(),
+            state: Mutex::new(State { limit: capacity.min(MODEST), ..State::default() }),
             decoded: Condvar::new(),
             work: Condvar::new(),
         };
@@ -162,6 +180,7 @@ impl BlockCache {
             }
             let busy = state.pending.contains(&unit.key) || unit.relatives().any(|key| state.pending.contains(&key));
             if !busy {
+                state.grow_for(unit, self.shared.capacity);
                 state.pending.insert(unit.key);
                 break;
             }
@@ -195,8 +214,9 @@ impl BlockCache {
         if known || unit.relatives().any(|key| state.pending.contains(&key)) {
             return true;
         }
+        state.grow_for(&unit, self.shared.capacity);
         // Half of the room is left to what has been read already.
-        if self.workers() == 0 || state.promised + unit.len > self.shared.capacity / 2 {
+        if self.workers() == 0 || state.promised + unit.len > state.limit / 2 {
             return false;
         }
         state.pending.insert(unit.key);
@@ -250,6 +270,10 @@ impl BlockCache {
             key.source != id
         });
         state.bytes -= freed;
+        if state.order.is_empty() {
+            state.limit = self.shared.capacity.min(MODEST);
+            state.gone = Gone::default();
+        }
     }
 }
 
@@ -293,12 +317,12 @@ impl Shared {
         state.promised -= promised;
         if let Ok(piece) = &result
             && wanted
-            && state.promised + piece.cost() <= self.capacity
+            && state.promised + piece.cost() <= state.limit
         {
             self.make_room(&mut state, piece.cost());
             state.bytes += piece.cost();
             state.order.push_back(unit.key);
-            if let Some(other) = self.shelves.put(unit.key, Arc::clone(piece)) {
+            if let Some(other) = self.shelves.put(unit.key, Arc::clone(piece), promised > 0) {
                 state.bytes -= other.cost();
             }
         }
@@ -345,15 +369,24 @@ impl Shared {
     /// Drops pieces until `len` more bytes fit, or none is left: the oldest that has not been used since it came or was last spared.
     fn make_room(&self, state: &mut State, len: usize) {
         let mut spared = 0;
-        while state.bytes + state.promised + len > self.capacity {
-            let Some(key) = state.order.pop_front() else { break };
-            match self.shelves.take(key, spared < MOST_SPARED) {
+        while state.bytes + state.promised + len > state.limit {
+            // After many that are used the first of them goes: what follows them may be what was decoded ahead and is wanted next.
+            let all_are_used = spared == MOST_SPARED;
+            let next = if all_are_used { state.order.len() - spared } else { 0 };
+            let Some(key) = state.order.remove(next) else { break };
+            match self.shelves.take(key, !all_are_used) {
                 Taken::Missing => {}
                 Taken::Spared => {
                     spared += 1;
                     state.order.push_back(key);
                 }
-                Taken::Piece(piece) => state.bytes -= piece.cost(),
+                Taken::Piece(piece) => {
+                    spared -= usize::from(all_are_used);
+                    state.bytes -= piece.cost();
+                    if state.limit < self.capacity {
+                        state.gone.add(key, self.capacity / GROUP);
+                    }
+                }
             }
         }
     }

@@ -9,6 +9,7 @@ pub mod cache;
 mod concat;
 mod file;
 mod frames;
+mod gone;
 mod identity;
 mod mapped;
 mod memory;

@@ -71,7 +71,7 @@ pub struct Shelves([Mutex<HashMap<Key, Place, Multiply>>; SHELVES]);
 
 struct Place {
     piece: Arc<Piece>,
-    /// It was found since it came, or since it was last spared.
+    /// It was found since it came, or since it was last spared; or nobody has read it yet.
     used: bool,
 }
 
@@ -98,9 +98,9 @@ impl Shelves {
         self.shelf(key).contains_key(&key)
     }
 
-    /// Adds a piece; returns the one that was there.
-    pub fn put(&self, key: Key, piece: Arc<Piece>) -> Option<Arc<Piece>> {
-        self.shelf(key).insert(key, Place { piece, used: false }).map(|place| place.piece)
+    /// Adds a piece; returns the one that was there. One that came `ahead` of its reader is spared once, as if it had been used: it is about to be.
+    pub fn put(&self, key: Key, piece: Arc<Piece>, ahead: bool) -> Option<Arc<Piece>> {
+        self.shelf(key).insert(key, Place { piece, used: ahead }).map(|place| place.piece)
     }
 
     /// Removes a piece, or returns nothing and spares it when it has been used and `spare` is set.

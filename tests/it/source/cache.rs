@@ -273,6 +273,40 @@ fn stored_blocks_are_read_in_one_run_and_not_kept() {
     assert!((0..200).all(|index| blocks.decoded(index) == 0));
 }
 
+/// 400 blocks of 64 KiB, 25 MiB in all, of which 16 stay.
+#[test]
+fn who_reads_once_takes_a_part_of_a_large_cache_and_who_reads_again_takes_it_all() {
+    const BLOCK: usize = 64 << 10;
+    let blocks = Arc::new(Counted::new(&[(BLOCK as u32, false); 400]));
+    let cache = BlockCache::with_workers(64 << 20, 0);
+    for _ in 0..2 {
+        let source = source(&blocks, &cache);
+        let decoded = |range: std::ops::Range<usize>| {
+            let before: usize = range.clone().map(|index| blocks.decoded(index)).sum();
+            for index in range.clone() {
+                source.read_exact_at(&mut [0; 100], (index * BLOCK) as u64).unwrap();
+            }
+            range.map(|index| blocks.decoded(index)).sum::<usize>() - before
+        };
+        assert_eq!(decoded(0..400), 400);
+        assert_eq!(decoded(150..400), 0, "the last are kept");
+        assert_eq!(decoded(0..400), 144, "those that had to go");
+        assert_eq!(decoded(0..400), 0, "all are kept");
+        // When nothing is kept any more it begins anew.
+    }
+}
+
+/// A block that fills a part of the cache itself is kept beside others.
+#[test]
+fn long_blocks_have_all_of_a_large_cache() {
+    let blocks = Arc::new(Counted::new(&[(12 << 20, false); 4]));
+    let source = source(&blocks, &BlockCache::with_workers(64 << 20, 0));
+    for index in [0, 1, 2, 3, 0, 1, 2, 3] {
+        source.read_exact_at(&mut [0; 100], index * (12 << 20)).unwrap();
+    }
+    assert_eq!([0, 1, 2, 3].map(|index| blocks.decoded(index)), [1; 4]);
+}
+
 /// How an image is read.
 #[derive(Debug, Clone)]
 struct Reading {
