@@ -156,3 +156,26 @@ impl Hasher for Product {
         self.state
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::MemorySource;
+    use super::*;
+
+    #[test]
+    fn what_came_ahead_of_its_reader_is_spared_once_and_what_was_used_is() {
+        let shelves = Shelves::new();
+        let key = |index| Key::block(0, index);
+        for (index, ahead) in [(0, false), (1, true), (2, false)] {
+            let content = Content::Stored(Arc::new(MemorySource::new([])), 0);
+            shelves.put(key(index), Arc::new(Piece { start: 0, len: 0, content }), ahead);
+        }
+        shelves.find(key(2)).unwrap();
+        assert!(matches!(shelves.take(key(0), true), Taken::Piece(_)));
+        for index in [1, 2] {
+            assert!(matches!(shelves.take(key(index), true), Taken::Spared));
+            assert!(matches!(shelves.take(key(index), true), Taken::Piece(_)));
+        }
+        assert!(matches!(shelves.take(key(0), false), Taken::Missing));
+    }
+}

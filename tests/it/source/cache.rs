@@ -296,6 +296,20 @@ fn who_reads_once_takes_a_part_of_a_large_cache_and_who_reads_again_takes_it_all
     }
 }
 
+/// Of 100 that all have been used: 64 are spared in a row, then the first of those goes, not what follows them.
+#[test]
+fn where_all_have_been_used_the_oldest_goes() {
+    const BLOCK: usize = 64 << 10;
+    let blocks = Arc::new(Counted::new(&[(BLOCK as u32, false); 101]));
+    let source = source(&blocks, &BlockCache::with_workers(100 * BLOCK, 0));
+    for index in (0..100).chain(0..100).chain([100]).chain(1..100) {
+        source.read_exact_at(&mut [0; 100], index * BLOCK as u64).unwrap();
+    }
+    assert!((1..101).all(|index| blocks.decoded(index) == 1));
+    source.read_exact_at(&mut [0; 100], 0).unwrap();
+    assert_eq!(blocks.decoded(0), 2);
+}
+
 /// A block that fills a part of the cache itself is kept beside others.
 #[test]
 fn long_blocks_have_all_of_a_large_cache() {
