@@ -2,7 +2,6 @@
 //!
 //! What is there is found on the shelves, without the lock of what is being decoded. Only who finds nothing takes that one.
 
-use std::collections::{HashSet, VecDeque};
 use std::fmt;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,9 +10,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use super::blocks::{Blocks, each_block, located};
-use super::gone::Gone;
+use super::ledger::{Job, Ledger};
 use super::room::Room;
-use super::shelf::{Content, Key, Piece, Shelves, Taken};
+use super::shelf::{Content, Key, Piece, Shelves};
 use super::unit::{Kind, Unit};
 use crate::sys::slab::Slab;
 
@@ -25,15 +24,9 @@ const MOST_WORKERS: usize = 4;
 const AHEAD: usize = 4 << 20;
 /// Bytes of a group, at most: so long that finding it costs little beside copying it, so short that who waits for one of its blocks
 /// does not wait long for the others.
-const GROUP: usize = 64 << 10;
+pub(super) const GROUP: usize = 64 << 10;
 /// Slots beside those of the capacity, for what is being decoded or read.
 const IN_HANDS: usize = 16;
-/// What it takes of its capacity until more would have been of use.
-const MODEST: usize = 16 << 20;
-/// The longest unit that is short beside that.
-const SHORT: usize = MODEST / 16;
-/// How many pieces that have been used are spared at most before one must go.
-const MOST_SPARED: usize = 64;
 
 /// Decoded blocks, up to a number of bytes; those that have not been used for long give way.
 ///
@@ -53,62 +46,11 @@ struct Shared {
     /// Memory for pieces of about the length of a group. None where the system has no room for it: then each piece has its own.
     slab: Option<Arc<Slab>>,
     shelves: Shelves,
-    state: Mutex<State>,
+    ledger: Mutex<Ledger>,
     /// A piece has been decoded, or failed.
     decoded: Condvar,
     /// There is a job, or the cache is gone.
     work: Condvar,
-}
-
-struct Job {
-    unit: Unit,
-    blocks: Arc<dyn Blocks>,
-}
-
-/// What is being decoded, and in which order pieces came.
-#[derive(Default)]
-struct State {
-    /// Somebody decodes it, or will.
-    pending: HashSet<Key>,
-    /// The keys of what is on the shelves, the next that may have to go first.
-    order: VecDeque<Key>,
-    /// What the pieces on the shelves cost.
-    bytes: usize,
-    /// What it takes now of its capacity.
-    limit: usize,
-    /// What had to go, and would not have had to with all of the capacity.
-    gone: Gone,
-    /// Bytes of the pieces that are, or will be, decoded ahead: room that is kept free for them.
-    promised: usize,
-    jobs: VecDeque<Job>,
-    /// Threads that have been started.
-    running: usize,
-    closed: bool,
-}
-
-impl State {
-    /// Takes all of the capacity from now on, if `unit`, which is not there, shows that it is of use.
-    fn grow_for(&mut self, unit: &Unit, capacity: usize) {
-        if self.limit < capacity && (unit.len > SHORT || self.gone.has(unit.key)) {
-            self.limit = capacity;
-            self.gone = Gone::default();
-        }
-    }
-
-    /// Takes back the jobs that no thread has taken yet for parts of `unit`; whether there were any.
-    fn withdraw(&mut self, unit: &Unit) -> bool {
-        let Self { jobs, pending, promised, .. } = self;
-        let before = jobs.len();
-        jobs.retain(|job| {
-            let part = matches!(unit.kind, Kind::Group { .. }) && unit.relatives().any(|key| key == job.unit.key);
-            if part {
-                *promised -= job.unit.len;
-                pending.remove(&job.unit.key);
-            }
-            !part
-        });
-        jobs.len() < before
-    }
 }
 
 impl BlockCache {
@@ -125,7 +67,7 @@ impl BlockCache {
             capacity,
             slab: Slab::new(capacity / GROUP + IN_HANDS, GROUP).ok(),
             shelves: Shelves::new(),
-            state: Mutex::new(State { limit: capacity.min(MODEST), ..State::default() }),
+            ledger: Mutex::new(Ledger::new(capacity)),
             decoded: Condvar::new(),
             work: Condvar::new(),
         };
@@ -172,35 +114,35 @@ impl BlockCache {
     /// What decoding reports; a decoder that panics is `InvalidData`.
     pub(super) fn get(&self, blocks: &Arc<dyn Blocks>, unit: &Unit) -> io::Result<Arc<Piece>> {
         let Shared { shelves, decoded, .. } = &*self.shared;
-        let mut state = self.shared.lock();
+        let mut ledger = self.shared.lock();
         loop {
             let group = if let Kind::Block { group, .. } = unit.kind { group } else { None };
             if let Some(piece) = shelves.find(unit.key).or_else(|| shelves.find(group?)) {
                 return Ok(piece);
             }
-            let busy = state.pending.contains(&unit.key) || unit.relatives().any(|key| state.pending.contains(&key));
+            let busy = ledger.pending.contains(&unit.key) || unit.relatives().any(|key| ledger.pending.contains(&key));
             if !busy {
-                state.grow_for(unit, self.shared.capacity);
-                state.pending.insert(unit.key);
+                ledger.grow_for(unit);
+                ledger.pending.insert(unit.key);
                 break;
             }
             // A job that no thread has taken yet is quicker done here.
             let ours = |job: &Job| job.unit.key == unit.key || Some(job.unit.key) == group;
-            if let Some(at) = state.jobs.iter().position(ours)
-                && let Some(job) = state.jobs.remove(at)
+            if let Some(at) = ledger.jobs.iter().position(ours)
+                && let Some(job) = ledger.jobs.remove(at)
             {
-                state.promised -= job.unit.len;
-                drop(state);
+                ledger.promised -= job.unit.len;
+                drop(ledger);
                 return self.shared.decode(&**blocks, &job.unit, 0);
             }
-            if state.withdraw(unit) {
+            if ledger.withdraw(unit) {
                 continue;
             }
             // Somebody decodes it now. Who waits for a job instead may wait for ever: all threads can be held up by storage, or by
             // what this reader decodes itself.
-            state = decoded.wait(state).unwrap_or_else(PoisonError::into_inner);
+            ledger = decoded.wait(ledger).unwrap_or_else(PoisonError::into_inner);
         }
-        drop(state);
+        drop(ledger);
         self.shared.decode(&**blocks, unit, 0)
     }
 
@@ -209,30 +151,30 @@ impl BlockCache {
         if self.shared.shelves.has(unit.key) {
             return true;
         }
-        let mut state = self.shared.lock();
-        let known = self.shared.shelves.has(unit.key) || state.pending.contains(&unit.key);
-        if known || unit.relatives().any(|key| state.pending.contains(&key)) {
+        let mut ledger = self.shared.lock();
+        let known = self.shared.shelves.has(unit.key) || ledger.pending.contains(&unit.key);
+        if known || unit.relatives().any(|key| ledger.pending.contains(&key)) {
             return true;
         }
-        state.grow_for(&unit, self.shared.capacity);
+        ledger.grow_for(&unit);
         // Half of the room is left to what has been read already.
-        if self.workers() == 0 || state.promised + unit.len > state.limit / 2 {
+        if self.workers() == 0 || ledger.promised + unit.len > ledger.limit / 2 {
             return false;
         }
-        state.pending.insert(unit.key);
-        state.promised += unit.len;
-        self.shared.make_room(&mut state, 0);
-        state.jobs.push_back(Job { unit, blocks: Arc::clone(blocks) });
-        if state.running < self.workers() {
-            state.running += 1;
+        ledger.pending.insert(unit.key);
+        ledger.promised += unit.len;
+        ledger.make_room(0, &self.shared.shelves);
+        ledger.jobs.push_back(Job { unit, blocks: Arc::clone(blocks) });
+        if ledger.running < self.workers() {
+            ledger.running += 1;
             let shared = Arc::clone(&self.shared);
             let spawned = thread::Builder::new().name("decode".to_owned()).spawn(move || shared.work());
             if spawned.is_err() {
                 // Without a thread the readers decode for themselves.
-                state.running -= 1;
-                state.jobs.pop_back();
-                state.promised -= unit.len;
-                state.pending.remove(&unit.key);
+                ledger.running -= 1;
+                ledger.jobs.pop_back();
+                ledger.promised -= unit.len;
+                ledger.pending.remove(&unit.key);
                 return false;
             }
         } else {
@@ -253,27 +195,7 @@ impl BlockCache {
 
     /// Drops what is kept of the source `id`.
     pub(super) fn forget(&self, id: u64) {
-        let Shared { shelves, .. } = &*self.shared;
-        let mut guard = self.shared.lock();
-        let state = &mut *guard;
-        let waiting = state.jobs.iter().filter(|job| job.unit.key.source == id).map(|job| job.unit.len);
-        state.promised -= waiting.sum::<usize>();
-        state.jobs.retain(|job| job.unit.key.source != id);
-        state.pending.retain(|key| key.source != id);
-        let mut freed = 0;
-        state.order.retain(|key| {
-            if key.source == id
-                && let Taken::Piece(piece) = shelves.take(*key, false)
-            {
-                freed += piece.cost();
-            }
-            key.source != id
-        });
-        state.bytes -= freed;
-        if state.order.is_empty() {
-            state.limit = self.shared.capacity.min(MODEST);
-            state.gone = Gone::default();
-        }
+        self.shared.lock().forget(id, &self.shared.shelves);
     }
 }
 
@@ -291,8 +213,8 @@ impl fmt::Debug for BlockCache {
 }
 
 impl Shared {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Ledger> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Decodes a unit that is pending, keeps it, and wakes who waits. `promised` bytes are kept free for it.
@@ -305,28 +227,28 @@ impl Shared {
         let result = match attempt() {
             // All that is kept goes for what is wanted now.
             Err(error) if error.kind() == io::ErrorKind::OutOfMemory => {
-                self.make_room(&mut self.lock(), self.capacity);
+                self.lock().make_room(self.capacity, &self.shelves);
                 attempt()
             }
             result => result,
         };
         let result = result.map(|content| Arc::new(Piece { start: unit.start, len: unit.len, content }));
-        let mut state = self.lock();
+        let mut ledger = self.lock();
         // Its source can be gone by now.
-        let wanted = state.pending.remove(&unit.key);
-        state.promised -= promised;
+        let wanted = ledger.pending.remove(&unit.key);
+        ledger.promised -= promised;
         if let Ok(piece) = &result
             && wanted
-            && state.promised + piece.cost() <= state.limit
+            && ledger.promised + piece.cost() <= ledger.limit
         {
-            self.make_room(&mut state, piece.cost());
-            state.bytes += piece.cost();
-            state.order.push_back(unit.key);
+            ledger.make_room(piece.cost(), &self.shelves);
+            ledger.bytes += piece.cost();
+            ledger.order.push_back(unit.key);
             if let Some(other) = self.shelves.put(unit.key, Arc::clone(piece), promised > 0) {
-                state.bytes -= other.cost();
+                ledger.bytes -= other.cost();
             }
         }
-        drop(state);
+        drop(ledger);
         self.decoded.notify_all();
         result
     }
@@ -366,46 +288,21 @@ impl Shared {
         Ok(Content::Decoded(arranged, Some(frames)))
     }
 
-    /// Drops pieces until `len` more bytes fit, or none is left: the oldest that has not been used since it came or was last spared.
-    fn make_room(&self, state: &mut State, len: usize) {
-        let mut spared = 0;
-        while state.bytes + state.promised + len > state.limit {
-            // After many that are used the first of them goes: what follows them may be what was decoded ahead and is wanted next.
-            let all_are_used = spared == MOST_SPARED;
-            let next = if all_are_used { state.order.len() - spared } else { 0 };
-            let Some(key) = state.order.remove(next) else { break };
-            match self.shelves.take(key, !all_are_used) {
-                Taken::Missing => {}
-                Taken::Spared => {
-                    spared += 1;
-                    state.order.push_back(key);
-                }
-                Taken::Piece(piece) => {
-                    spared -= usize::from(all_are_used);
-                    state.bytes -= piece.cost();
-                    if state.limit < self.capacity {
-                        state.gone.add(key, self.capacity / GROUP);
-                    }
-                }
-            }
-        }
-    }
-
     /// A thread's life: jobs until the cache is gone.
     fn work(&self) {
-        let mut state = self.lock();
+        let mut ledger = self.lock();
         loop {
-            if state.closed {
+            if ledger.closed {
                 return;
             }
-            if let Some(Job { unit, blocks }) = state.jobs.pop_front() {
-                drop(state);
+            if let Some(Job { unit, blocks }) = ledger.jobs.pop_front() {
+                drop(ledger);
                 // Nobody waits for a piece read ahead: its reader will meet the error itself.
                 let _ = self.decode(&*blocks, &unit, unit.len);
                 drop(blocks);
-                state = self.lock();
+                ledger = self.lock();
             } else {
-                state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
+                ledger = self.work.wait(ledger).unwrap_or_else(PoisonError::into_inner);
             }
         }
     }

@@ -11,6 +11,7 @@ mod file;
 mod frames;
 mod gone;
 mod identity;
+mod ledger;
 mod mapped;
 mod memory;
 mod padded;
