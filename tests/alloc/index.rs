@@ -210,8 +210,15 @@ fn mdx() -> mdx::Options {
     mdx::Options { compressed: true, ..mdx::Options::default() }
 }
 
-const ISZ: isz::Options =
-    isz::Options { header: 64, chunk: 2048, pointer: Some(3), cipher: isz::Cipher::None, split: None, footer: false };
+const ISZ: isz::Options = isz::Options {
+    header: 64,
+    chunk: 2048,
+    pointer: Some(3),
+    packed: isz::Packed::ByTurns,
+    cipher: isz::Cipher::None,
+    split: None,
+    footer: false,
+};
 
 /// Members of 65,280 bytes, of various lengths.
 fn bgzf(blocks: u64) -> SharedSource {

@@ -39,8 +39,10 @@ type Failure = Box<dyn Error>;
 /// What to make of a plain image.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Format {
-    /// Chunks of 64 KiB, packed by turns with zlib and bzip2.
+    /// Chunks of 64 KiB, packed with zlib.
     Isz,
+    /// The same, with bzip2.
+    IszBzip2,
     /// Chunks of 64 KiB, packed with deflate.
     Daa,
 }
@@ -73,16 +75,19 @@ fn main() -> Result<(), Failure> {
     }
 }
 
+/// Bytes of a chunk of the images made here.
+const PACKED: usize = 64 << 10;
+
+fn isz_options(packed: isz::Packed) -> isz::Options {
+    let cipher = isz::Cipher::None;
+    isz::Options { header: 64, chunk: PACKED, pointer: Some(3), packed, cipher, split: None, footer: false }
+}
+
 fn made(format: Format, bytes: &[u8]) -> Vec<u8> {
-    const CHUNK: usize = 64 << 10;
     let mut files = match format {
-        Format::Isz => {
-            let cipher = isz::Cipher::None;
-            let options =
-                isz::Options { header: 64, chunk: CHUNK, pointer: Some(3), cipher, split: None, footer: false };
-            isz::files(bytes, options)
-        }
-        Format::Daa => daa::files(bytes, daa::Options { chunk: CHUNK, ..daa::Options::default() }),
+        Format::Isz => isz::files(bytes, isz_options(isz::Packed::Zlib)),
+        Format::IszBzip2 => isz::files(bytes, isz_options(isz::Packed::Bzip2)),
+        Format::Daa => daa::files(bytes, daa::Options { chunk: PACKED, ..daa::Options::default() }),
     };
     files.swap_remove(0).1
 }

@@ -24,6 +24,7 @@ impl Room {
             header: 64,
             chunk: 16384,
             pointer: Some(3),
+            packed: isz::Packed::ByTurns,
             cipher: isz::Cipher::Aes256,
             split: None,
             footer: false,

@@ -94,6 +94,7 @@ fn a_locked_image_asks_for_its_password_by_an_error_class() {
         header: 64,
         chunk: 16384,
         pointer: Some(3),
+        packed: isz::Packed::ByTurns,
         cipher: isz::Cipher::Aes256,
         split: None,
         footer: false,

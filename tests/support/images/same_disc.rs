@@ -57,7 +57,15 @@ pub const MAKERS: &[(&str, Maker)] = &[
     ("jso", |blocks, folder| put(folder, &[("disc.jso".to_owned(), jso::file(blocks, 2048, jso::Method::Lzo))])),
     ("isz", |blocks, folder| {
         let (split, cipher) = (Some((200_000, isz::Names::Suffix, true)), isz::Cipher::None);
-        let options = isz::Options { header: 64, chunk: 0x2_0000, pointer: Some(3), cipher, split, footer: false };
+        let options = isz::Options {
+            header: 64,
+            chunk: 0x2_0000,
+            pointer: Some(3),
+            packed: isz::Packed::ByTurns,
+            cipher,
+            split,
+            footer: false,
+        };
         put(folder, &isz::files(blocks, options))
     }),
     ("dmg", |blocks, folder| put(folder, &dmg::files(blocks, dmg::PLAIN))),

@@ -140,6 +140,7 @@ fn an_image_under_a_password_asks_for_it_again() {
         header: 64,
         chunk: 16384,
         pointer: Some(3),
+        packed: isz::Packed::ByTurns,
         cipher: isz::Cipher::Aes256,
         split: None,
         footer: false,

@@ -2,10 +2,17 @@
 
 use super::check_volume;
 use crate::support::images::described::blocks::volume;
-use crate::support::images::described::isz::{Cipher, Names, Options, files};
+use crate::support::images::described::isz::{Cipher, Names, Options, Packed, files};
 
-const PLAIN: Options =
-    Options { header: 64, chunk: 0x4000, pointer: Some(3), cipher: Cipher::None, split: None, footer: false };
+const PLAIN: Options = Options {
+    header: 64,
+    chunk: 0x4000,
+    pointer: Some(3),
+    packed: Packed::ByTurns,
+    cipher: Cipher::None,
+    split: None,
+    footer: false,
+};
 
 fn check(data: &[u8], options: Options) {
     check_volume("isz", &format!("{options:?}"), data, &files(data, options));
@@ -20,6 +27,8 @@ fn headers_pointers_and_chunks() {
     check(&data, Options { pointer: Some(2), chunk: 0x1000, ..PLAIN });
     check(&data, Options { pointer: None, ..PLAIN });
     check(&data, Options { footer: true, ..PLAIN });
+    check(&data, Options { packed: Packed::Zlib, ..PLAIN });
+    check(&data, Options { packed: Packed::Bzip2, ..PLAIN });
 }
 
 #[test]

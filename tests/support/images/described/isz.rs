@@ -27,6 +27,15 @@ pub enum Names {
     Part3,
 }
 
+/// How chunks are packed that are not all zeros and get shorter by it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Packed {
+    Zlib,
+    Bzip2,
+    /// The first with zlib, the next with bzip2.
+    ByTurns,
+}
+
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
     /// Bytes of the header: 48 or 64.
@@ -34,6 +43,7 @@ pub struct Options {
     pub chunk: usize,
     /// Bytes of a chunk pointer; without pointers all chunks are stored.
     pub pointer: Option<usize>,
+    pub packed: Packed,
     pub cipher: Cipher,
     /// Bytes of each file, how they are called, and whether a table lists them.
     pub split: Option<(usize, Names, bool)>,
@@ -146,7 +156,12 @@ fn pack_chunk(at: usize, bytes: &[u8], options: Options) -> Chunk {
     if bytes.iter().all(|&byte| byte == 0) {
         return chunk(0, bytes.len(), Vec::new());
     }
-    let (kind, packed) = if at.is_multiple_of(2) {
+    let zlib = match options.packed {
+        Packed::Zlib => true,
+        Packed::Bzip2 => false,
+        Packed::ByTurns => at.is_multiple_of(2),
+    };
+    let (kind, packed) = if zlib {
         (2, pack::zlib(bytes))
     } else {
         let mut packed = pack::bzip2(bytes);
