@@ -131,9 +131,15 @@ impl BlockCache {
             if let Some(at) = ledger.jobs.iter().position(ours)
                 && let Some(job) = ledger.jobs.remove(at)
             {
-                ledger.promised -= job.unit.len;
+                ledger.promised -= job.unit.cost();
                 drop(ledger);
-                return self.shared.decode(&**blocks, &job.unit, 0);
+                let result = self.shared.decode(&**blocks, &job.unit, 0);
+                if result.is_ok() || job.unit.key == unit.key {
+                    return result;
+                }
+                // One damaged block is no reason to keep another of its group back.
+                ledger = self.shared.lock();
+                continue;
             }
             if ledger.withdraw(unit) {
                 continue;
@@ -157,14 +163,9 @@ impl BlockCache {
             return true;
         }
         ledger.grow_for(&unit);
-        // Half of the room is left to what has been read already.
-        if self.workers() == 0 || ledger.promised + unit.len > ledger.limit / 2 {
+        if self.workers() == 0 || !ledger.add_job(unit, blocks, &self.shared.shelves) {
             return false;
         }
-        ledger.pending.insert(unit.key);
-        ledger.promised += unit.len;
-        ledger.make_room(0, &self.shared.shelves);
-        ledger.jobs.push_back(Job { unit, blocks: Arc::clone(blocks) });
         if ledger.running < self.workers() {
             ledger.running += 1;
             let shared = Arc::clone(&self.shared);
@@ -173,7 +174,7 @@ impl BlockCache {
                 // Without a thread the readers decode for themselves.
                 ledger.running -= 1;
                 ledger.jobs.pop_back();
-                ledger.promised -= unit.len;
+                ledger.promised -= unit.cost();
                 ledger.pending.remove(&unit.key);
                 return false;
             }
@@ -298,7 +299,7 @@ impl Shared {
             if let Some(Job { unit, blocks }) = ledger.jobs.pop_front() {
                 drop(ledger);
                 // Nobody waits for a piece read ahead: its reader will meet the error itself.
-                let _ = self.decode(&*blocks, &unit, unit.len);
+                let _ = self.decode(&*blocks, &unit, unit.cost());
                 drop(blocks);
                 ledger = self.lock();
             } else {

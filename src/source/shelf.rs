@@ -11,6 +11,9 @@ use super::SharedSource;
 use super::frames::Frames;
 use super::room::Room;
 
+/// What keeping a piece takes beside its bytes: itself, its places here and in the order of going, and what an allocator adds to each.
+pub const KEEPING: usize = 256;
+
 /// One or more blocks that follow one another, as they are kept.
 #[derive(Debug)]
 pub struct Piece {
@@ -34,8 +37,8 @@ impl Piece {
     /// What it counts in the capacity of the cache.
     pub fn cost(&self) -> usize {
         match &self.content {
-            Content::Decoded(bytes, _) => bytes.cost(),
-            Content::Stored(..) => size_of::<Self>(),
+            Content::Decoded(bytes, _) => bytes.cost() + KEEPING,
+            Content::Stored(..) => KEEPING,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::blocks::Block;
 use super::frames::Frames;
-use super::shelf::Key;
+use super::shelf::{KEEPING, Key};
 
 /// A block, or a group of blocks of one length.
 #[derive(Debug, Clone, Copy)]
@@ -26,6 +26,11 @@ impl Unit {
     /// The block that it is.
     pub fn block(&self, index: u64) -> Block {
         Block { index, start: self.start, len: self.len as u32 }
+    }
+
+    /// What it will count in the capacity of the cache, about.
+    pub fn cost(&self) -> usize {
+        self.len + KEEPING
     }
 
     /// All units that have blocks of this one, besides itself.

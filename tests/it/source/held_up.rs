@@ -23,7 +23,7 @@ impl<F> fmt::Debug for By<F> {
     }
 }
 
-impl<F: Fn(&mut [u8]) -> io::Result<()> + Send + Sync> Blocks for By<F> {
+impl<F: Fn(&Block, &mut [u8]) -> io::Result<()> + Send + Sync> Blocks for By<F> {
     fn total_len(&self) -> u64 {
         1 << 20
     }
@@ -37,14 +37,14 @@ impl<F: Fn(&mut [u8]) -> io::Result<()> + Send + Sync> Blocks for By<F> {
         Some(BLOCK)
     }
 
-    fn decode(&self, _block: &Block, out: &mut [u8]) -> io::Result<()> {
-        (self.0)(out)
+    fn decode(&self, block: &Block, out: &mut [u8]) -> io::Result<()> {
+        (self.0)(block, out)
     }
 }
 
 fn source(
     cache: &Arc<BlockCache>,
-    decode: impl Fn(&mut [u8]) -> io::Result<()> + Send + Sync + 'static,
+    decode: impl Fn(&Block, &mut [u8]) -> io::Result<()> + Send + Sync + 'static,
 ) -> BlockSource {
     BlockSource::new(Arc::new(By(decode)), Arc::clone(cache))
 }
@@ -53,7 +53,7 @@ fn source(
 fn hold_up(cache: &Arc<BlockCache>) -> (BlockSource, Sender<()>) {
     let ((began, begins), (opens, open)) = (mpsc::channel(), mpsc::channel::<()>());
     let (began, open) = (Mutex::new(began), Mutex::new(open));
-    let hanging = source(cache, move |_| {
+    let hanging = source(cache, move |_, _| {
         began.lock().unwrap().send(()).unwrap();
         let _ = open.lock().unwrap().recv();
         Ok(())
@@ -63,7 +63,7 @@ fn hold_up(cache: &Arc<BlockCache>) -> (BlockSource, Sender<()>) {
     (hanging, opens)
 }
 
-fn fill(out: &mut [u8]) -> io::Result<()> {
+fn fill(_: &Block, out: &mut [u8]) -> io::Result<()> {
     out.fill(7);
     Ok(())
 }
@@ -101,7 +101,7 @@ fn a_thread_does_not_wait_for_itself_where_an_image_lies_in_another() {
     let (done, is_done) = mpsc::channel();
     let outer = {
         let (inner, done) = (Arc::clone(&inner), Mutex::new(done));
-        source(&cache, move |out| {
+        source(&cache, move |_, out| {
             let mut group = vec![0; GROUP as usize];
             inner.read_exact_at(&mut group, GROUP)?;
             out.copy_from_slice(&group[..out.len()]);
@@ -114,4 +114,21 @@ fn a_thread_does_not_wait_for_itself_where_an_image_lies_in_another() {
     inner.read_ahead(GROUP + u64::from(BLOCK)..GROUP + 3 * u64::from(BLOCK));
     opens.send(()).unwrap();
     assert_eq!(is_done.recv_timeout(PATIENCE).expect("the block is decoded"), [7; GROUP as usize]);
+}
+
+#[test]
+fn a_damaged_block_does_not_keep_others_back_of_a_group_that_was_to_be_decoded_ahead() {
+    let cache = BlockCache::with_workers(64 << 20, 1);
+    let (_hanging, _opens) = hold_up(&cache);
+    let damaged = 3 * GROUP / u64::from(BLOCK);
+    let source = source(&cache, move |block, out| match block.index {
+        index if index == damaged => Err(io::ErrorKind::InvalidData.into()),
+        _ => fill(block, out),
+    });
+    // In order, so that later groups wait for the thread.
+    source.read_exact_at(&mut [0; 2 * GROUP as usize], 0).unwrap();
+    let mut buf = [0; 10];
+    source.read_exact_at(&mut buf, (damaged + 1) * u64::from(BLOCK)).unwrap();
+    assert_eq!(buf, [7; 10]);
+    assert_eq!(source.read_exact_at(&mut buf, 3 * GROUP).unwrap_err().kind(), io::ErrorKind::InvalidData);
 }
