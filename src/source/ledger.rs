@@ -152,12 +152,12 @@ impl Ledger {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::atomic::{AtomicU64, Ordering};
     use std::thread;
 
     use super::*;
     use crate::source::room::Room;
-    use crate::source::shelf::{Content, Piece};
+    use crate::source::shelf::{Content, KEEPING, Piece};
 
     const LEN: usize = 1000;
 
@@ -176,22 +176,25 @@ mod tests {
         // One fewer than are spared in a row, and found again all the time.
         const PIECES: u64 = MOST_SPARED as u64 - 1;
         let shelves = Shelves::new();
-        let mut ledger = Ledger::new(PIECES as usize * (LEN + crate::source::shelf::KEEPING));
-        let done = AtomicBool::new(false);
+        let mut ledger = Ledger::new(PIECES as usize * (LEN + KEEPING));
+        let newest = AtomicU64::new(0);
+        let find_all = || {
+            let newest = newest.load(Ordering::Relaxed);
+            (0..=PIECES).for_each(|back| _ = shelves.find(Key::block(0, newest.wrapping_sub(back))));
+        };
         thread::scope(|scope| {
-            scope.spawn(|| {
-                while !done.load(Ordering::Relaxed) {
-                    for index in 0..1000 {
-                        _ = shelves.find(Key::block(0, index));
-                    }
+            let keeper = scope.spawn(|| {
+                for index in 0..20_000 {
+                    newest.store(index, Ordering::Relaxed);
+                    find_all();
+                    keep(&mut ledger, &shelves, Key::block(0, index));
+                    assert!(ledger.bytes <= ledger.limit && ledger.order.len() as u64 <= PIECES);
                 }
+                ledger.make_room(ledger.limit, &shelves);
             });
-            for index in 0..1000 {
-                keep(&mut ledger, &shelves, Key::block(0, index));
-                assert!(ledger.bytes <= ledger.limit && ledger.order.len() as u64 <= PIECES);
+            while !keeper.is_finished() {
+                find_all();
             }
-            ledger.make_room(ledger.limit, &shelves);
-            done.store(true, Ordering::Relaxed);
         });
         assert_eq!((ledger.bytes, ledger.order.len()), (0, 0));
     }
