@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use serde::Serialize;
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 
 use super::open::Image;
-use super::output::{output, printable};
+use super::output::{message, output, printable};
 use super::progress::Progress;
 use super::{CliError, Exit};
 use crate::export::{ExportError, Job, Output, TARGETS, Target};
@@ -62,7 +62,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
     let target = target(args)?;
     let opened = args.image.open()?;
     for warning in &opened.warnings {
-        eprintln!("spindle: {}: {warning}", args.image.path.display());
+        eprintln!("spindle: {}", message(&format!("{}: {warning}", args.image.path.display())));
     }
     let cancelled = cancelled_by_signals()?;
     let progress = Progress::new("converting", 0);
@@ -72,7 +72,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
     let losses = target.losses(&job)?;
     if !losses.is_empty() {
         eprintln!("spindle: {} cannot hold:", target.info().id.to_uppercase());
-        losses.iter().for_each(|loss| eprintln!("  {loss}"));
+        losses.iter().for_each(|loss| eprintln!("  {}", message(loss)));
         if !args.lossy {
             return Err(CliError::new(Exit::Failure, "nothing was written; --lossy leaves that out"));
         }
@@ -81,7 +81,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
     let mut out = Output::new(&args.out, args.force).keep(&sources(&args.image.path, &opened));
     let written = target.write(&job, &mut out).and_then(|()| out.finish());
     progress.clear();
-    let files = written?;
+    let files = written.map_err(|error| not_written(&args.out, error))?;
     let bytes = files.iter().filter_map(|file| file.metadata().ok()).map(|metadata| metadata.len()).sum();
     let names = files.iter().map(|file| file.to_string_lossy().into_owned()).collect();
     let summary = Summary { format: target.info().id, files: names, bytes, losses };
@@ -120,15 +120,33 @@ pub fn sources(image: &Path, opened: &Opened) -> Vec<PathBuf> {
     std::iter::once(image.to_owned()).chain(companions).collect()
 }
 
-/// A flag that SIGINT and SIGTERM set, so that nothing half-written stays behind.
+/// The image at `out` could not be written.
+pub fn not_written(out: &Path, error: ExportError) -> CliError {
+    match error {
+        ExportError::Image(error) => CliError::new(Exit::Failure, format!("{}: {error}", out.display())),
+        error => error.into(),
+    }
+}
+
+/// The signals that ask a program to end. SIGHUP, the end of a terminal, is none where whoever started this has it ignored (`nohup`).
+pub fn ending_signals() -> Vec<i32> {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| u64::from_str_radix(line.strip_prefix("SigIgn:")?.trim(), 16).ok());
+    let hangs_up = ignored.unwrap_or(0) & 1 << (SIGHUP - 1) == 0;
+    [SIGINT, SIGTERM].into_iter().chain(hangs_up.then_some(SIGHUP)).collect()
+}
+
+/// A flag that the ending signals set, so that nothing half-written stays behind.
 ///
 /// # Errors
 /// When the signals cannot be caught.
 pub fn cancelled_by_signals() -> Result<Arc<AtomicBool>, CliError> {
     let cancelled = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM] {
+    for signal in ending_signals() {
         signal_hook::flag::register(signal, Arc::clone(&cancelled))?;
     }
+    // A file longer than `ulimit -f` allows is an error of the write then.
+    signal_hook::flag::register(SIGXFSZ, Arc::default())?;
     Ok(cancelled)
 }
 

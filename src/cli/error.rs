@@ -3,6 +3,7 @@
 use std::io;
 use std::process::ExitCode;
 
+use super::output::message;
 use crate::image::{ImageError, ImageErrorKind};
 
 /// Exit codes. 0 is success and 2 a usage error, which the argument parser reports.
@@ -68,7 +69,7 @@ pub fn report(program: &str, result: Result<(), CliError>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{program}: {}", error.message);
+            eprintln!("{program}: {}", message(&error.message));
             ExitCode::from(error.exit as u8)
         }
     }

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use super::open::{How, locator};
+use super::output::{message, printable};
 use super::remote::{Drive, Patience};
 use super::{CliError, Exit};
 use crate::control::{Client, encode_name};
@@ -38,7 +39,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
     let options = OpenOptions { passwords: &passwords, ..args.how.options(&spool) };
     let Passable { file, companions, opened } = open_passable(&args.image, &options)?;
     for warning in &opened.warnings {
-        eprintln!("spindle: {}: {warning}", args.image.display());
+        eprintln!("spindle: {}", message(&format!("{}: {warning}", args.image.display())));
     }
 
     let mut client = args.to.daemon.connect()?;
@@ -55,7 +56,12 @@ pub fn run(args: &Args) -> Result<(), CliError> {
     // The drive has descriptors of its own by now, or will never need any.
     client.execute("remove-fd", &json!({ "fdset-id": set }), None)?;
     let result = result?;
-    println!("{}: {} ({})", result["drive"].as_str().unwrap_or_default(), locator, opened.disc.medium.name());
+    println!(
+        "{}: {} ({})",
+        result["drive"].as_str().unwrap_or_default(),
+        printable(locator.as_bytes()),
+        opened.disc.medium.name()
+    );
     Ok(())
 }
 

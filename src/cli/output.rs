@@ -27,9 +27,7 @@ pub fn printable(text: &[u8]) -> String {
     let mut out = String::with_capacity(text.len());
     for chunk in text.utf8_chunks() {
         for c in chunk.valid().chars() {
-            let turns =
-                matches!(c, '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{61C}');
-            if c.is_control() || turns || c == '\\' || matches!(c, '\u{2028}' | '\u{2029}') {
+            if acts(c) || c == '\\' {
                 out.extend(c.escape_default());
             } else {
                 out.push(c);
@@ -40,6 +38,25 @@ pub fn printable(text: &[u8]) -> String {
         }
     }
     out
+}
+
+/// A message that may have text from a disc in it, harmless for a terminal. A backslash stays what it is.
+#[must_use]
+pub fn message(text: &str) -> String {
+    let escaped = |c: char| acts(c).then(|| c.escape_default().to_string());
+    text.chars().fold(String::with_capacity(text.len()), |mut out, c| {
+        match escaped(c) {
+            Some(escape) => out.push_str(&escape),
+            None => out.push(c),
+        }
+        out
+    })
+}
+
+/// Whether a terminal does something else with it than to show it.
+fn acts(c: char) -> bool {
+    let turns = matches!(c, '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{61C}');
+    c.is_control() || turns || matches!(c, '\u{2028}' | '\u{2029}')
 }
 
 /// A name or the names on a path, joined; a slash inside a name is shown as an escape.
@@ -59,6 +76,7 @@ mod tests {
         assert_eq!(printable("\u{9B}2J\u{202E}gnp".as_bytes()), "\\u{9b}2J\\u{202e}gnp");
         assert_eq!(printable(b"caf\xE9\\"), "caf\\xe9\\\\");
         assert_eq!(printable("gr\u{FC}n \u{1F600}".as_bytes()), "gr\u{FC}n \u{1F600}");
+        assert_eq!(message("C:\\a\x1B[2J\n: gr\u{FC}n\u{202E}"), "C:\\a\\u{1b}[2J\\n: gr\u{FC}n\\u{202e}");
         assert_eq!(printable_path(&[b"a/b".to_vec(), b"c".to_vec()]), "a\\x2fb/c");
     }
 }

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{OsStringValueParser, TypedValueParser as _};
+
 use super::{CliError, Exit};
 use crate::control::{Client, ClientError};
 
@@ -9,7 +11,7 @@ use crate::control::{Client, ClientError};
 #[derive(Debug, clap::Args)]
 pub struct Daemon {
     /// The control socket; by default that of the only spindled running here
-    #[arg(long, value_name = "PATH", env = "SPINDLE_CONTROL")]
+    #[arg(long, value_name = "PATH", env = "SPINDLE_CONTROL", value_parser = OsStringValueParser::new().map(PathBuf::from))]
     control: Option<PathBuf>,
 }
 
@@ -40,7 +42,9 @@ impl Daemon {
     /// # Errors
     /// When there is none, or several to choose from.
     pub fn connect(&self) -> Result<Client, CliError> {
-        Ok(Client::connect(self.control.as_deref())?)
+        // An empty variable of the environment is none.
+        let control = self.control.as_deref().filter(|path| !path.as_os_str().is_empty());
+        Ok(Client::connect(control)?)
     }
 }
 

@@ -12,6 +12,7 @@ use super::output::output;
 use super::remote::Drive;
 use super::{CliError, Exit};
 use crate::drive::MOST_SAVED;
+use crate::export::destination;
 
 /// Save the state of a drive, or load it into the drive of another host, for a machine that moves
 #[derive(Debug, clap::Args)]
@@ -65,6 +66,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
 
 /// The whole file or none, readable for its owner.
 fn write(path: &Path, state: &str) -> io::Result<()> {
+    let path = destination(path)?;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let mut file = NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
     file.write_all(state.as_bytes())?;

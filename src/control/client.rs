@@ -5,6 +5,7 @@ use std::io::{self, BufRead, BufReader};
 use std::os::fd::BorrowedFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use thiserror::Error;
@@ -30,6 +31,9 @@ pub enum ClientError {
         reason: Option<String>,
     },
 }
+
+/// How long a daemon may take to say that it is one.
+const GREETING: Duration = Duration::from_secs(10);
 
 /// A negotiated connection.
 #[derive(Debug)]
@@ -57,7 +61,15 @@ impl Client {
         let stream = UnixStream::connect(path)?;
         let incoming = BufReader::new(stream.try_clone()?);
         let mut client = Self { path: path.to_owned(), stream, incoming, events: VecDeque::new() };
-        let greeting = client.receive()?;
+        // A vhost-user socket, for example, says nothing.
+        client.stream.set_read_timeout(Some(GREETING))?;
+        let greeting = client.receive().map_err(|error| match error.kind() {
+            io::ErrorKind::WouldBlock => {
+                io::Error::new(io::ErrorKind::TimedOut, "does not answer as a control socket does")
+            }
+            _ => error,
+        })?;
+        client.stream.set_read_timeout(None)?;
         if let Some(error) = greeting.get("error") {
             return Err(io::Error::other(error["desc"].as_str().unwrap_or("refused").to_owned()));
         }

@@ -61,8 +61,18 @@ macro_rules! line {
     ($sheet:expr, $($text:tt)*) => {{ let _ = writeln!($sheet, $($text)*); }};
 }
 
+/// The file beside the sheet, if the sheet can name it.
+fn beside(out: &mut Output, suffix: &str) -> Result<(String, OutFile), ExportError> {
+    let (name, file) = out.beside(suffix)?;
+    if name.contains(['"', '\\', '\u{FFFD}']) || name.contains(char::is_control) {
+        let why = "cannot be named in a CUE sheet; choose a name without quotes, backslashes and control characters, in UTF-8";
+        return Err(ExportError::Refused(format!("{name:?} {why}")));
+    }
+    Ok((name, file))
+}
+
 fn blocks(job: &Job<'_>, out: &mut Output, sheet: &mut String) -> Result<(), ExportError> {
-    let (name, mut file) = out.beside(".bin")?;
+    let (name, mut file) = beside(out, ".bin")?;
     line!(sheet, "REM ORIGINAL MEDIA-TYPE: DVD");
     line!(sheet, "FILE \"{name}\" BINARY\n  TRACK 01 MODE1/2048\n    INDEX 01 00:00:00");
     write_blocks(job, &mut file)?;
@@ -75,7 +85,7 @@ fn cd(job: &Job<'_>, out: &mut Output, sheet: &mut String) -> Result<(), ExportE
         line!(sheet, "CATALOG {}", String::from_utf8_lossy(mcn));
     }
     if let Some(session) = disc.sessions.first().filter(|session| !session.cd_text.is_empty()) {
-        let (name, mut file) = out.beside(".cdt")?;
+        let (name, mut file) = beside(out, ".cdt")?;
         session.cd_text.iter().try_for_each(|pack| file.write_all(pack)).map_err(file_error(&name))?;
         file.flush().map_err(file_error(&name))?;
         line!(sheet, "CDTEXTFILE \"{name}\"");
@@ -94,7 +104,7 @@ fn cd(job: &Job<'_>, out: &mut Output, sheet: &mut String) -> Result<(), ExportE
             for track in &session.tracks {
                 let first = track.first().max(in_file(session).start);
                 let (suffix, kind) = if track.mode.is_data() { ("bin", "BINARY") } else { ("wav", "WAVE") };
-                let (name, mut file) = out.beside(&format!(" (Track {:02}).{suffix}", track.number))?;
+                let (name, mut file) = beside(out, &format!(" (Track {:02}).{suffix}", track.number))?;
                 if !track.mode.is_data() {
                     let header = wave_header(u64::from(track.end.since(first)) * RAW as u64);
                     file.write_all(&header).map_err(file_error(&name))?;
@@ -105,7 +115,7 @@ fn cd(job: &Job<'_>, out: &mut Output, sheet: &mut String) -> Result<(), ExportE
             }
         } else {
             let suffix = if several { format!(" (Session {}).bin", session.number) } else { ".bin".to_owned() };
-            let (name, mut file) = out.beside(&suffix)?;
+            let (name, mut file) = beside(out, &suffix)?;
             line!(sheet, "FILE \"{name}\" BINARY");
             session.tracks.iter().for_each(|track| track_lines(track, in_file(session).start, &texts, sheet));
             sectors(job, in_file(session), &mut file, &name)?;

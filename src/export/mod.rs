@@ -21,7 +21,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use thiserror::Error;
 
-pub use self::output::Output;
+pub use self::output::{Output, destination};
 pub use self::sound::{TrackFile, wave_header, write_track};
 use crate::disc::sector::RAW;
 use crate::disc::{Disc, Lba, MediumType, SectorError, Session, Track};
@@ -74,9 +74,12 @@ pub enum ExportError {
     /// The disc cannot be read there.
     #[error(transparent)]
     Sector(#[from] SectorError),
-    /// The file cannot be written.
+    /// The file of this name cannot be written.
     #[error("{0}: {1}")]
     File(String, io::Error),
+    /// The image cannot be written.
+    #[error("the image that is written: {0}")]
+    Image(io::Error),
     /// The target is not made for such a disc.
     #[error("{0}")]
     Refused(String),
@@ -88,7 +91,7 @@ pub enum ExportError {
 impl From<io::Error> for ExportError {
     /// Of the image that is written, unless one of these is inside.
     fn from(error: io::Error) -> Self {
-        error.downcast().unwrap_or_else(|error| Self::File("the image".to_owned(), error))
+        error.downcast().unwrap_or_else(Self::Image)
     }
 }
 

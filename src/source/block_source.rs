@@ -331,7 +331,7 @@ impl ByteSource for BlockSource {
                     }
                     Part::Decoded(decoded, from) => decoded.scatter(from + passed, out.slice(to, len)),
                     Part::Stored(source, start) => {
-                        let start = start + passed as u64;
+                        let start = start.checked_add(passed as u64).ok_or(io::ErrorKind::UnexpectedEof)?;
                         if whole > 0 {
                             source.read_blocks_at(out.slice(to, whole * block), blocks, start)?;
                         } else {

@@ -8,6 +8,8 @@ use std::os::unix::fs::{FileExt, FileTypeExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use rustix::fs::{OFlags, fcntl_getfl};
+
 use super::around::Around;
 use super::mapped::Mapped;
 use super::{ByteSource, Scatter, Spaced, advance, check_range, read_one_by_one, waits};
@@ -47,6 +49,10 @@ impl FileSource {
     /// # Errors
     /// As [`open`](Self::open).
     pub fn from_file(file: File) -> io::Result<Self> {
+        let flags = fcntl_getfl(&file)?;
+        if flags.contains(OFlags::PATH) || flags & OFlags::RWMODE == OFlags::WRONLY {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "is not open for reading"));
+        }
         let metadata = file.metadata()?;
         let kind = metadata.file_type();
         let regular = kind.is_file();

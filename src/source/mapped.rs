@@ -7,9 +7,8 @@ use std::ops::Range;
 use super::residency::Residency;
 use super::waits;
 use crate::sys::guarded::{Lost, Mapping, faults_from_storage};
+use crate::sys::page::page_size;
 
-/// What is known to be in the page cache, or not.
-const PAGE: u64 = 4096;
 /// After how much copying a thread asks whether its faults waited for storage: each copy counts one, and one for each
 /// [`COPY_UNIT`] bytes.
 const COPIES_TO_LOOK: u64 = 64;
@@ -32,7 +31,7 @@ impl Mapped {
     /// Maps the first `len` bytes of `file`. None where that cannot be: then every read is a positional one.
     pub fn new(file: &File, len: u64) -> Option<Self> {
         let mapping = Mapping::new(file, len).ok()?;
-        Some(Self { mapping, seen: Residency::new(len, PAGE)? })
+        Some(Self { mapping, seen: Residency::new(len, page_size() as u64)? })
     }
 
     /// The range was just read, so it is in the page cache.
@@ -68,7 +67,7 @@ impl Mapped {
 
     /// Whether the page behind the one that ends a range is there, as far as can be told without waiting for storage.
     fn goes_on_behind(&self, end: u64) -> bool {
-        let next = end.next_multiple_of(PAGE);
+        let next = end.next_multiple_of(page_size() as u64);
         self.seen.has(next..next + 1) && self.mapping.reaches(next)
     }
 }

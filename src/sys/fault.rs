@@ -18,8 +18,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use vmm_sys_util::eventfd::EventFd;
 
 use super::copy;
-
-const PAGE: usize = 4096;
+use super::page::page_size;
 
 /// Who handled SIGBUS before.
 static PREVIOUS: OnceLock<libc::sigaction> = OnceLock::new();
@@ -169,7 +168,7 @@ fn is_replaced(at: usize) -> bool {
     let errno = unsafe { *libc::__errno_location() };
     let region = slots().filter_map(Slot::get).find(|(start, len, _)| at.wrapping_sub(*start) < *len);
     let log = LOG.get();
-    let found = region.or_else(|| (log >= 0).then_some((at & !(PAGE - 1), PAGE, log)));
+    let found = region.or_else(|| (log >= 0).then_some((at & !(page_size() - 1), page_size(), log)));
     let replaced = found.is_some_and(|(start, len, gone)| {
         // SAFETY: the range is a mapping of shared memory, all of it or the page with the fault: nothing in this process holds
         // a Rust reference to it, all of it is only ever copied, and it stays mapped, as memory of this process.
@@ -223,6 +222,8 @@ mod tests {
 
     use super::*;
     use crate::sys::memory::{GuestMemory, watch};
+
+    const PAGE: usize = 4096;
 
     fn shared(len: usize) -> (File, GuestMemory) {
         let file = File::from(memfd_create("guest", MemfdFlags::CLOEXEC).unwrap());

@@ -10,9 +10,7 @@ use vm_memory::bitmap::Bitmap;
 use super::copy::{self, copy, copy_blocks};
 use super::fault;
 use super::memory::GuestSlice;
-
-/// What the kernel zeroes of a page behind the end of a file ends with the page.
-const PAGE: u64 = 4096;
+use super::page::page_size;
 
 /// Page faults so far for which the calling thread waited for storage.
 #[must_use]
@@ -130,7 +128,7 @@ impl Mapping {
     #[must_use]
     pub fn may_be_cut_before(&self, end: u64) -> bool {
         let Some(last) = end.checked_sub(1) else { return false };
-        let of_page = (last | (PAGE - 1)).min((self.len as u64).saturating_sub(1));
+        let of_page = (last | (page_size() as u64 - 1)).min((self.len as u64).saturating_sub(1));
         [last, of_page].into_iter().all(|at| self.byte(at).is_none_or(|byte| byte == 0))
     }
 

@@ -13,6 +13,7 @@ pub mod guarded;
 pub mod heap;
 pub mod join;
 pub mod memory;
+pub mod page;
 pub mod ready;
 pub mod service;
 pub mod slab;

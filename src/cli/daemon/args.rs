@@ -1,5 +1,6 @@
 //! The arguments of `spindled`.
 
+use std::io::Write as _;
 use std::path::PathBuf;
 
 use clap::Parser;
@@ -9,6 +10,7 @@ use super::confine::Sandbox;
 use super::drive::DriveSpec;
 use crate::cli::error::{CliError, Exit};
 use crate::cli::open::How;
+use crate::cli::output::message;
 use crate::drive::Behaviours;
 use crate::sound;
 
@@ -152,8 +154,7 @@ pub fn start_log(level: LevelFilter) {
         .filter_module("virtio_queue", LevelFilter::Off)
         .filter_module("vhost_user_backend", LevelFilter::Error.min(level))
         .parse_default_env()
-        .format_timestamp(None)
-        .format_target(false)
+        .format(|out, record| writeln!(out, "[{:<5}] {}", record.level(), message(&record.args().to_string())))
         .init();
 }
 

@@ -10,23 +10,25 @@ mod state;
 mod targets;
 
 use std::fs::DirBuilder;
+use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread;
 use std::time::Duration;
-use std::{io, thread};
 
 use clap::Parser;
 use log::{info, warn};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use self::args::Args;
 use self::confine::Sandbox;
 use self::state::StateFolder;
+use super::convert::ending_signals;
 use super::error::{CliError, Exit, report};
+use super::output::output;
 use crate::control;
 use crate::drive::HostClock;
 use crate::image::OpenOptions;
@@ -42,8 +44,7 @@ use crate::vhost_user::Server;
 pub fn main() -> ExitCode {
     // The contract of vhost-user back-end programs: print, exit 0, ignore everything else.
     if std::env::args_os().skip(1).any(|argument| argument == "--print-capabilities") {
-        println!("{{\"type\":\"scsi\"}}");
-        return ExitCode::SUCCESS;
+        return report("spindled", output(|out| writeln!(out, "{{\"type\":\"scsi\"}}")));
     }
     match Args::try_parse() {
         Ok(args) => report("spindled", run(&args)),
@@ -89,7 +90,7 @@ fn run(args: &Args) -> Result<(), CliError> {
     let manager = service_manager();
     let state = args.state_dir.as_deref().map(|path| StateFolder::open(path, &spool, manager.clone(), kept));
     let drives = drive::make(&specs, &options, state.transpose()?, Duration::from_secs(args.read_deadline.into()))?;
-    let signals = Signals::new([SIGTERM, SIGINT])?;
+    let signals = Signals::new(ending_signals())?;
 
     let mut targets = targets::open(&groups, &drives, args, inherited)?;
     // The files go with these at the end, when nobody is served any more.
@@ -193,7 +194,7 @@ fn control_socket(args: &Args) -> Result<Option<BoundSocket>, CliError> {
     }
 }
 
-/// SIGTERM and SIGINT end the daemon as `quit` does.
+/// These signals end the daemon as `quit` does.
 fn end_on_signals(mut signals: Signals, end: Sender<End>) -> io::Result<()> {
     thread::Builder::new().name("signals".to_owned()).spawn(move || {
         if let Some(signal) = signals.forever().next() {

@@ -88,6 +88,9 @@ fn run(entry: &[u8; ENTRY], trailer: &Trailer, in_clear: bool, codec: Codec) -> 
     let start = u64::from(number(12)) * sector;
     let end = (u64::from(number(16)) * sector).checked_add(start);
     let end = end.ok_or_else(|| ImageError::invalid("a block of the UIF lies past the end of any disc"))?;
+    if at.checked_add(end - start).is_none() {
+        return Err(ImageError::invalid("a block of the UIF lies past the end of any file"));
+    }
     let packing = match number(20) {
         3 => Packing::Zeros,
         1 if in_clear => Packing::Stored,

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{Argument, Call, Kind, Returns, Verb, optional, required};
 use crate::control::error::{LOCKED, VerbError};
 use crate::control::image::{self, Request};
-use crate::drive::{Drive, EjectRefused};
+use crate::drive::{Drive, EjectRefused, Tray};
 
 /// Either names the drive.
 const DEVICE: Argument = optional("device", Kind::Str);
@@ -81,11 +81,11 @@ fn close_tray(call: &mut Call<'_>) -> Result<Value, VerbError> {
 
 fn remove_medium(call: &mut Call<'_>) -> Result<Value, VerbError> {
     let drive = call.device()?;
-    // QEMU takes the medium out of an empty drive without complaint.
-    if drive.remove_medium().is_none() && drive.snapshot().medium.is_some() {
-        return Err(tray_not_open(drive));
+    match drive.remove_medium() {
+        None if drive.snapshot().tray == Tray::Closed => Err(tray_not_open(drive)),
+        // QEMU takes the medium out of an empty open drive without complaint.
+        _ => Ok(json!({})),
     }
-    Ok(json!({}))
 }
 
 fn tray_not_open(drive: &Drive) -> VerbError {

@@ -1,10 +1,13 @@
 //! `spindle convert` and `spindle extract --track`, against the programs that read what they write.
 
 use std::fs;
+use std::os::unix::fs::{FileTypeExt, symlink};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
+use rustix::fs::{CWD, Mode, mkfifoat};
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -109,6 +112,12 @@ fn tools_read_the_sound_of_a_track() {
     // A folder gets a file with the track's number; WAVE for sound.
     let output = spindle(&["extract", &image, "--track", "1", "-o", folder.path().to_str().unwrap()]);
     assert!(output.status.success() && folder.path().join("sound (Track 01).wav").exists(), "{}", stderr(&output));
+    let new = out("new folder");
+    let output = spindle(&["extract", &image, "--track", "1", "-o", &new]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert_eq!(files(Path::new(&new)), ["sound (Track 01).wav"]);
+    let no_such = spindle(&["extract", &image, "--track", "1", "-o", &out("song.mp3")]);
+    assert_eq!(no_such.status.code(), Some(2), "{}", stderr(&no_such));
     let no_sound = spindle(&["extract", &image, "--track", "1", "-o", &out("one.iso")]);
     assert_eq!(no_sound.status.code(), Some(2), "{}", stderr(&no_sound));
     let no_track = spindle(&["extract", &image, "--track", "2", "-o", &out("two.wav")]);
@@ -145,6 +154,62 @@ fn what_a_target_cannot_hold_is_refused_unless_it_may_be_left_out() {
     let output = spindle(&["convert", &image, &inside(&folder, "sub.iso"), "--lossy", "--json"]);
     let summary: Value = serde_json::from_str(&stdout(&output)).unwrap();
     assert_eq!((summary["format"].as_str(), summary["losses"].as_array().unwrap().len()), (Some("iso"), 1));
+}
+
+#[test]
+fn what_is_no_file_is_never_replaced_and_a_link_leads_to_what_is() {
+    let shelf = TempDir::new().unwrap();
+    let (image, _, blocks) = real(&shelf);
+    let folder = TempDir::new().unwrap();
+    let out = |name: &str| inside(&folder, name);
+    mkfifoat(CWD, out("pipe.iso"), Mode::RUSR).unwrap();
+    symlink("pipe.iso", out("to-pipe.iso")).unwrap();
+    symlink("nothing", out("to-nothing.iso")).unwrap();
+    for name in ["pipe.iso", "to-pipe.iso", "to-nothing.iso"] {
+        let refused = spindle(&["convert", "--force", &image, &out(name)]);
+        assert_eq!(refused.status.code(), Some(1), "{name}: {}", stderr(&refused));
+        assert!(stderr(&refused).contains(name), "{}", stderr(&refused));
+    }
+    assert!(fs::metadata(out("pipe.iso")).unwrap().file_type().is_fifo());
+
+    fs::create_dir(out("elsewhere")).unwrap();
+    fs::write(out("elsewhere/disc.iso"), "before").unwrap();
+    symlink("elsewhere/disc.iso", out("link.iso")).unwrap();
+    convert(&["--force", &image, &out("link.iso")]);
+    assert!(fs::read(out("elsewhere/disc.iso")).unwrap() == blocks);
+    assert!(fs::symlink_metadata(out("link.iso")).unwrap().is_symlink());
+    assert_eq!(files(&folder.path().join("elsewhere")), ["disc.iso"]);
+    assert_eq!(files(folder.path()), ["elsewhere", "link.iso", "pipe.iso", "to-nothing.iso", "to-pipe.iso"]);
+}
+
+#[test]
+fn a_sheet_names_only_what_it_can() {
+    let shelf = TempDir::new().unwrap();
+    let (image, ..) = real(&shelf);
+    let folder = TempDir::new().unwrap();
+    for name in ["a\"b.cue", "a\nb.cue", "a\\b.cue"] {
+        let refused = spindle(&["convert", &image, &inside(&folder, name)]);
+        assert_eq!(refused.status.code(), Some(1), "{name:?}");
+        assert!(stderr(&refused).contains("cannot be named in a CUE sheet"), "{}", stderr(&refused));
+        assert_eq!(stderr(&refused).lines().count(), 1);
+    }
+    assert_eq!(files(folder.path()), [""; 0]);
+}
+
+#[test]
+fn a_terminal_that_is_closed_leaves_no_part_of_an_image() {
+    let folder = TempDir::new().unwrap();
+    fs::File::create(inside(&folder, "disc.iso")).unwrap().set_len(4 << 30).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_spindle"));
+    command.args(["convert", &inside(&folder, "disc.iso"), &inside(&folder, "disc.cso")]);
+    let child = command.stderr(Stdio::piped()).spawn().unwrap();
+    while files(folder.path()).len() < 2 {
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    kill_process(Pid::from_child(&child), Signal::HUP).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    assert_eq!(files(folder.path()), ["disc.iso"]);
 }
 
 #[test]

@@ -140,6 +140,32 @@ fn a_locked_tray_is_waited_for_and_taken_only_by_force() {
 }
 
 #[test]
+fn a_socket_that_is_no_control_socket_is_told_and_an_empty_variable_is_none() {
+    let room = Room::new(&[]);
+    let vhost_user = room.daemon.path();
+    let words = room.fails(1, &["status", "--control", vhost_user.to_str().unwrap()]);
+    assert!(words.contains("does not answer as a control socket does"), "{words}");
+    let empty = room.command(&["status"]).env("SPINDLE_CONTROL", "").output().unwrap();
+    assert!(empty.status.success(), "{}", stderr(&empty));
+}
+
+#[test]
+fn text_of_a_disc_does_nothing_to_a_terminal() {
+    let room = Room::new(&[]);
+    let sheet = room.daemon.folder.path().join("disc.cue");
+    std::fs::write(&sheet, "FILE \"\x1B[31mred.bin\" BINARY\n  TRACK 01 AUDIO\n    INDEX 01 00:00:00\n").unwrap();
+    for verb in ["insert", "info", "verify"] {
+        let output = room.spindle(&[verb, sheet.to_str().unwrap()]);
+        assert!(!output.status.success());
+        assert!(
+            stderr(&output).contains("\\u{1b}[31mred.bin") && !stderr(&output).contains('\x1B'),
+            "{}",
+            stderr(&output)
+        );
+    }
+}
+
+#[test]
 fn wrong_usage_is_told_by_its_status() {
     let room = Room::new(&[]);
     for arguments in

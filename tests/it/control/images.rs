@@ -1,9 +1,11 @@
 //! Images that are more than one file, or locked, over the control socket.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::os::fd::AsFd;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+use rustix::fs::OFlags;
 use serde_json::{Value, json};
 
 use super::{guest, locator};
@@ -52,6 +54,22 @@ fn pass(client: &mut Client, path: &Path, set: u32, opaque: &str) {
     let request = json!({ "execute": "add-fd", "arguments": { "fdset-id": set, "opaque": opaque } });
     client.send_with(request.to_string().as_bytes(), &[file.as_fd()]);
     assert_eq!(client.answer()["return"]["fdset-id"], set);
+}
+
+#[test]
+fn a_descriptor_that_cannot_be_read_is_refused() {
+    let control = Control::start(&["cd0"]);
+    let mut client = control.client();
+    let path = control.image("disc", 9, 10);
+    let only_a_name = OpenOptions::new().read(true).custom_flags(OFlags::PATH.bits() as i32).open(&path).unwrap();
+    let to_write = OpenOptions::new().write(true).open(&path).unwrap();
+    for (set, file) in [only_a_name, to_write].iter().enumerate() {
+        let request = json!({ "execute": "add-fd", "arguments": { "fdset-id": set } });
+        client.send_with(request.to_string().as_bytes(), &[file.as_fd()]);
+        assert_eq!(client.answer()["return"]["fdset-id"], set);
+        let (_, words) = client.refused("media-insert", json!({ "file": format!("/dev/fdset/{set}") }));
+        assert!(words.contains("not open for reading"), "{words}");
+    }
 }
 
 #[test]

@@ -59,6 +59,8 @@ fn the_steps_of_a_change_by_hand() {
     assert_eq!(gone.1, "Node 'next' not found");
     client.ok("eject", json!({ "device": "cd0" }));
     client.ok("blockdev-close-tray", json!({ "id": "cd0" }));
+    let closed = client.refused("blockdev-remove-medium", json!({ "id": "cd0" }));
+    assert_eq!(closed.1, "Tray of device 'cd0' is not open", "also when it is empty");
     client.ok("media-open", json!({ "node-name": "next", "file": first }));
     let not_open = client.refused("blockdev-insert-medium", json!({ "id": "cd0", "node-name": "next" }));
     assert_eq!(not_open.1, "Tray of device 'cd0' is not open");

@@ -4,7 +4,7 @@ use std::os::unix::net::UnixStream;
 
 use rustix::process::Signal;
 
-use crate::support::daemon::Daemon;
+use crate::support::daemon::{Daemon, spindled};
 use crate::support::guest::{Command, NOWHERE, Options, Piece, REQUESTS};
 use crate::support::message::{SET_VRING_CALL, message, send_to_the_end};
 
@@ -12,7 +12,7 @@ const READ: [u8; 10] = [0x28, 0, 0, 0, 0, 1, 0, 0, 1, 0];
 
 #[test]
 fn signals_end_it_with_status_0_with_and_without_a_front_end() {
-    for signal in [Signal::TERM, Signal::INT] {
+    for signal in [Signal::TERM, Signal::INT, Signal::HUP] {
         let daemon = Daemon::start(&[]);
         daemon.signal(signal);
         assert!(daemon.end().0.success());
@@ -50,6 +50,37 @@ fn once_means_one_machine() {
     let (status, _, folder) = daemon.end_in_folder();
     assert!(status.success());
     assert!(!folder.path().join("socket").exists());
+}
+
+#[test]
+fn another_start_on_its_socket_is_refused_and_is_no_machine() {
+    let daemon = Daemon::start(&["--once"]);
+    let runtime = tempfile::tempdir().unwrap();
+    let output = spindled(&runtime).arg("--socket-path").arg(daemon.path()).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("in use by another process"));
+    let mut guest = daemon.guest(Options::default());
+    guest.command(REQUESTS, &Command::new(&[0; 6], 0));
+    drop(guest);
+    let (status, log) = daemon.end();
+    assert!(status.success());
+    assert_eq!(log.iter().filter(|line| line.contains("a front-end connected")).count(), 1, "{log:#?}");
+}
+
+#[test]
+fn the_end_of_a_terminal_does_not_end_it_where_that_is_ignored() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = std::process::Command::new("nohup");
+    command.arg(env!("CARGO_BIN_EXE_spindled")).arg("--socket-path").arg(folder.path().join("socket"));
+    command.env("XDG_RUNTIME_DIR", folder.path()).env_remove("RUST_LOG").stdin(std::process::Stdio::null());
+    let daemon = Daemon::run(command, folder);
+    daemon.signal(Signal::HUP);
+    let mut guest = daemon.guest(Options::default());
+    guest.command(REQUESTS, &Command::new(&[0; 6], 0));
+    drop(guest);
+    daemon.signal(Signal::TERM);
+    let (status, log) = daemon.end();
+    assert!(status.success() && !log.iter().any(|line| line.ends_with("signal 1")), "{log:#?}");
 }
 
 #[test]

@@ -102,6 +102,15 @@ fn capabilities_are_printed_whatever_else_is_asked() {
 }
 
 #[test]
+fn capabilities_that_cannot_be_printed_are_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let output = spindled(&folder).arg("--print-capabilities").stdout(full).output().unwrap();
+    let words = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), words.lines().count()), (Some(1), 1), "{words}");
+}
+
+#[test]
 fn the_descriptor_for_management_programs_agrees_with_the_binary() {
     let folder = tempfile::tempdir().unwrap();
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("qemu-scripts/50-spindled.json");

@@ -102,6 +102,16 @@ fn subchannel_behind_a_sector() {
     cannot_be_read(open("a.nrg", &file, &[]));
 }
 
+/// A block that lies in the file's last bytes that there can be.
+#[test]
+fn the_place_of_a_block() {
+    let options = uif::Options { version: 1, packed_lists: false, ..uif::PLAIN };
+    let mut file = uif::file(&[0; 2048], options);
+    let list = file.windows(4).position(|id| id == b"blhr").unwrap() + 16;
+    file[list..list + 8].copy_from_slice(&(u64::MAX - 15).to_le_bytes());
+    refused(open("a.uif", &file, &[]), Invalid);
+}
+
 /// One sector of 4 GiB, and a block from the last on, of as many.
 #[test]
 fn sectors_of_a_block() {

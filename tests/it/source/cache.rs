@@ -275,6 +275,38 @@ fn stored_blocks_are_read_in_one_run_and_not_kept() {
     assert!((0..200).all(|index| blocks.decoded(index) == 0));
 }
 
+/// An image says where its blocks are stored.
+#[test]
+fn blocks_that_are_stored_past_the_end_of_all_offsets_are_an_error() {
+    #[derive(Debug)]
+    struct FarAway;
+    impl Blocks for FarAway {
+        fn total_len(&self) -> u64 {
+            4 * 2352
+        }
+        fn locate(&self, offset: u64) -> io::Result<Block> {
+            Ok(match offset {
+                0..2060 => Block { index: 0, start: 0, len: 2060 },
+                _ => Block { index: 1, start: 2060, len: 4 * 2352 - 2060 },
+            })
+        }
+        fn stored(&self, block: &Block) -> Option<(SharedSource, u64)> {
+            let start = if block.index == 0 { 0 } else { u64::MAX - 100 };
+            Some((Arc::new(MemorySource::new(vec![0; 3000])), start))
+        }
+        fn decode(&self, _: &Block, _: &mut [u8]) -> io::Result<()> {
+            Err(io::ErrorKind::Unsupported.into())
+        }
+    }
+    let source = BlockSource::new(Arc::new(FarAway), BlockCache::with_workers(1 << 20, 0));
+    let memory = anonymous(1 << 20).unwrap();
+    let pieces = [memory.get_slice(GuestAddress(0), 2 * 2048).unwrap()];
+    // The second block begins in the gap behind the first sector.
+    let read = source.read_blocks_at(Scatter::new(&pieces), Spaced { block: 2048, gap: 304 }, 0);
+    assert_eq!(read.unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+    assert!(source.read_exact_at(&mut [0; 3000], 1000).is_err());
+}
+
 /// 400 blocks of 64 KiB, 25 MiB in all, of which not quite 16 stay.
 #[test]
 fn who_reads_once_takes_a_part_of_a_large_cache_and_who_reads_again_takes_it_all() {

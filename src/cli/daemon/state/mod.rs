@@ -49,7 +49,7 @@ impl StateFolder {
         kept: Vec<(String, OwnedFd)>,
     ) -> Result<Self, CliError> {
         let open = || {
-            match DirBuilder::new().mode(0o700).create(path) {
+            match DirBuilder::new().recursive(true).mode(0o700).create(path) {
                 Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
                 _ => {}
             }

@@ -37,7 +37,6 @@ impl Slots {
         options.read(true).write(true).create(true).truncate(false).mode(0o600).custom_flags(flags);
         let file = options.open(path)?;
         flock(&file, FlockOperation::NonBlockingLockExclusive)?;
-        let empty = file.metadata()?.len() == 0;
         if fallocate(&file, FallocateFlags::empty(), 0, 2 * SLOT as u64).is_err() {
             // Not every file system can: the blocks then come with the writes.
             file.set_len(2 * SLOT as u64)?;
@@ -45,7 +44,9 @@ impl Slots {
         let newest = [0, 1].into_iter().filter_map(|at| read(&file, at)).max_by_key(|(sequence, _)| *sequence);
         Ok(match newest {
             Some((newest, record)) => (Self { file, newest }, Found::Record(record)),
-            None => (Self { file, newest: 0 }, if empty { Found::Nothing } else { Found::Garbage }),
+            // Also of a process that had nothing to write.
+            None if [0, 1].into_iter().all(|at| is_unwritten(&file, at)) => (Self { file, newest: 0 }, Found::Nothing),
+            None => (Self { file, newest: 0 }, Found::Garbage),
         })
     }
 
@@ -92,6 +93,12 @@ fn checksum(head: &[u8], record: &[u8]) -> u32 {
     crc.finalize()
 }
 
+/// Whether nothing was ever written to one of the two places.
+fn is_unwritten(file: &File, at: u64) -> bool {
+    let mut head = [1; HEAD];
+    file.read_exact_at(&mut head, place(at)).is_ok() && head == [0; HEAD]
+}
+
 /// The record at one of the two places, with its sequence number.
 fn read(file: &File, at: u64) -> Option<(u64, Vec<u8>)> {
     let mut head = [0; HEAD];
@@ -116,6 +123,10 @@ mod tests {
     fn a_torn_record_leaves_the_one_before() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("state");
+        let (slots, found) = Slots::open(&path).unwrap();
+        assert_eq!(found, Found::Nothing);
+        // Of a process that had nothing to write.
+        drop(slots);
         let (mut slots, found) = Slots::open(&path).unwrap();
         assert_eq!(found, Found::Nothing);
         for record in [&b"one"[..], b"two", b"the third record"] {

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::{Restarted, TEST_UNIT_READY, folder_with_image, good, read, sense};
+use crate::support::daemon::Daemon;
 use crate::support::disc::block;
 use crate::support::host;
 
@@ -57,12 +58,21 @@ fn the_folder_is_for_one_user_and_one_daemon() {
         String::from_utf8(output.stderr).unwrap()
     };
     assert!(refusal(&state).contains("is in use by another spindled"));
+    here.restart();
+    let log = here.daemon.as_ref().map(|daemon| daemon.log().join("\n")).unwrap_or_default();
+    assert!(!log.contains("damaged"), "{log}");
     here.kill();
     for mode in [0o710, 0o701, 0o770] {
         fs::set_permissions(&state, Permissions::from_mode(mode)).unwrap();
         assert!(refusal(&state).contains("is not a private folder of this user"), "{mode:o}");
     }
-    assert!(refusal(&state.join("not/there")).contains("No such file"));
+    fs::write(here.path("file"), "").unwrap();
+    assert!(refusal(&here.folder.path().join("file/there")).contains("Not a directory"));
+    // A folder that is not there is made, and those that it is in.
+    let folder = TempDir::new().unwrap();
+    let new = folder.path().join("not/there");
+    drop(Daemon::start(&["--state-dir", new.to_str().unwrap()]));
+    assert_eq!(fs::metadata(&new).unwrap().permissions().mode() & 0o777, 0o700);
     // A link in place of the file.
     let linked = here.folder.path().join("linked");
     DirBuilder::new().mode(0o700).create(&linked).unwrap();

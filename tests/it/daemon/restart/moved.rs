@@ -7,7 +7,7 @@ use serde_json::json;
 use super::state::{lock_and_set, page};
 use super::{EJECT, Restarted, TEST_UNIT_READY, events, folder_with_image, good, read, sense, settle};
 use crate::support::disc::block;
-use crate::support::guest::Guest;
+use crate::support::guest::{Guest, REQUESTS};
 
 /// `spindle state` on a host.
 fn state(host: &Restarted, way: &str, file: &str) -> Output {
@@ -30,23 +30,27 @@ fn hosts(seed: u32) -> (Restarted, Restarted, Guest) {
     (here, there, guest)
 }
 
-/// The guest is stopped on the one host and goes on with the other.
-fn go(here: &Restarted, there: &mut Restarted, guest: &mut Guest) {
+/// The guest is stopped on the one host and goes on with the other. Its rings are stopped first, as QEMU does: a worker that has not
+/// fallen asleep yet would take from them what is for the other host.
+fn go(here: &mut Restarted, there: &mut Restarted, guest: &mut Guest) {
     let file = here.path("vm1.state");
+    (0..=REQUESTS).for_each(|ring| _ = guest.stop_ring(ring));
     done(&state(here, "save", &file));
     guest.hang_up();
+    // When it has noticed that, the drive is as new.
+    here.daemon().wait_for_line("the front-end disconnected");
     done(&state(there, "load", &file));
     guest.reconnect(&there.daemon().path());
 }
 
 #[test]
 fn lock_settings_speed_and_reservation_move() {
-    let (here, mut there, mut guest) = hosts(3);
+    let (mut here, mut there, mut guest) = hosts(3);
     lock_and_set(&mut guest);
     let all = page(&mut guest, 0x3F);
     let performance = good(&mut guest, &[0xAC, 0x10, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0], 64);
     let mut watching = there.client();
-    go(&here, &mut there, &mut guest);
+    go(&mut here, &mut there, &mut guest);
     assert_eq!(watching.event(), ("SPINDLE_STATE_LOADED".to_owned(), json!({ "drive": "cd0" })));
     assert_eq!(sense(&mut guest, &TEST_UNIT_READY), (0, 0, 0), "nothing that was not pending");
     assert_eq!(events(&mut guest), (0, 2));
@@ -68,11 +72,11 @@ fn what_a_guest_was_not_told_yet_it_is_told_there() {
     // The disc is taken out and put in again.
     client.ok("blockdev-open-tray", json!({ "id": "cd0" }));
     client.ok("blockdev-close-tray", json!({ "id": "cd0" }));
-    go(&here, &mut there, &mut guest);
+    go(&mut here, &mut there, &mut guest);
     assert_eq!(sense(&mut guest, &TEST_UNIT_READY), (6, 0x3A, 0));
     assert_eq!(events(&mut guest), (3, 2));
     // And back again, half of it told.
-    go(&there, &mut here, &mut guest);
+    go(&mut there, &mut here, &mut guest);
     assert_eq!(sense(&mut guest, &TEST_UNIT_READY), (6, 0x28, 0));
     assert_eq!(sense(&mut guest, &TEST_UNIT_READY), (0, 0, 0));
     assert_eq!(events(&mut guest), (2, 2));
@@ -84,13 +88,13 @@ fn a_wish_for_the_medium_and_an_open_tray_move() {
     let (mut here, mut there, mut guest) = hosts(3);
     good(&mut guest, &[0x1E, 0, 0, 0, 1, 0], 0);
     assert!(here.client().ask("eject", json!({ "id": "cd0" })).get("error").is_some());
-    go(&here, &mut there, &mut guest);
+    go(&mut here, &mut there, &mut guest);
     assert_eq!(events(&mut guest), (1, 2));
     good(&mut guest, &[0x1E, 0, 0, 0, 0, 0], 0);
     good(&mut guest, &EJECT, 0);
     settle(&mut guest);
     // The first host's tray is closed on the disc, and opens with the guest's arrival.
-    go(&there, &mut here, &mut guest);
+    go(&mut there, &mut here, &mut guest);
     assert_eq!(sense(&mut guest, &TEST_UNIT_READY), (2, 0x3A, 2));
     assert_eq!(here.query()["tray"], "open");
     good(&mut guest, &[0x1B, 0, 0, 0, 3, 0], 0);
