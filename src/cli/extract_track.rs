@@ -4,10 +4,11 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::convert::{cancelled_by_signals, not_written, sources};
+use super::convert::{not_written, sources};
 use super::open::Image;
 use super::output::{output, printable};
 use super::progress::Progress;
+use super::signals::cancelled_by_signals;
 use super::{CliError, Exit};
 use crate::export::{Job, Output, TrackFile, write_track};
 

@@ -18,6 +18,7 @@ mod output;
 mod progress;
 mod remote;
 mod report;
+mod signals;
 mod state;
 mod status;
 mod texts;

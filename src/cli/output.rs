@@ -43,14 +43,15 @@ pub fn printable(text: &[u8]) -> String {
 /// A message that may have text from a disc in it, harmless for a terminal. A backslash stays what it is.
 #[must_use]
 pub fn message(text: &str) -> String {
-    let escaped = |c: char| acts(c).then(|| c.escape_default().to_string());
-    text.chars().fold(String::with_capacity(text.len()), |mut out, c| {
-        match escaped(c) {
-            Some(escape) => out.push_str(&escape),
-            None => out.push(c),
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if acts(c) {
+            out.extend(c.escape_default());
+        } else {
+            out.push(c);
         }
-        out
-    })
+    }
+    out
 }
 
 /// Whether a terminal does something else with it than to show it.
