@@ -87,14 +87,14 @@ impl Slow {
         let before = self.guest.read(0, END as usize);
         self.clock.advance(2 * DELAY);
         let start = self.guest.allocate(0) as usize;
-        let mut own = vec![];
+        // The rings are the device's to write to: that of the function too, behind its answer.
+        let mut own: Vec<_> = (0..REQUESTS + RINGS).map(|queue| self.guest.ring_bytes(queue)).collect();
         for queue in (0..RINGS).map(|ring| REQUESTS + ring) {
             for unit in 0..2 {
                 // What comes after this has been looked at.
                 let command = Command { lun: lun(unit), ..Command::new(&[0x12, 0, 0, 0, 36, 0], 36) };
                 assert_eq!(self.guest.command(queue, &command).status, 0);
             }
-            own.push(self.guest.ring_bytes(queue));
         }
         own.push(start as u64..self.guest.allocate(0));
         let now = self.guest.read(0, END as usize);
