@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::extract_into::{Folder, FolderError, safe_name};
 use super::ls::Choice;
 use super::open::Image;
-use super::output::printable_path;
+use super::output::{message, printable_path};
 use super::{CliError, Exit, extract_track};
 use crate::disc::{BLOCK_SIZE, Disc};
 use crate::fs::{self, FileSystem, Flow, FsError, Kind, Node, Step};
@@ -77,6 +77,8 @@ impl Extract<'_> {
         let names: Vec<Vec<u8>> = parts.map(<[u8]>::to_vec).collect();
         let node = match fs::find(self.fs, path) {
             Ok(node) => node,
+            // That names the path itself.
+            Err(error @ FsError::NotFound(_)) => return self.tell(&error.to_string()),
             Err(error) => return self.fail(&names, &error),
         };
         if !names.iter().all(|name| safe_name(name)) {
@@ -130,9 +132,13 @@ impl Extract<'_> {
     }
 
     fn fail(&mut self, names: &[Vec<u8>], error: &dyn std::fmt::Display) {
+        self.tell(&format!("/{}: {error}", printable_path(names)));
+    }
+
+    fn tell(&mut self, problem: &str) {
         self.progress.clear();
         self.failures += 1;
-        eprintln!("spindle: /{}: {error}", printable_path(names));
+        eprintln!("spindle: {}", message(problem));
     }
 }
 

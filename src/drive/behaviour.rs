@@ -43,7 +43,7 @@ impl FromStr for Behaviours {
         for name in text.split('+') {
             let Some((_, field)) = NAMES.iter().find(|(known, _)| *known == name) else {
                 let known = NAMES.map(|(known, _)| known).join(", ");
-                return Err(format!("there is no behaviour \"{name}\": {known}, or {NONE}"));
+                return Err(format!("there is no behaviour \"{name}\": {known}, or {NONE} alone"));
             };
             *field(&mut behaviours) = true;
         }

@@ -47,14 +47,16 @@ impl Drive {
         self.by_host(State::request_eject);
     }
 
-    /// Waits until the tray is open or nobody prevents removal; false when `timeout` passes first, or when `give_up` says so,
-    /// which is asked now and then.
+    /// Waits until the tray is open, nobody prevents removal, or nobody who does has an EjectRequest left to answer; false when
+    /// `timeout` passes first, or when `give_up` says so, which is asked now and then.
+    ///
+    /// The last is true of a guest that has answered and holds the medium again: it let go for too short a time to be seen.
     #[must_use]
-    pub fn wait_unlocked(&self, timeout: Duration, give_up: impl Fn() -> bool) -> bool {
+    pub fn wait_answered(&self, timeout: Duration, give_up: impl Fn() -> bool) -> bool {
         const NOW_AND_THEN: Duration = Duration::from_millis(100);
         let deadline = Instant::now() + timeout;
         let mut state = self.state();
-        while state.tray() == Tray::Closed && state.is_locked() {
+        while state.tray() == Tray::Closed && state.is_asked_to_let_go() {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() || give_up() {
                 return false;

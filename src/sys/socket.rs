@@ -46,7 +46,13 @@ impl BoundSocket {
         let metadata = fs::symlink_metadata(path)?;
         let socket = Self { listener, path: path.to_owned(), file: (metadata.dev(), metadata.ino()) };
         if let Some(group) = group {
-            rustix::fs::chown(path, None, Some(Gid::from_raw(group)))?;
+            rustix::fs::chown(path, None, Some(Gid::from_raw(group))).map_err(|error| {
+                let error = io::Error::from(error);
+                io::Error::new(
+                    error.kind(),
+                    format!("group {group} cannot have it: {error}; only its members and root give it"),
+                )
+            })?;
             fs::set_permissions(path, fs::Permissions::from_mode(0o660))?;
         }
         Ok(socket)

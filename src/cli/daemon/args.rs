@@ -4,15 +4,19 @@ use std::io::Write as _;
 use std::path::PathBuf;
 
 use clap::Parser;
+use clap::builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser as _};
 use log::LevelFilter;
 
 use super::confine::Sandbox;
-use super::drive::DriveSpec;
+use super::spec::DriveSpec;
 use crate::cli::error::{CliError, Exit};
 use crate::cli::open::How;
 use crate::cli::output::message;
 use crate::drive::Behaviours;
 use crate::sound;
+
+/// What `--log-level` takes.
+const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
 /// A virtual optical drive for QEMU: a vhost-user-scsi back-end.
 ///
@@ -47,7 +51,8 @@ pub struct Args {
     /// Repeat it for more. Those without a socket are logical units of one target, the first LUN 0; those with the same socket of
     /// their own are a target for another machine. A comma in a value is written twice.
     /// Without any there is one drive, cd0.
-    #[arg(long = "drive", value_name = "SPEC")]
+    #[arg(long = "drive", value_name = "SPEC",
+          value_parser = OsStringValueParser::new().try_map(|text| DriveSpec::parse(&text)))]
     drives: Vec<DriveSpec>,
 
     /// What drives do as hardware does: real-speed, seek-delay, edc-errors, or several with + between them
@@ -103,7 +108,8 @@ pub struct Args {
     pub once: bool,
 
     /// What to log on stderr: off, error, warn, info, debug or trace
-    #[arg(long, value_name = "LEVEL", default_value = "info")]
+    #[arg(long, value_name = "LEVEL", default_value = "info", hide_possible_values = true,
+          value_parser = PossibleValuesParser::new(LEVELS).try_map(|level| level.parse::<LevelFilter>()))]
     pub log_level: LevelFilter,
 
     /// Print what this back-end is, in JSON, and exit

@@ -6,6 +6,7 @@
 mod args;
 mod confine;
 mod drive;
+mod spec;
 mod state;
 mod targets;
 
@@ -182,7 +183,10 @@ fn control_socket(args: &Args) -> Result<Option<BoundSocket>, CliError> {
         let socket = BoundSocket::bind(path, None);
         return socket.map(Some).map_err(|error| CliError::new(Exit::Failure, format!("{}: {error}", path.display())));
     }
-    let Some(folder) = control::runtime_dir() else { return Ok(None) };
+    let Some(folder) = control::runtime_dir() else {
+        warn!("no control socket: there is no runtime folder, $XDG_RUNTIME_DIR or /run (give --control PATH)");
+        return Ok(None);
+    };
     let path = folder.join(format!("{}.sock", std::process::id()));
     let made = DirBuilder::new().mode(0o700).recursive(true).create(&folder);
     match made.and_then(|()| BoundSocket::bind(&path, None)) {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::args::{self, Args};
-use super::drive::DriveSpec;
+use super::spec::DriveSpec;
 use crate::cli::error::{CliError, Exit};
 use crate::control::Attached;
 use crate::drive::Drive;

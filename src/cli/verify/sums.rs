@@ -72,9 +72,35 @@ fn base(name: &[u8]) -> &[u8] {
     name.rsplit(|byte| *byte == b'/').next().unwrap_or_default()
 }
 
-/// One line: `HEX  NAME`, `HEX *NAME`, `HEX`, or BSD's `SHA256 (NAME) = HEX`; anything else is not a checksum.
+/// One line: `HEX  NAME`, `HEX *NAME`, `HEX`, or BSD's `SHA256 (NAME) = HEX`; anything else is not a checksum. With a backslash
+/// before it, as GNU's programs write it, the name has escapes.
 fn line(line: &[u8]) -> Option<(Vec<u8>, Expected)> {
     let line = line.trim_ascii();
+    if let Some(escaped) = line.strip_prefix(b"\\") {
+        let (name, sum) = plain_line(escaped)?;
+        return Some((unescaped(&name)?, sum));
+    }
+    plain_line(line)
+}
+
+/// `\\`, `\n` and `\r` are a backslash, the end of a line, and a carriage return; nothing for others.
+fn unescaped(name: &[u8]) -> Option<Vec<u8>> {
+    let (mut plain, mut bytes) = (Vec::new(), name.iter());
+    while let Some(&byte) = bytes.next() {
+        plain.push(match byte {
+            b'\\' => match bytes.next()? {
+                b'\\' => b'\\',
+                b'n' => b'\n',
+                b'r' => b'\r',
+                _ => return None,
+            },
+            other => other,
+        });
+    }
+    Some(plain)
+}
+
+fn plain_line(line: &[u8]) -> Option<(Vec<u8>, Expected)> {
     if let Some(open) = line.windows(2).position(|two| two == b" (")
         && let Some(close) = line.windows(4).rposition(|four| four == b") = ")
         && open + 2 <= close
@@ -149,6 +175,9 @@ mod tests {
             (format!("SHA256 (a (1).iso) = {}", sha256.to_uppercase()), "a (1).iso", Kind::Sha256),
             (format!("SHA1 (d) = {sha1}"), "d", Kind::Sha1),
             (sha1.clone(), "", Kind::Sha1),
+            (format!("\\{sha256}  a\\\\b\\n\\r.iso"), "a\\b\n\r.iso", Kind::Sha256),
+            (format!("\\SHA1 (a\\\\) = {sha1}"), "a\\", Kind::Sha1),
+            (format!("{sha1}  a\\n"), "a\\n", Kind::Sha1),
             (format!("{}  d", "f".repeat(128)), "d", Kind::Sha512),
             (format!("{}  d", "f".repeat(32)), "d", Kind::Md5),
         ] {
@@ -158,6 +187,9 @@ mod tests {
         for other in ["", "# comment", "-----BEGIN PGP SIGNED MESSAGE-----", "Hash: SHA256", "zz  disc.iso"] {
             assert_eq!(line(other.as_bytes()), None, "{other}");
         }
+        // No escape of those programs, and one that is cut off.
+        assert_eq!(line(format!("\\{sha1}  a\\x").as_bytes()), None);
+        assert_eq!(line(format!("\\{sha1}  a\\").as_bytes()), None);
         // A tag that contradicts the length.
         assert_eq!(line(format!("MD5 (d) = {sha256}").as_bytes()), None);
     }

@@ -1,6 +1,6 @@
 //! gzip (RFC 1952). Members that tell their length (BGZF, of bgzip) are read at random.
 
-use std::io;
+use std::io::{self, Read};
 
 use flate2::Crc;
 use flate2::bufread::MultiGzDecoder;
@@ -10,7 +10,7 @@ use super::super::{Container, Content, FormatInfo, ImageError, OpenContext, Prob
 use super::index::Index;
 use super::input::{Input, bytes};
 use super::pieces::{Codec, Piece, content};
-use super::spool::spool;
+use super::spool::{is_damage, spool};
 use crate::source::{ByteSource, SharedSource};
 
 /// gzip streams.
@@ -30,9 +30,12 @@ impl Container for Gzip {
     }
 
     fn open(&self, source: SharedSource, cx: &OpenContext<'_>) -> Result<Content, ImageError> {
+        let decoder = |source: &SharedSource| -> Box<dyn Read> { Box::new(MultiGzDecoder::new(Input::of(source))) };
         match members(&*source) {
             Ok(Some(members)) => Ok(content(&source, members, Bgzf, "the gzip members", cx)),
-            _ => spool(&source, "a gzip file", |source| Box::new(MultiGzDecoder::new(Input::of(source))), cx),
+            Err(error) if !is_damage(&error) => Err(ImageError::io(error)),
+            Err(_) => spool(&source, "a gzip file that ends within a member (damaged, or cut off)", decoder, cx),
+            Ok(None) => spool(&source, "a gzip file", decoder, cx),
         }
     }
 }

@@ -39,6 +39,11 @@ pub fn spool(
         Err(Failed::TooLong) => {
             return Err(ImageError::new(ImageErrorKind::Limit, "the stream decodes to more than any disc holds"));
         }
+        Err(Failed::Read(error, 0)) if is_damage(&error) => {
+            return Err(ImageError::invalid(format!(
+                "{what} is damaged or cut off, and nothing of it decodes: {error}"
+            )));
+        }
         Err(Failed::Read(error, 0)) => return Err(ImageError::io(error)),
         Err(Failed::Read(error, len)) => {
             cx.warn(format!(

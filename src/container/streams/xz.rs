@@ -11,7 +11,7 @@ use super::super::{Container, Content, FormatInfo, ImageError, ImageErrorKind, O
 use super::index::Index;
 use super::input::{Input, bytes};
 use super::pieces::{Codec, Piece, content, is_padded_out};
-use super::spool::spool;
+use super::spool::{is_damage, spool};
 use crate::source::SharedSource;
 use crate::source::blocks::MAX_BLOCK;
 
@@ -51,8 +51,11 @@ impl Container for Xz {
             Err(error) if error.kind() == io::ErrorKind::FileTooLarge => {
                 Err(ImageError::new(ImageErrorKind::Limit, "the xz index is longer than any disc needs"))
             }
-            // One block that is too long, or no index where one should be.
-            _ => spool(&source, "an xz file of one block", decoder, cx),
+            Err(error) if is_damage(&error) => {
+                spool(&source, "an xz file without a sound index at its end (damaged, or cut off)", decoder, cx)
+            }
+            Err(error) => Err(ImageError::io(error)),
+            Ok(None) => spool(&source, "an xz file of one block", decoder, cx),
         }
     }
 }

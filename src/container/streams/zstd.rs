@@ -1,7 +1,7 @@
 //! Zstandard (RFC 8878). Frames that tell their decoded length, and are not too long, are read at random: files of one
 //! short frame, and of many.
 
-use std::io;
+use std::io::{self, Read};
 
 use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
 
@@ -9,7 +9,7 @@ use super::super::{Container, Content, FormatInfo, ImageError, OpenContext, Prob
 use super::index::Index;
 use super::input::{Input, bytes};
 use super::pieces::{Codec, Piece, content, is_padded_out};
-use super::spool::spool;
+use super::spool::{is_damage, spool};
 use crate::source::blocks::MAX_BLOCK;
 use crate::source::{ByteSource, SharedSource};
 
@@ -44,9 +44,12 @@ impl Container for Zstd {
     }
 
     fn open(&self, source: SharedSource, cx: &OpenContext<'_>) -> Result<Content, ImageError> {
+        let decoder = |source: &SharedSource| -> Box<dyn Read> { Box::new(Stream::new(source)) };
         match frames(&*source) {
             Ok(Some(frames)) => Ok(content(&source, frames, Frames, "the Zstandard frames", cx)),
-            _ => spool(&source, "a Zstandard file", |source| Box::new(Stream::new(source)), cx),
+            Err(error) if !is_damage(&error) => Err(ImageError::io(error)),
+            Err(_) => spool(&source, "a Zstandard file that ends within a frame (damaged, or cut off)", decoder, cx),
+            Ok(None) => spool(&source, "a Zstandard file", decoder, cx),
         }
     }
 }
@@ -171,7 +174,7 @@ impl Stream {
     }
 }
 
-impl io::Read for Stream {
+impl Read for Stream {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         loop {
             if let Some(frame) = &mut self.frame {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::{Call, Kind, Returns, Verb, optional, required};
-use crate::control::error::VerbError;
+use crate::control::error::{NO_MEDIUM, VerbError};
 use crate::disc::Lba;
 use crate::drive::{ALL_BLOCKS, Drive, Fault, FaultKind};
 
@@ -59,6 +59,9 @@ fn add(call: &mut Call<'_>) -> Result<Value, VerbError> {
     }
     let name = &drive.identity().name;
     if kind == FaultKind::MediumGone && blocks.is_none() {
+        if drive.snapshot().medium.is_none() {
+            return Err(VerbError::generic(format!("There is no medium in drive {name}")).because(NO_MEDIUM));
+        }
         drive.lose_medium();
         return Ok(json!({ "drive": name }));
     }

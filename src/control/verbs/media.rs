@@ -1,7 +1,7 @@
 //! Our own verbs for media and tray: opening a medium under a name, and putting in and out with patience.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -108,7 +108,7 @@ fn close_tray(call: &mut Call<'_>) -> Result<Value, VerbError> {
     Ok(json!({ "drive": drive.identity().name }))
 }
 
-/// Tries `change`; if a guest holds the lock, asks it to let go, waits, and tries again, by force if that is wanted. Nothing
+/// Tries `change`; while a guest holds the lock, asks it to let go, waits, and tries again, at the end by force if that is wanted. Nothing
 /// is changed for a client that has left meanwhile: who interrupts a command does not want its effect an hour later.
 fn with_patience(
     call: &Call<'_>,
@@ -118,16 +118,23 @@ fn with_patience(
     change: impl Fn(bool) -> Result<(), EjectRefused>,
 ) -> Result<(), VerbError> {
     let name = &drive.identity().name;
-    match change(false) {
-        Ok(()) => return Ok(()),
-        Err(refused @ EjectRefused::Stuck) => return Err(VerbError::generic(format!("Drive {name}: {refused}"))),
-        Err(EjectRefused::Locked(_)) => {}
-    }
-    drive.request_eject();
-    // Whether it let go in time or not, the next try tells.
-    let _ = drive.wait_unlocked(timeout, || call.is_abandoned());
-    if call.is_abandoned() {
-        return Err(VerbError::generic("nobody waits for the answer any more"));
+    let deadline = Instant::now() + timeout;
+    loop {
+        match change(false) {
+            Ok(()) => return Ok(()),
+            Err(refused @ EjectRefused::Stuck) => return Err(VerbError::generic(format!("Drive {name}: {refused}"))),
+            Err(EjectRefused::Locked(_)) => {}
+        }
+        drive.request_eject();
+        let left = || deadline.saturating_duration_since(Instant::now());
+        let answered = drive.wait_answered(left(), || call.is_abandoned());
+        if call.is_abandoned() {
+            return Err(VerbError::generic("nobody waits for the answer any more"));
+        }
+        // Who let go may hold it again by now, and is asked again.
+        if !answered || left().is_zero() {
+            break;
+        }
     }
     change(force).map_err(|refused| {
         let waited = timeout.as_secs_f64();

@@ -77,6 +77,11 @@ impl NexusState {
         self.media_events.push_back(event);
     }
 
+    /// Whether an EjectRequest for this medium has not been answered.
+    pub fn is_asked(&self) -> bool {
+        self.eject_request == EjectRequest::Told || self.media_events.contains(&MediaEvent::EjectRequest)
+    }
+
     pub fn medium_left(&mut self) {
         self.attentions.retain(|&sense| sense != Sense::MEDIUM_MAY_HAVE_CHANGED);
         self.attend(Sense::MEDIUM_REMOVED);

@@ -176,6 +176,11 @@ impl State {
         events.push(DriveEvent::EjectRequested);
     }
 
+    /// Whether somebody who prevents removal has an EjectRequest left to hear of or to answer.
+    pub fn is_asked_to_let_go(&self) -> bool {
+        self.nexuses.values().any(|nexus| nexus.prevent != Prevent::default() && nexus.is_asked())
+    }
+
     /// PREVENT ALLOW MEDIUM REMOVAL: `change` edits the nexus' own prevent state.
     pub fn set_prevent(&mut self, nexus: Nexus, change: impl FnOnce(&mut Prevent), events: &mut Vec<DriveEvent>) {
         let before = self.is_locked();

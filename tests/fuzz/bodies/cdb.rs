@@ -40,7 +40,7 @@ pub fn run(input: &[u8]) {
             0xFA => drop(drive.insert_medium(medium(0))),
             0xFB => drive.request_eject(),
             0xFC if record[1] != 0 => fault(&drive, record),
-            0xFC => drop(drive.wait_unlocked(Duration::ZERO, || false)),
+            0xFC => drop(drive.wait_answered(Duration::ZERO, || false)),
             0xFD => drive.reset(Reset::PowerOn),
             0xFE => drive.reset(Reset::LogicalUnit),
             0xFF => drive.reset(Reset::NexusLoss(Nexus(u16::from(record[1] & 1)))),

@@ -291,6 +291,7 @@ fn faults_come_and_go() {
     assert!(room.fails(1, &["fault", "clear", "--drive", "cd0", "1"]).contains("no fault 1"));
     assert_eq!(on(&["clear", "--drive", "cd1"]), "cd1: 1 ended\n");
     assert_eq!(on(&["medium-gone", "--drive", "cd0"]), "cd0: the disc is gone\n");
+    assert!(room.fails(4, &["fault", "medium-gone", "--drive", "cd0"]).contains("no medium in drive cd0"));
     assert!(room.ok(&["status"]).contains("cd0: empty, tray closed, 1 injected fault\n"));
     for wrong in [&["read-error", "--blocks", "5-3"][..], &["read-error", "--blocks", "x"], &["delay"], &["smoke"], &[]]
     {

@@ -39,6 +39,16 @@ fn sums_of_coreutils_in_every_style_are_held_against_the_file() {
             assert_eq!(status(&["verify", "--sums", &list, &path]), Some(6), "{wrong}");
         }
     }
+    // A name that such lists write with escapes.
+    let odd = inside(&folder, "back\\slash\nline.iso");
+    std::fs::copy(&path, &odd).unwrap();
+    for style in [&[][..], &["--tag"]] {
+        let text = sum("sha256sum", style, &odd);
+        assert!(text.starts_with('\\'), "{text}");
+        std::fs::write(&list, &text).unwrap();
+        assert_eq!(status(&["verify", "--sums", &list, &odd]), Some(0), "{text}");
+        assert_eq!(status(&["verify", "--sums", &list, &path]), Some(1), "{text}");
+    }
     std::fs::write(&list, format!("{}  other.iso\n{}  more.iso\n", "0".repeat(64), "1".repeat(64))).unwrap();
     let output = spindle(&["verify", "--sums", &list, &path]);
     assert_eq!((output.status.code(), stdout(&output).as_str()), (Some(1), ""));

@@ -68,6 +68,8 @@ fn a_medium_that_is_gone_is_told() {
         }
     }
     assert_eq!(client.ok("fault-query", json!({})), json!([]));
+    let again = client.ask("fault-add", json!({ "kind": "medium-gone" }));
+    assert_eq!(again["error"]["reason"], "no-medium", "{again}");
     let drive = &client.ok("drive-query", json!({}))[0];
     assert_eq!((&drive["tray"], drive.get("medium")), (&json!("closed"), None));
 }

@@ -1,5 +1,6 @@
 //! Our own verbs: `media-*`, `tray-*`, `drive-query`.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -107,6 +108,42 @@ fn a_guest_that_lets_go_is_waited_for() {
         answering.join().unwrap();
     }
     assert!(is_open(control.drive()));
+}
+
+/// What opens the disc anew as soon as the tray is open closes and locks it, as Linux does for a program that opens the device.
+#[test]
+fn a_guest_that_lets_go_for_a_moment_is_asked_again() {
+    let control = Control::start(&["cd0"]);
+    let mut client = control.client();
+    let [first, second] = [1, 2].map(|byte| control.image(&byte.to_string(), byte, 10));
+    client.ok("media-insert", json!({ "file": first, "force": true, "timeout": 0 }));
+    let guest = guest(&control);
+    lock(&guest, true);
+    let inserted = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !inserted.load(Ordering::Relaxed) {
+                if guest.run(&[0x4A, 1, 0, 0, 0x10, 0, 0, 0, 8, 0], 8).good()[4] & 0xF == 1 {
+                    // Allow, eject, load, prevent; unit attentions come between.
+                    for cdb in
+                        [[0x1E, 0, 0, 0, 0, 0], [0x1B, 0, 0, 0, 2, 0], [0x1B, 0, 0, 0, 3, 0], [0x1E, 0, 0, 0, 1, 0]]
+                    {
+                        while guest.run(&cdb, 0).status != 0 {}
+                    }
+                }
+            }
+        });
+        let answers: Vec<_> = [&second, &first]
+            .into_iter()
+            .cycle()
+            .take(100)
+            .map(|file| client.ask("media-insert", json!({ "file": file, "timeout": 60 })))
+            .take_while(|answer| answer["error"].is_null())
+            .collect();
+        inserted.store(true, Ordering::Relaxed);
+        assert_eq!(answers.len(), 100);
+    });
+    assert_eq!(locator(control.drive()), Some(first));
 }
 
 #[test]

@@ -177,12 +177,38 @@ mod tools {
         for name in ["a.gz", "a.bz2", "a.xz", "a.zst"] {
             let bytes = fs::read(bench.path(name)).unwrap();
             fs::write(bench.path(name), &bytes[..bytes.len() / 2]).unwrap();
+            bench.needs_spool(name);
             let opened = bench.open(name, true).unwrap();
             assert!(opened.warnings.iter().any(|line| line.contains("cut off")), "{name}: {:?}", opened.warnings);
             let there = opened.disc.blocks() as usize - 1;
             assert!((100..BLOCKS as usize).contains(&there), "{name}: {there}");
             assert!(blocks(&opened, 0, there as u32) == bench.image[..there * 2048], "{name}");
             assert!(!opened.checks[0].run(&|_| {}).unwrap(), "{name}");
+        }
+    }
+
+    #[test]
+    fn where_a_stream_is_cut_off_is_told() {
+        let bench = Bench::new();
+        bench.make("bgzip -c disc.iso > a.gz; bzip2 -k -c disc.iso > a.bz2; xz -k -c --block-size=1MiB disc.iso > a.xz; zstd -q -k disc.iso -o a.zst");
+        for (name, len, reason) in [
+            ("a.gz", 40_000, "ends within a member"),
+            ("a.xz", 40_000, "without a sound index at its end (damaged, or cut off)"),
+            ("a.zst", 40_000, "ends within a frame"),
+        ] {
+            let bytes = fs::read(bench.path(name)).unwrap();
+            fs::write(bench.path(name), &bytes[..len]).unwrap();
+            bench.needs_spool(name);
+            let error = bench.open(name, false).map(|_| ()).unwrap_err().to_string();
+            assert!(error.contains(reason), "{error}");
+        }
+        // Nothing at all is left of these.
+        for (name, len) in [("a.gz", 20), ("a.bz2", 30), ("a.xz", 30), ("a.zst", 12)] {
+            let bytes = fs::read(bench.path(name)).unwrap();
+            fs::write(bench.path(name), &bytes[..len]).unwrap();
+            let error = bench.open(name, true).map(|_| ()).unwrap_err();
+            assert_eq!(error.kind(), ImageErrorKind::Invalid, "{name}: {error}");
+            assert!(error.to_string().contains("nothing of it decodes"), "{name}: {error}");
         }
     }
 
