@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::CliError;
-use super::output::printable;
+use super::output::{output, printable};
 use super::remote::{Drive, Patience};
 
 /// Take the disc out of a drive; the tray stays open
@@ -22,6 +22,5 @@ pub fn run(args: &Args) -> Result<(), CliError> {
     args.patience.add_to(&mut arguments);
     let result = args.from.daemon.connect()?.execute("media-eject", &arguments, None)?;
     let text = |name: &str| result[name].as_str().unwrap_or_default().to_owned();
-    println!("{}: {} is out", text("drive"), printable(text("locator").as_bytes()));
-    Ok(())
+    output(|out| writeln!(out, "{}: {} is out", text("drive"), printable(text("locator").as_bytes())))
 }

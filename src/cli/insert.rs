@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use super::open::{How, locator};
-use super::output::{message, printable};
+use super::output::{message, output, printable};
 use super::remote::{Drive, Patience};
 use super::{CliError, Exit};
 use crate::control::{Client, encode_name};
@@ -56,20 +56,21 @@ pub fn run(args: &Args) -> Result<(), CliError> {
     // The drive has descriptors of its own by now, or will never need any.
     client.execute("remove-fd", &json!({ "fdset-id": set }), None)?;
     let result = result?;
-    println!(
-        "{}: {} ({})",
-        result["drive"].as_str().unwrap_or_default(),
-        printable(locator.as_bytes()),
-        opened.disc.medium.name()
-    );
-    Ok(())
+    let drive = result["drive"].as_str().unwrap_or_default();
+    let medium = opened.disc.medium.name();
+    output(|out| writeln!(out, "{drive}: {} ({medium})", printable(locator.as_bytes())))
 }
 
 /// Passes the files of an image as one set; returns its number.
 fn pass(client: &mut Client, locator: &str, image: &File, companions: &[(Vec<u8>, File)]) -> Result<Value, CliError> {
     let set = client.execute("add-fd", &json!({ "opaque": locator }), Some(image.as_fd()))?["fdset-id"].take();
     for (name, file) in companions {
-        client.execute("add-fd", &json!({ "fdset-id": set, "opaque": encode_name(name) }), Some(file.as_fd()))?;
+        let opaque = json!({ "fdset-id": set, "opaque": encode_name(name) });
+        if let Err(error) = client.execute("add-fd", &opaque, Some(file.as_fd())) {
+            // What it says is why; that the set is gone as well, or is not, is nothing that could be done about.
+            let _ = client.execute("remove-fd", &json!({ "fdset-id": set }), None);
+            return Err(error.into());
+        }
     }
     Ok(set)
 }

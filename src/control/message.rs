@@ -35,6 +35,12 @@ impl Framer {
         }
     }
 
+    /// Whether a message has begun and is not complete.
+    #[must_use]
+    pub fn is_within_a_message(&self) -> bool {
+        !self.partial.is_empty()
+    }
+
     fn step(&mut self, byte: u8) -> Option<Frame> {
         if self.skipping {
             self.skipping = byte != b'\n';

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io::{self, Write};
 use std::net::Shutdown;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,6 +11,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use log::{debug, warn};
+use rustix::fs::{FileType, fstat};
 use rustix::net::sockopt;
 use rustix::process::{Uid, geteuid};
 use serde_json::{Map, Value, json};
@@ -225,6 +226,11 @@ fn may_command(peer: Uid) -> bool {
     peer.is_root() || peer == geteuid()
 }
 
+/// No image is a socket; and one that leads to the client itself would keep the connection from ever ending.
+fn is_socket(descriptor: &OwnedFd) -> bool {
+    fstat(descriptor).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Socket)
+}
+
 /// Tells a client why it is not served, if it listens.
 fn refuse<T>(mut stream: UnixStream, why: &str) -> io::Result<T> {
     stream.set_nonblocking(true)?;
@@ -264,7 +270,7 @@ struct Client<'a> {
     number: u64,
     outlet: &'a Outlet,
     negotiated: bool,
-    descriptors: VecDeque<std::os::fd::OwnedFd>,
+    descriptors: VecDeque<OwnedFd>,
     stream: &'a UnixStream,
 }
 
@@ -277,8 +283,12 @@ impl Client<'_> {
             if len == 0 {
                 return Ok(());
             }
+            // Those before them that no verb took were for one that failed: the next must not get them (QEMU drops them as well).
+            if !descriptors.is_empty() && !framer.is_within_a_message() {
+                self.descriptors.clear();
+            }
             let room = MOST_DESCRIPTORS.saturating_sub(self.descriptors.len());
-            self.descriptors.extend(descriptors.into_iter().take(room));
+            self.descriptors.extend(descriptors.into_iter().filter(|passed| !is_socket(passed)).take(room));
             let mut gone = false;
             framer.push(&buf[..len], |frame| {
                 let before = self.negotiated;

@@ -25,6 +25,15 @@ impl Drive {
         self.by_host(State::remove_medium)
     }
 
+    /// Opens the tray and takes `medium` out, with nothing in between: that one, and no other that has come in its place.
+    ///
+    /// # Errors
+    /// When that is not in the drive any more, a guest prevents removal and `force` is not set, or the tray is stuck; nothing has changed
+    /// then.
+    pub fn eject_medium(&self, medium: &Arc<Medium>, force: bool) -> Result<(), EjectRefused> {
+        self.by_host(|state, events| state.eject_medium(medium, force, events))
+    }
+
     /// Puts a medium into the open tray, or gives it back if the tray is closed or full.
     ///
     /// # Errors

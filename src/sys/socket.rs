@@ -2,13 +2,13 @@
 
 use std::fs;
 use std::io;
-use std::os::fd::{FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Gid, Mode};
+use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags};
 
 /// `sun_path` of Linux holds 108 bytes, the last a zero.
 const LONGEST_PATH: usize = 107;
@@ -46,16 +46,29 @@ impl BoundSocket {
         let metadata = fs::symlink_metadata(path)?;
         let socket = Self { listener, path: path.to_owned(), file: (metadata.dev(), metadata.ino()) };
         if let Some(group) = group {
-            rustix::fs::chown(path, None, Some(Gid::from_raw(group))).map_err(|error| {
-                let error = io::Error::from(error);
-                io::Error::new(
-                    error.kind(),
-                    format!("group {group} cannot have it: {error}; only its members and root give it"),
-                )
-            })?;
-            fs::set_permissions(path, fs::Permissions::from_mode(0o660))?;
+            socket.give_to(group)?;
         }
         Ok(socket)
+    }
+
+    /// Lets a group connect. Where others may write in its folder, the name can lead elsewhere by now: what is changed is held by a
+    /// descriptor, and is this socket.
+    fn give_to(&self, group: u32) -> io::Result<()> {
+        let file = rustix::fs::open(&self.path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
+        let now = rustix::fs::fstat(&file)?;
+        let is_socket = FileType::from_raw_mode(now.st_mode) == FileType::Socket;
+        if !is_socket || (now.st_dev, now.st_ino) != self.file {
+            return Err(io::Error::new(io::ErrorKind::AlreadyExists, "another file took its place meanwhile"));
+        }
+        let group_id = Gid::from_raw(group);
+        rustix::fs::chownat(&file, "", None, Some(group_id), AtFlags::EMPTY_PATH).map_err(|error| {
+            let error = io::Error::from(error);
+            io::Error::new(
+                error.kind(),
+                format!("group {group} cannot have it: {error}; only its members and root give it"),
+            )
+        })?;
+        fs::set_permissions(format!("/proc/self/fd/{}", file.as_raw_fd()), fs::Permissions::from_mode(0o660))
     }
 
     /// Where it is.
@@ -166,4 +179,25 @@ pub fn inherited(fd: i32) -> io::Result<Inherited> {
     } else {
         Inherited::Connected(UnixStream::from(socket))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_that_took_the_place_of_the_socket_is_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let socket = BoundSocket::bind(&at("socket"), None).unwrap();
+        let mode = |name: &str| fs::metadata(at(name)).unwrap().mode() & 0o777;
+        socket.give_to(rustix::process::getegid().as_raw()).unwrap();
+        assert_eq!(mode("socket"), 0o660);
+        fs::write(at("secret"), "secret").unwrap();
+        fs::set_permissions(at("secret"), fs::Permissions::from_mode(0o600)).unwrap();
+        std::os::unix::fs::symlink(at("secret"), at("link")).unwrap();
+        fs::rename(at("link"), at("socket")).unwrap();
+        let error = socket.give_to(rustix::process::getegid().as_raw()).unwrap_err();
+        assert_eq!((error.kind(), mode("secret")), (io::ErrorKind::AlreadyExists, 0o600));
+    }
 }

@@ -4,7 +4,7 @@
 //! the memory for something else, so the command must have been returned by then. It is the worker of a ring that returns its chains,
 //! in their order; so the control queue waits until each worker has gone over its rings. No lock is held meanwhile.
 
-use std::sync::{MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard, PoisonError};
 
 use vhost_user_backend::VringT;
 use virtio_queue::QueueT;
@@ -23,7 +23,8 @@ use crate::virtio::split::Split;
 pub(super) struct Awaited {
     /// Of its chain.
     position: u16,
-    ends: Ends,
+    /// Which is this function and no other: one that comes after it may end the same.
+    ends: Arc<Ends>,
     /// The workers that have not gone over their rings since, one bit each.
     workers: u64,
     /// Some of the commands are in a ring: those that it asks for, or one that should end and stands behind another that waits.
@@ -42,7 +43,7 @@ impl Backend {
         }
         let Some(ends) = Ends::of(&self.target, chain) else { return false };
         let all = (1..=workers()).fold(0, |all, worker| all | 1 << worker);
-        *ending = Some(Awaited { position, ends, workers: all, left: false });
+        *ending = Some(Awaited { position, ends: Arc::new(ends), workers: all, left: false });
         drop(ending);
         (1..=workers()).for_each(|worker| self.wake(worker));
         true
@@ -62,14 +63,14 @@ impl Backend {
     pub(super) fn end_tasks(&self, vrings: &[Ring], worker: usize) {
         let bit = 1 << worker;
         let ends = match &*self.ending() {
-            Some(awaited) if awaited.workers & bit != 0 => awaited.ends,
+            Some(awaited) if awaited.workers & bit != 0 => Arc::clone(&awaited.ends),
             _ => return,
         };
         let left = |(index, vring): (usize, &Ring)| {
             // What the process before this one did is answered as it was.
             self.resume_first(vring, worker, index);
             let served = ends.response().map(|response| {
-                let handler = Ending { requests: self.requests(worker, index), ends, response };
+                let handler = Ending { requests: self.requests(worker, index), ends: *ends, response };
                 self.serve(vring, &handler)
             });
             served == Some(Served::Some) || self.is_in(vring, &ends)
@@ -77,7 +78,11 @@ impl Backend {
         // All of them, whatever is left in the first.
         let left = vrings.iter().enumerate().map(left).fold(false, |any, left| any | left);
         let mut ending = self.ending();
-        let Some(awaited) = &mut *ending else { return };
+        let Some(awaited) = ending.as_mut().filter(|awaited| Arc::ptr_eq(&awaited.ends, &ends)) else {
+            // Its ring stopped meanwhile. Another function is not answered by what was seen for this one.
+            drop(ending);
+            return self.wake(worker);
+        };
         awaited.left |= left;
         awaited.workers &= !bit;
         let all = awaited.workers == 0;

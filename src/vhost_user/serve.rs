@@ -131,7 +131,7 @@ impl Backend {
         }
         let mut memory = self.memory_now();
         if state.get_queue_mut().disable_notification(memory.get()).is_err() {
-            self.complain("a ring outside its memory");
+            self.is_without_memory(&memory);
             return Look::Rest;
         }
         let (mut served, mut told) = (0, 0);
@@ -203,7 +203,7 @@ impl Backend {
             ring = Split::new(memory.get(), queue);
         }
         let (Some(end), Some(ring)) = (end, ring) else {
-            self.complain("a ring outside its memory");
+            self.is_without_memory(memory);
             return (0, RunEnd::Stuck);
         };
         let first = queue.next_avail();

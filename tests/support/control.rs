@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Write};
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -118,6 +118,12 @@ impl Client {
         let stream = self.stream.try_clone().unwrap();
         let incoming = BufReader::new(stream.try_clone().unwrap());
         Self { stream, incoming, events: VecDeque::new() }
+    }
+
+    /// Sends the connection itself.
+    pub fn send_itself(&mut self) {
+        let itself = self.stream.try_clone().unwrap();
+        self.send_with(b" ", &[itself.as_fd()]);
     }
 
     /// Sends with descriptors.

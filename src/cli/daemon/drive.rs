@@ -38,11 +38,13 @@ pub fn make(
             return Err(CliError::new(Exit::Usage, twice));
         }
     }
-    let drives = specs.iter().map(|spec| make_one(spec, options, state.as_mut(), read_deadline)).collect();
+    let make = |spec| make_one(spec, options, state.as_mut(), read_deadline);
+    let drives = specs.iter().map(make).collect::<Result<_, _>>()?;
+    // Not where one is missing: what is kept for it and for those after it is not for nobody.
     if let Some(state) = state {
         state.finish();
     }
-    drives
+    Ok(drives)
 }
 
 fn make_one(

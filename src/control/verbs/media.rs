@@ -90,8 +90,7 @@ fn eject(call: &mut Call<'_>) -> Result<Value, VerbError> {
         let description = format!("There is no medium in drive {} (tray {tray})", drive.identity().name);
         return Err(VerbError::generic(description).because(NO_MEDIUM));
     };
-    with_patience(call, drive, call.flag("force"), timeout, |force| drive.open_tray(force))?;
-    drive.remove_medium();
+    with_patience(call, drive, call.flag("force"), timeout, |force| drive.eject_medium(&medium, force))?;
     Ok(json!({ "drive": drive.identity().name, "locator": medium.locator }))
 }
 
@@ -119,17 +118,22 @@ fn with_patience(
 ) -> Result<(), VerbError> {
     let name = &drive.identity().name;
     let deadline = Instant::now() + timeout;
+    let abandoned = || VerbError::generic("nobody waits for the answer any more");
+    // To open an image can take long.
+    if call.is_abandoned() {
+        return Err(abandoned());
+    }
     loop {
         match change(false) {
             Ok(()) => return Ok(()),
-            Err(refused @ EjectRefused::Stuck) => return Err(VerbError::generic(format!("Drive {name}: {refused}"))),
             Err(EjectRefused::Locked(_)) => {}
+            Err(refused) => return Err(VerbError::generic(format!("Drive {name}: {refused}"))),
         }
         drive.request_eject();
         let left = || deadline.saturating_duration_since(Instant::now());
         let answered = drive.wait_answered(left(), || call.is_abandoned());
         if call.is_abandoned() {
-            return Err(VerbError::generic("nobody waits for the answer any more"));
+            return Err(abandoned());
         }
         // Who let go may hold it again by now, and is asked again.
         if !answered || left().is_zero() {

@@ -45,8 +45,10 @@ pub(super) static VERBS: &[Verb] = &[
 
 fn eject(call: &mut Call<'_>) -> Result<Value, VerbError> {
     let drive = call.device()?;
-    drive.open_tray(call.flag("force")).map_err(|refused| refuse(drive, &refused))?;
-    drive.remove_medium();
+    let force = call.flag("force");
+    let medium = drive.snapshot().medium;
+    let ejected = medium.map_or_else(|| drive.open_tray(force), |medium| drive.eject_medium(&medium, force));
+    ejected.map_err(|refused| refuse(drive, &refused))?;
     Ok(json!({}))
 }
 
@@ -55,7 +57,7 @@ fn open_tray(call: &mut Call<'_>) -> Result<Value, VerbError> {
     let drive = call.device()?;
     match drive.open_tray(call.flag("force")) {
         Err(EjectRefused::Locked(_)) => drive.request_eject(),
-        Err(refused @ EjectRefused::Stuck) => return Err(refuse(drive, &refused)),
+        Err(refused) => return Err(refuse(drive, &refused)),
         Ok(()) => {}
     }
     Ok(json!({}))
@@ -64,7 +66,7 @@ fn open_tray(call: &mut Call<'_>) -> Result<Value, VerbError> {
 /// Asks the guest to let go, if it is the guest, and says in QEMU's words that it has not yet.
 fn refuse(drive: &Drive, refused: &EjectRefused) -> VerbError {
     let name = &drive.identity().name;
-    if *refused == EjectRefused::Stuck {
+    if !matches!(refused, EjectRefused::Locked(_)) {
         return VerbError::generic(format!("Device '{name}': {refused}"));
     }
     drive.request_eject();

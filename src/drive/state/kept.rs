@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-use super::nexus::{EjectRequest, MediaEvent, NexusState, Prevent};
+use super::nexus::{EjectRequests, MediaEvent, NexusState, Prevent};
 use super::{State, Tray};
 use crate::drive::Medium;
 use crate::drive::mode_page::ModePages;
@@ -50,7 +50,7 @@ struct KeptNexus {
     /// ASC and ASCQ.
     attentions: VecDeque<(u8, u8)>,
     media_events: VecDeque<MediaEvent>,
-    eject_request: EjectRequest,
+    eject_requests: EjectRequests,
     features_changed: bool,
 }
 
@@ -64,7 +64,7 @@ impl KeptNexus {
             prevent: nexus.prevent,
             attentions: nexus.attentions.iter().map(|sense| (sense.asc, sense.ascq)).collect(),
             media_events: nexus.media_events.clone(),
-            eject_request: nexus.eject_request,
+            eject_requests: nexus.eject_requests,
             features_changed: nexus.features_changed,
         }
     }
@@ -75,7 +75,7 @@ impl KeptNexus {
             |&(asc, ascq): &(u8, u8)| ATTENTIONS.into_iter().find(|sense| (sense.asc, sense.ascq) == (asc, ascq));
         self.attentions.iter().filter_map(known).for_each(|sense| nexus.attend(sense));
         self.media_events.iter().for_each(|&event| nexus.notice(event));
-        nexus.eject_request = self.eject_request;
+        nexus.eject_requests = self.eject_requests.restored();
         nexus.features_changed = self.features_changed;
         nexus
     }

@@ -23,7 +23,7 @@ use crate::disc::Lba;
 use crate::scsi::{Nexus, Reset, Sense};
 
 pub use self::kept::{Absent, Kept};
-use self::nexus::{EjectRequest, MediaEvent, NexusState, Prevent};
+use self::nexus::{MediaEvent, NexusState, Prevent};
 pub use self::tray::{EjectRefused, Tray};
 
 /// Everything that changes.
@@ -257,11 +257,7 @@ impl State {
 
     /// The oldest media event of `nexus`; it is not reported again.
     pub fn take_media_event(&mut self, nexus: Nexus) -> Option<MediaEvent> {
-        let nexus = self.nexus(nexus);
-        let event = nexus.media_events.pop_front()?;
-        if event == MediaEvent::EjectRequest {
-            nexus.eject_request = EjectRequest::Told;
-        }
+        let event = self.nexus(nexus).take_media_event()?;
         self.changed();
         Some(event)
     }

@@ -19,17 +19,43 @@ pub enum MediaEvent {
     MediaRemoval = 3,
 }
 
-/// What became of the EjectRequest that a nexus was told.
+/// The EjectRequests that a nexus was told and has not answered.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(super) enum EjectRequest {
-    /// It was told none, or answered it.
-    #[default]
-    None,
-    /// Its answer is awaited.
-    Told,
-    /// The medium left before it answered.
-    Void,
+pub(super) struct EjectRequests {
+    /// For the medium in the drive.
+    told: u8,
+    /// For media that have left since.
+    void: u8,
+}
+
+impl EjectRequests {
+    /// One that is being answered, and one that was told meanwhile. Of a guest that answers none, so many ejects of its own are refused later.
+    const MOST: u8 = 2;
+
+    fn tell(&mut self) {
+        self.told = (self.told + 1).min(Self::MOST);
+    }
+
+    /// The nexus ejects, which answers the oldest. Whether that was for another medium than the one in the drive.
+    pub fn answer(&mut self) -> bool {
+        let late = self.void > 0;
+        if late {
+            self.void -= 1;
+        } else {
+            self.told = self.told.saturating_sub(1);
+        }
+        late
+    }
+
+    fn medium_left(&mut self) {
+        self.void = (self.void + self.told).min(Self::MOST);
+        self.told = 0;
+    }
+
+    /// What a state from elsewhere says, as far as it can be.
+    pub fn restored(self) -> Self {
+        Self { told: self.told.min(Self::MOST), void: self.void.min(Self::MOST) }
+    }
 }
 
 /// How removal is prevented (MMC-6, PREVENT ALLOW MEDIUM REMOVAL).
@@ -49,7 +75,7 @@ pub(super) struct NexusState {
     pub attentions: VecDeque<Sense>,
     /// Media events to report, oldest first; each kind at most once.
     pub media_events: VecDeque<MediaEvent>,
-    pub eject_request: EjectRequest,
+    pub eject_requests: EjectRequests,
     /// The features that are current changed since GET EVENT STATUS NOTIFICATION last said so.
     pub features_changed: bool,
 }
@@ -61,7 +87,7 @@ impl NexusState {
             prevent: Prevent::default(),
             attentions: VecDeque::from([Sense::RESET_OCCURRED]),
             media_events: VecDeque::new(),
-            eject_request: EjectRequest::None,
+            eject_requests: EjectRequests::default(),
             features_changed: false,
         }
     }
@@ -77,9 +103,18 @@ impl NexusState {
         self.media_events.push_back(event);
     }
 
+    /// The oldest media event; it is not reported again.
+    pub fn take_media_event(&mut self) -> Option<MediaEvent> {
+        let event = self.media_events.pop_front();
+        if event == Some(MediaEvent::EjectRequest) {
+            self.eject_requests.tell();
+        }
+        event
+    }
+
     /// Whether an EjectRequest for this medium has not been answered.
     pub fn is_asked(&self) -> bool {
-        self.eject_request == EjectRequest::Told || self.media_events.contains(&MediaEvent::EjectRequest)
+        self.eject_requests.told > 0 || self.media_events.contains(&MediaEvent::EjectRequest)
     }
 
     pub fn medium_left(&mut self) {
@@ -87,9 +122,7 @@ impl NexusState {
         self.attend(Sense::MEDIUM_REMOVED);
         self.media_events.clear();
         self.notice(MediaEvent::MediaRemoval);
-        if self.eject_request == EjectRequest::Told {
-            self.eject_request = EjectRequest::Void;
-        }
+        self.eject_requests.medium_left();
         self.features_changed = true;
     }
 

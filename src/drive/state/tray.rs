@@ -1,13 +1,12 @@
 //! The tray, what lies in it, and who prevents that it opens.
 
-use std::mem;
 use std::sync::Arc;
 
 use thiserror::Error;
 
 use super::super::{DriveEvent, Medium};
 use super::State;
-use super::nexus::{EjectRequest, MediaEvent, NexusState, Prevent};
+use super::nexus::{MediaEvent, NexusState, Prevent};
 use crate::drive::speed::Speed;
 use crate::scsi::{Nexus, Sense, SenseKey};
 
@@ -29,6 +28,9 @@ pub enum EjectRefused {
     /// Somebody asked for that.
     #[error("the tray is stuck (spindle fault)")]
     Stuck,
+    /// The medium that was to come out has left.
+    #[error("another disc has been put in, or the disc taken out, meanwhile")]
+    Changed,
 }
 
 fn holders(nexuses: &[Nexus]) -> String {
@@ -59,15 +61,17 @@ impl State {
     /// 05/53/02 while removal is prevented; without a medium 02/53/02, as drives and QEMU report it. 04/53/00 when the tray is
     /// stuck. 06/28/00 for the late
     /// answer to an EjectRequest whose medium has left since: a guest that read another command's unit attention would
-    /// otherwise throw the new disc out (Linux's udev answers seconds later when the machine is busy).
+    /// otherwise throw the new disc out (Linux's udev answers seconds later when the machine is busy). An answer that is refused is one
+    /// all the same: who still waits has to ask again.
     pub fn eject(&mut self, nexus: Nexus, events: &mut Vec<DriveEvent>) -> Result<(), Sense> {
+        let late = self.nexus(nexus).eject_requests.answer();
+        self.changed();
         if self.tray == Tray::Closed {
             if self.nexuses.values().any(|nexus| nexus.prevent.plain) {
                 let without_medium = Sense::new(SenseKey::NotReady, 0x53, 0x02);
                 return Err(self.medium.as_ref().map_or(without_medium, |_| Sense::REMOVAL_PREVENTED));
             }
-            self.changed();
-            if mem::take(&mut self.nexus(nexus).eject_request) == EjectRequest::Void {
+            if late {
                 return Err(Sense::MEDIUM_MAY_HAVE_CHANGED);
             }
             if self.stuck {
@@ -115,6 +119,21 @@ impl State {
         self.changed();
         events.push(DriveEvent::MediumChanged { medium: None });
         Some(medium)
+    }
+
+    /// See [`crate::drive::Drive::eject_medium`].
+    pub fn eject_medium(
+        &mut self,
+        medium: &Arc<Medium>,
+        force: bool,
+        events: &mut Vec<DriveEvent>,
+    ) -> Result<(), EjectRefused> {
+        if !self.medium.as_ref().is_some_and(|now| Arc::ptr_eq(now, medium)) {
+            return Err(EjectRefused::Changed);
+        }
+        self.open_tray(force, events)?;
+        self.remove_medium(events);
+        Ok(())
     }
 
     /// See [`crate::drive::Drive::lose_medium`].

@@ -5,7 +5,7 @@ use std::io;
 use std::ops::Range;
 use std::os::fd::{AsRawFd, RawFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -60,6 +60,8 @@ pub struct Backend {
     pub(super) memory: GuestMemoryAtomic<GuestMemory>,
     /// How often that was replaced.
     memory_changes: AtomicU64,
+    /// A ring was looked at while it lay in none: QEMU takes a region away before it gives it back changed, and nobody kicks again then.
+    without_memory: AtomicBool,
     /// Readable once some of it is gone.
     memory_gone: Arc<EventFd>,
     /// Ends the connection.
@@ -128,6 +130,7 @@ impl Backend {
             nexus,
             memory: GuestMemoryAtomic::new(GuestMemory::new()),
             memory_changes: AtomicU64::new(0),
+            without_memory: AtomicBool::new(false),
             memory_gone: Arc::new(EventFd::new(EFD_NONBLOCK | EFD_CLOEXEC)?),
             connection: OnceLock::new(),
             workers_events: OnceLock::new(),
@@ -189,6 +192,16 @@ impl Backend {
     /// (`into_raw_fd`) and never closes them: whoever ends the workers must, or each connection costs some.
     pub fn take_exit_descriptors(&self) -> Vec<RawFd> {
         std::mem::take(&mut self.exit_descriptors.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// A ring lies outside of the memory as it was then: it is looked at again when that changes, or has changed already.
+    pub(super) fn is_without_memory(&self, memory: &MemoryNow) {
+        self.complain("a ring outside its memory");
+        self.without_memory.store(true, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+        if !self.is_now(memory) {
+            self.look_at_all_again();
+        }
     }
 
     pub(super) fn complain(&self, what: &str) {
@@ -277,6 +290,10 @@ impl VhostUserBackend for Backend {
         dirty::go_on(&self.memory.memory(), &now)?;
         self.memory.lock().unwrap_or_else(PoisonError::into_inner).replace((*now).clone());
         self.memory_changes.fetch_add(1, Ordering::Release);
+        fence(Ordering::SeqCst);
+        if self.without_memory.swap(false, Ordering::Relaxed) {
+            self.look_at_all_again();
+        }
         Ok(())
     }
 
@@ -352,8 +369,12 @@ impl Backend {
                 }
                 for index in released {
                     match vrings.get(index) {
-                        Some(vring) if worker == CONTROL_WORKER => self.serve_control(vring),
-                        Some(vring) => self.serve_requests(vring, worker, index),
+                        Some(vring) if worker != CONTROL_WORKER => {
+                            self.resume_first(vring, worker, index);
+                            self.serve_requests(vring, worker, index);
+                        }
+                        Some(vring) if index == CONTROL_QUEUE as usize => self.serve_control(vring),
+                        Some(vring) => self.deliver_events(vring),
                         None => {}
                     }
                 }

@@ -12,7 +12,9 @@ use virtio_queue::QueueT;
 use super::super::handlers::{Controls, Events, Requests, Resumed};
 use super::super::ring::{Ring, is_served};
 use super::super::serve::{Look, RunEnd, Served};
-use super::{Backend, CONTROL_QUEUE, CONTROL_WORKER, LONGEST_POLL, MAX_QUEUE_SIZE, QUEUES, REQUEST_QUEUES, workers};
+use super::{
+    Backend, CONTROL_QUEUE, CONTROL_WORKER, EVENT_QUEUE, LONGEST_POLL, MAX_QUEUE_SIZE, QUEUES, REQUEST_QUEUES, workers,
+};
 use crate::scsi::{Delay, Wake};
 use crate::virtio::chain::Chain;
 use crate::virtio::{request, wire};
@@ -71,6 +73,14 @@ impl Backend {
     pub(in crate::vhost_user) fn look_again(&self, worker: usize, index: usize) {
         if let Some(again) = self.again.get(worker) {
             again.fetch_or(1 << index, Ordering::Relaxed);
+            self.wake(worker);
+        }
+    }
+
+    /// Has all workers come back to all their rings.
+    pub(super) fn look_at_all_again(&self) {
+        for (worker, again) in self.again.iter().enumerate() {
+            again.store(u64::MAX, Ordering::Relaxed);
             self.wake(worker);
         }
     }
@@ -185,12 +195,17 @@ impl Backend {
                 break;
             }
         }
-        if let Some(event) = events.next.take() {
+        let left = events.next.take();
+        let is_left = left.is_some();
+        if let Some(event) = left {
             self.events.put_back(event);
         }
         if served > 0 && self.wants_call(state.get_queue(), served) {
             let _ = state.signal_used_queue();
         }
-        let _ = state.get_queue_mut().enable_notification(memory.get());
+        // Buffers came between the last look and this, and nobody kicks for them.
+        if state.get_queue_mut().enable_notification(memory.get()).unwrap_or(false) && is_left {
+            self.look_again(CONTROL_WORKER, EVENT_QUEUE as usize);
+        }
     }
 }

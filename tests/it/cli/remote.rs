@@ -273,6 +273,16 @@ fn watch_prints_what_happens_until_the_daemon_ends() {
 }
 
 #[test]
+fn an_output_that_takes_nothing_is_an_error_and_no_panic() {
+    let room = Room::new(&[]);
+    let full = || std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    for verb in [&["insert", &room.images[0]][..], &["eject"]] {
+        let output = room.command(verb).stdout(full()).output().unwrap();
+        assert_eq!((output.status.code(), stderr(&output).lines().count()), (Some(1), 1), "{}", stderr(&output));
+    }
+}
+
+#[test]
 fn faults_come_and_go() {
     let room = Room::new(&["--drive", "name=cd0", "--drive", "name=cd1"]);
     let on = |arguments: &[&str]| room.ok(&[&["fault"], arguments].concat());

@@ -237,3 +237,18 @@ fn descriptors_that_run_out_end_nothing_and_come_back() {
     });
     Client::negotiated(&path).ok("query-block", json!({}));
 }
+
+#[test]
+fn a_client_that_passes_its_own_connection_leaves_its_place_all_the_same() {
+    let control = Control::start(&["cd0"]);
+    for _ in 0..40 {
+        let mut client = loop {
+            let mut client = Client::connect(&control.path());
+            if client.line().unwrap().get("QMP").is_some() {
+                break client;
+            }
+            thread::sleep(Duration::from_millis(5));
+        };
+        client.send_itself();
+    }
+}

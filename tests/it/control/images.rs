@@ -8,7 +8,7 @@ use std::path::Path;
 use rustix::fs::OFlags;
 use serde_json::{Value, json};
 
-use super::{guest, locator};
+use super::{first_byte, guest, locator};
 use crate::support::control::{Client, Control};
 use crate::support::disc::block;
 use crate::support::images::described::{dmg, isz};
@@ -136,4 +136,22 @@ fn a_locked_image_asks_for_its_password_by_an_error_class() {
         let read = guest.run(&[0x28, 0, 0, 0, 0, 63, 0, 0, 1, 0], 2048).good();
         assert!(read == block(9, 63), "{name}");
     }
+}
+
+#[test]
+fn a_descriptor_of_a_verb_that_failed_is_no_other_verbs() {
+    let control = Control::start(&["cd0"]);
+    let mut client = control.client();
+    let [first, second] = [1, 2].map(|byte| File::open(control.image(&byte.to_string(), byte, 10)).unwrap());
+    client.send_with(br#"{"execute":"add-fd","arguments":{"fdset-id":"7"}}"#, &[first.as_fd()]);
+    assert!(client.answer()["error"].is_object());
+    client.send_with(br#"{"execute":"add-fd","arguments":{"fdset-id":7}}"#, &[second.as_fd()]);
+    assert!(client.answer()["return"].is_object());
+    client.ok("media-insert", json!({ "file": "/dev/fdset/7" }));
+    assert_eq!(first_byte(&guest(&control)), 2);
+    // One that comes before its verb, as the client of QEMU's project sends it.
+    client.send_with(b" ", &[first.as_fd()]);
+    client.ok("add-fd", json!({ "fdset-id": 8 }));
+    client.ok("media-insert", json!({ "file": "/dev/fdset/8" }));
+    assert_eq!(first_byte(&guest(&control)), 1);
 }

@@ -173,6 +173,21 @@ fn a_guest_that_does_not_let_go_keeps_its_disc_unless_forced() {
 }
 
 #[test]
+fn an_eject_that_waits_takes_the_disc_that_it_was_asked_for_and_no_other() {
+    let control = Control::start(&["cd0"]);
+    let (mut client, mut other) = (control.client(), control.client());
+    let [first, second] = [1, 2].map(|byte| control.image(&byte.to_string(), byte, 10));
+    client.ok("media-insert", json!({ "file": first }));
+    lock(&guest(&control), true);
+    client.send(br#"{"execute":"media-eject","arguments":{"timeout":60}}"#);
+    while other.event().0 != "SPINDLE_EJECT_REQUESTED" {}
+    other.ok("media-insert", json!({ "file": second, "force": true, "timeout": 0 }));
+    let refused = client.answer();
+    assert!(refused["error"]["desc"].as_str().unwrap().contains("another disc"), "{refused}");
+    assert_eq!((locator(control.drive()), is_open(control.drive())), (Some(second), false));
+}
+
+#[test]
 fn a_wait_ends_with_the_client_and_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("control");

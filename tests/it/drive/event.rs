@@ -1,5 +1,7 @@
 //! GET EVENT STATUS NOTIFICATION.
 
+use std::time::Duration;
+
 use spindle::drive::Tray;
 
 use crate::support::disc::patterned;
@@ -172,4 +174,39 @@ fn an_eject_that_answers_a_request_for_another_disc_leaves_the_new_one_in() {
     // A guest that means it says it again.
     guest.run(&eject, 0).good();
     assert_eq!(drive.snapshot().tray, Tray::Open);
+}
+
+#[test]
+fn two_requests_have_two_answers() {
+    let (drive, guest) = Initiator::with(patterned(1, 5000));
+    let eject = [0x1B, 0, 0, 0, 2, 0];
+    prevent(&guest, 1);
+    for _ in 0..2 {
+        drive.request_eject();
+        assert_eq!(media(&guest), (1, 2));
+    }
+    prevent(&guest, 0);
+    guest.run(&eject, 0).good();
+    drive.change_medium(patterned(2, 5000), false).unwrap();
+    guest.settle();
+    assert_eq!(guest.run(&eject, 0).kaq(), (6, 0x28, 0));
+    assert_eq!(drive.snapshot().tray, Tray::Closed);
+    guest.run(&eject, 0).good();
+    assert_eq!(drive.snapshot().tray, Tray::Open);
+}
+
+/// Linux takes a unit attention for its unlock for done, and the eject that follows is refused.
+#[test]
+fn an_answer_that_is_refused_is_one_and_the_guest_can_be_asked_again() {
+    let (drive, guest) = Initiator::with(patterned(1, 5000));
+    let answered = || drive.wait_answered(Duration::ZERO, || false);
+    prevent(&guest, 1);
+    drive.request_eject();
+    assert!(!answered());
+    assert_eq!(media(&guest), (1, 2));
+    assert!(!answered());
+    assert_eq!(guest.run(&[0x1B, 0, 0, 0, 2, 0], 0).kaq(), (5, 0x53, 2));
+    assert!(answered());
+    drive.request_eject();
+    assert_eq!((answered(), media(&guest)), (false, (1, 2)));
 }

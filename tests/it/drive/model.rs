@@ -61,8 +61,9 @@ struct Told {
     removed: bool,
     arrived: bool,
     events: Vec<u8>,
-    /// It was told EjectRequest, and has not ejected since; whether the medium has left since.
-    asked: Option<bool>,
+    /// EjectRequests that it was told and that no eject of its has answered: for this medium, and for others; two at most.
+    asked: u8,
+    asked_for_others: u8,
     plain: bool,
     persistent: bool,
     /// It has sent a command since it last met the drive anew.
@@ -133,7 +134,8 @@ impl Model {
             for told in self.known() {
                 (told.removed, told.arrived) = (true, false);
                 told.events = vec![3];
-                told.asked = told.asked.map(|_| true);
+                told.asked_for_others = (told.asked_for_others + told.asked).min(2);
+                told.asked = 0;
             }
         }
         self.set_open(true);
@@ -266,7 +268,8 @@ impl Pair {
                 let events = &mut self.model.meet(nexus).events;
                 let event = if events.is_empty() { 0 } else { events.remove(0) };
                 if event == 1 {
-                    self.model.nexuses[nexus].asked = Some(false);
+                    let asked = &mut self.model.nexuses[nexus].asked;
+                    *asked = (*asked + 1).min(2);
                 }
                 let status = u8::from(!self.model.open && self.model.disc.is_some()) << 1 | u8::from(self.model.open);
                 let answer = self.guests[nexus].run(&[0x4A, 1, 0, 0, 0x10, 0, 0, 0, 8, 0], 8).good();
@@ -274,11 +277,15 @@ impl Pair {
             }
             Operation::Eject(nexus) => {
                 self.command(nexus, &[0x1B, 0, 0, 0, 2, 0], |model| {
+                    let told = &mut model.nexuses[nexus];
+                    let late = told.asked_for_others > 0;
+                    let oldest = if late { &mut told.asked_for_others } else { &mut told.asked };
+                    *oldest = oldest.saturating_sub(1);
                     if !model.open && model.locked_plainly() {
                         return Some((if model.disc.is_some() { 5 } else { 2 }, 0x53, 2));
                     }
                     // An answer to a request for another disc leaves this one in.
-                    if !model.open && model.nexuses[nexus].asked.take() == Some(true) {
+                    if !model.open && late {
                         return Some((6, 0x28, 0));
                     }
                     model.out();
@@ -380,7 +387,7 @@ impl Pair {
             .map(|(nexus, _)| Nexus(nexus))
             .collect();
         assert_eq!(snapshot.locked_by, locked);
-        let asked = |told: &Told| told.asked == Some(false) || told.events.contains(&1);
+        let asked = |told: &Told| told.asked > 0 || told.events.contains(&1);
         let waits =
             !self.model.open && self.model.nexuses.iter().any(|told| (told.plain || told.persistent) && asked(told));
         assert_eq!(self.drive.wait_answered(std::time::Duration::ZERO, || false), !waits);

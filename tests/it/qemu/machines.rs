@@ -1,7 +1,7 @@
 //! Machines of other shapes, machines that come and go, and several drives.
 
 use crate::support::host::{patterned_file, sha256};
-use crate::support::vm::{Daemon, Start, Vm};
+use crate::support::vm::{Daemon, Start, THREADS, Vm};
 
 const RESCUE: &str = "/usr/lib/grub-rescue/grub-rescue-cdrom.iso";
 
@@ -27,7 +27,9 @@ fn every_processor_reads(vm: &mut Vm, processors: u32) {
 fn machines_with_one_and_with_eight_processors_read_the_disc() {
     let daemon = Daemon::start(&[RESCUE]);
     for processors in [1, 8] {
-        let mut vm = Vm::start_with(&daemon, Start::Kernel, &["-smp", &processors.to_string()]);
+        let number = processors.to_string();
+        let arguments = [&THREADS[..], &["-smp", &number]].concat();
+        let mut vm = Vm::start_with(&daemon, Start::Kernel, &arguments);
         every_processor_reads(&mut vm, processors);
     }
 }
@@ -37,12 +39,12 @@ fn machines_with_one_and_with_eight_processors_read_the_disc() {
 fn a_machine_with_sixty_two_processors_boots_and_one_with_more_is_told_what_to_set() {
     let mut daemon = Daemon::start(&[RESCUE]);
     let boots = |daemon: &Daemon, arguments: &[&str]| {
-        let mut vm = Vm::start_with(daemon, Start::SeaBios, arguments);
+        let mut vm = Vm::start_with(daemon, Start::SeaBios, &[&THREADS, arguments].concat());
         vm.console_shows("The highlighted entry will be executed");
     };
     boots(&daemon, &["-smp", "62"]);
     // QEMU 7.2 ends then, QEMU 10.0 goes on without the drive: the log is what both have.
-    let vm = Vm::start_with(&daemon, Start::SeaBios, &["-smp", "64"]);
+    let vm = Vm::start_with(&daemon, Start::SeaBios, &[&THREADS[..], &["-smp", "64"]].concat());
     daemon.logs("more than 62 processors, add num_queues=62 to its vhost-user-scsi device");
     drop(vm);
     boots(&daemon, &["-smp", "64", "-global", "vhost-user-scsi.num_queues=62"]);

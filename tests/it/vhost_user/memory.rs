@@ -57,6 +57,21 @@ fn rings_whose_memory_is_taken_away_are_left_alone() {
     assert_eq!(guest.command(REQUESTS, &Command::new(&READ, 2048)).data, block(1, 7));
 }
 
+/// QEMU takes a region away before it gives it back changed. The worker comes in between, and is not kicked again.
+#[test]
+fn a_kick_while_the_memory_of_its_ring_is_away_is_not_lost() {
+    let (_drive, backend) = served();
+    let mut guest = backend.guest(Options::default());
+    take_attentions(&mut guest);
+    let region = guest.regions()[0];
+    guest.frontend.remove_mem_region(&region).unwrap();
+    let pending = guest.begin(REQUESTS, &Command::new(&READ, 2048));
+    // Time for the worker to look, without which this shows nothing.
+    std::thread::sleep(std::time::Duration::from_millis(100));
+    guest.frontend.add_mem_region(&region).unwrap();
+    assert_eq!(guest.finish(pending).data, block(1, 7));
+}
+
 /// A daemon with a disc, as a process: what it must survive would end the tests too.
 fn daemon() -> (tempfile::NamedTempFile, Daemon) {
     let image = tempfile::NamedTempFile::new().unwrap();

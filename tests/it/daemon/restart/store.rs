@@ -70,6 +70,12 @@ impl Manager {
 
     /// Starts a daemon that finds at most two kept descriptors as 3 and 4.
     fn start(&self, here: &mut Restarted, runtime: TempDir) {
+        let (command, runtime) = self.command(here, runtime);
+        here.daemon = Some(Daemon::run(command, runtime));
+    }
+
+    /// The command of such a daemon.
+    fn command(&self, here: &Restarted, runtime: TempDir) -> (Command, TempDir) {
         let (direct, runtime) = here.command(runtime);
         let names: Vec<_> = self.kept.keys().map(String::as_str).collect();
         let mut command = Command::new("sh");
@@ -83,7 +89,7 @@ impl Manager {
         let mut kept = self.kept.values().map(|descriptor| descriptor.try_clone().unwrap());
         command.stdin(kept.next().map_or_else(Stdio::null, Stdio::from));
         command.stdout(kept.next().map_or_else(Stdio::null, Stdio::from));
-        here.daemon = Some(Daemon::run(command, runtime));
+        (command, runtime)
     }
 }
 
@@ -172,4 +178,20 @@ fn descriptors_that_no_drive_knows_are_let_go_of() {
     assert!(manager.kept.contains_key("somebody.else"));
     let mut guest = here.guest();
     good(&mut guest, &[0x12, 0, 0, 0, 36, 0], 36);
+}
+
+#[test]
+fn a_start_that_fails_lets_go_of_nothing() {
+    let folder = TempDir::new().unwrap();
+    let mut manager = Manager::at(folder.path().join("notify").to_str().unwrap().to_owned());
+    manager.socket.set_nonblocking(true).unwrap();
+    let file = fs::File::open(env!("CARGO_BIN_EXE_spindle")).unwrap();
+    manager.kept.insert("spindle.cd1.1.0".to_owned(), file.into());
+    let missing = folder.path().join("missing.iso");
+    let drives = vec![format!("--drive=name=cd0,image={}", missing.display()), "--drive=name=cd1".to_owned()];
+    let here = Restarted { daemon: None, arguments: drives, folder };
+    let (mut command, _runtime) = manager.command(&here, TempDir::new().unwrap());
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(manager.socket.recv(&mut [0; 64]).unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
 }
