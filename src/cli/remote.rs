@@ -32,8 +32,14 @@ pub struct Patience {
     #[arg(long)]
     force: bool,
     /// Seconds to wait for a guest that has locked the tray to release it
-    #[arg(long, value_name = "S", default_value_t = 5.0)]
+    #[arg(long, value_name = "S", default_value_t = 5.0, value_parser = seconds)]
     timeout: f64,
+}
+
+/// Seconds, as the verbs take them.
+fn seconds(text: &str) -> Result<f64, String> {
+    let seconds = text.parse().ok().filter(|seconds| (0.0..=3600.0).contains(seconds));
+    seconds.ok_or_else(|| "seconds are 0 to 3600".to_owned())
 }
 
 impl Daemon {

@@ -11,6 +11,8 @@ use super::error::VerbError;
 
 /// Most descriptors in all sets: far below what a process may open.
 const MOST: usize = 256;
+/// Bytes of an `opaque` or a `locator`, at most: the longest path, each byte of it as three characters.
+pub const LONGEST_NAME: usize = 3 * 4096;
 
 /// All sets of the daemon; clients share them, as in QEMU.
 #[derive(Debug, Default)]
@@ -82,6 +84,9 @@ impl FdSets {
                 "There are {MOST} file descriptors in fd sets already; remove some"
             )));
         }
+        if opaque.as_ref().is_some_and(|opaque| opaque.len() > LONGEST_NAME) {
+            return Err(VerbError::generic(format!("Parameter 'opaque' expects at most {LONGEST_NAME} bytes")));
+        }
         let set = match set {
             Some(set) if set < 0 => {
                 return Err(VerbError::generic("Parameter 'fdset-id' expects a non-negative value"));
@@ -95,25 +100,25 @@ impl FdSets {
         Ok((set, number))
     }
 
-    /// Closes one descriptor of a set, or all.
+    /// Takes one descriptor out of a set, or all: the caller closes them by dropping them, which can wait for storage.
     ///
     /// # Errors
     /// When there is no such set or descriptor.
-    pub fn remove(&mut self, set: i64, number: Option<i64>) -> Result<(), VerbError> {
+    pub fn remove(&mut self, set: i64, number: Option<i64>) -> Result<Vec<OwnedFd>, VerbError> {
         let missing = || {
             let name = number.map_or(format!("fdset-id:{set}"), |number| format!("fdset-id:{set}, fd:{number}"));
             VerbError::generic(format!("File descriptor named '{name}' not found"))
         };
         let entries = self.sets.get_mut(&set).ok_or_else(missing)?;
-        let before = entries.len();
-        entries.retain(|entry| number.is_some_and(|number| entry.number != number));
-        if entries.len() == before {
+        let removed: Vec<_> =
+            entries.extract_if(.., |entry| number.is_none_or(|number| entry.number == number)).collect();
+        if removed.is_empty() {
             return Err(missing());
         }
         if entries.is_empty() {
             self.sets.remove(&set);
         }
-        Ok(())
+        Ok(removed.into_iter().map(|entry| entry.descriptor).collect())
     }
 
     /// Opens `/dev/fdset/N`: duplicates of the set's first descriptor, which is the image, and of the others, which are the

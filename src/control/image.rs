@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use log::warn;
 
 use super::error::{NOT_RECOGNISED, VerbError};
-use super::fdset::FdSets;
+use super::fdset::{FdSets, LONGEST_NAME};
 use crate::drive::Medium;
 use crate::image::{
     ImageError, ImageErrorKind, NoPassword, OpenOptions, Opened, Origin, Passwords, open_passable, open_with,
@@ -52,6 +52,9 @@ pub struct Request<'a> {
 /// When it cannot be opened; nothing has changed then.
 pub fn open(sets: &Mutex<FdSets>, policy: &Policy, request: &Request<'_>) -> Result<Arc<Medium>, VerbError> {
     let Request { file: filename, locator, format, password, spool } = *request;
+    if locator.is_some_and(|locator| locator.len() > LONGEST_NAME) {
+        return Err(VerbError::generic(format!("Parameter 'locator' expects at most {LONGEST_NAME} bytes")));
+    }
     let shown = locator.unwrap_or(filename);
     let given = password.map(Given);
     let passwords: &dyn Passwords = given.as_ref().map_or(&NoPassword, |given| given);

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io::{self, Write};
+use std::mem;
 use std::net::Shutdown;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -207,13 +208,17 @@ fn start_client(shared: &Arc<Shared>, stream: UnixStream, number: u64) -> io::Re
     // It is new and empty.
     outlet.offer(line(&greeting));
     let (to, from) = (stream.try_clone()?, stream.try_clone()?);
-    let reading = Reading { shared: Arc::clone(shared), number, outlet: Arc::clone(&outlet) };
+    let place = Arc::new(Place { shared: Arc::clone(shared), number });
+    let reading = Reading { place: Arc::clone(&place), outlet: Arc::clone(&outlet) };
     shared.clients().insert(number, Connected { outlet: Arc::clone(&outlet), stream, events: false });
-    let writer = thread::Builder::new().name("control-out".to_owned()).spawn(move || write(to, &outlet))?;
+    let writer = thread::Builder::new().name("control-out".to_owned()).spawn(move || {
+        write(to, &outlet);
+        drop(place);
+    })?;
     let reader = thread::Builder::new().name("control-in".to_owned()).spawn(move || {
-        let Reading { shared, number, outlet } = &reading;
-        let descriptors = VecDeque::new();
-        let mut client = Client { shared, number: *number, outlet, negotiated: false, descriptors, stream: &from };
+        let Reading { place, outlet } = &reading;
+        let (shared, descriptors) = (&place.shared, VecDeque::new());
+        let mut client = Client { shared, number, outlet, negotiated: false, descriptors, stream: &from };
         if let Err(error) = client.read() {
             debug!("control client {number}: {error}");
         }
@@ -238,17 +243,34 @@ fn refuse<T>(mut stream: UnixStream, why: &str) -> io::Result<T> {
     Err(io::Error::other(why))
 }
 
-/// A client whose reading thread runs, or is about to; it is gone when this is, however that came.
-struct Reading {
+/// A client's place among those that there may be, free again when this is gone: when neither of its threads runs any more.
+struct Place {
     shared: Arc<Shared>,
     number: u64,
+}
+
+impl Drop for Place {
+    /// Who leaves last takes all sets along, as in QEMU: nobody is left who knows their numbers.
+    fn drop(&mut self) {
+        let mut clients = self.shared.clients();
+        clients.remove(&self.number);
+        let mut sets = self.shared.sets.lock().unwrap_or_else(PoisonError::into_inner);
+        let left = if clients.is_empty() { mem::take(&mut *sets) } else { FdSets::default() };
+        drop(sets);
+        drop(clients);
+        drop(left);
+    }
+}
+
+/// A client whose reading thread runs, or is about to; nothing more is written to it when this is gone, however that came.
+struct Reading {
+    place: Arc<Place>,
     outlet: Arc<Outlet>,
 }
 
 impl Drop for Reading {
     fn drop(&mut self) {
         self.outlet.close();
-        self.shared.clients().remove(&self.number);
     }
 }
 

@@ -40,7 +40,6 @@ const ALLOWED: &[c_long] = &[
     libc::SYS_getdents64,
     libc::SYS_getcwd,
     libc::SYS_unlinkat,
-    libc::SYS_fcntl,
     libc::SYS_dup,
     // Connections that came in, and descriptors that came with them.
     libc::SYS_accept4,
@@ -86,7 +85,6 @@ const ALLOWED: &[c_long] = &[
     libc::SYS_rt_sigprocmask,
     libc::SYS_rt_sigreturn,
     libc::SYS_sigaltstack,
-    libc::SYS_tgkill,
     libc::SYS_exit,
     libc::SYS_exit_group,
 ];
@@ -138,6 +136,11 @@ pub fn restrict(host_sound: bool) -> io::Result<()> {
     rules.insert(libc::SYS_mprotect, vec![no_execution(2)?]);
     let thread = libc::CLONE_THREAD as u64;
     rules.insert(libc::SYS_clone, vec![masked(0, thread, thread)?]);
+    // A signal to one of its own threads, as abort(3) sends it.
+    rules.insert(libc::SYS_tgkill, vec![equals(0, u64::from(std::process::id()))?]);
+    // None that names whom a descriptor sends signals to.
+    let commands = FCNTL.map(|command| equals(1, command as u64));
+    rules.insert(libc::SYS_fcntl, commands.into_iter().collect::<io::Result<_>>()?);
     // Names of threads, and of memory.
     let names = [libc::PR_SET_NAME, PR_SET_VMA].map(|option| equals(0, option as u64));
     rules.insert(libc::SYS_prctl, names.into_iter().collect::<io::Result<_>>()?);
@@ -147,6 +150,18 @@ pub fn restrict(host_sound: bool) -> io::Result<()> {
     }
     apply(rules, SeccompAction::Errno(libc::EPERM as u32), SeccompAction::Allow)
 }
+
+/// What is asked of descriptors and changed of them.
+const FCNTL: [i32; 8] = [
+    libc::F_DUPFD,
+    libc::F_DUPFD_CLOEXEC,
+    libc::F_GETFD,
+    libc::F_SETFD,
+    libc::F_GETFL,
+    libc::F_SETFL,
+    libc::F_GET_SEALS,
+    libc::F_ADD_SEALS,
+];
 
 /// The option of prctl by which the C library names memory (Linux 5.17).
 const PR_SET_VMA: i32 = 0x5356_4d41;

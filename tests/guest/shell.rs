@@ -8,6 +8,8 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
 
 fn main() -> io::Result<()> {
     let mut port = open_port("spindle.shell")?;
@@ -22,12 +24,16 @@ fn main() -> io::Result<()> {
     }
 }
 
+/// A port gets its name from QEMU some time after its driver has been loaded.
 fn open_port(name: &str) -> io::Result<File> {
-    for entry in fs::read_dir("/sys/class/virtio-ports")? {
-        let entry = entry?;
-        if fs::read_to_string(entry.path().join("name")).is_ok_and(|found| found.trim() == name) {
-            return OpenOptions::new().read(true).write(true).open(format!("/dev/{}", entry.file_name().display()));
+    for _ in 0..1200 {
+        for entry in fs::read_dir("/sys/class/virtio-ports")? {
+            let entry = entry?;
+            if fs::read_to_string(entry.path().join("name")).is_ok_and(|found| found.trim() == name) {
+                return OpenOptions::new().read(true).write(true).open(format!("/dev/{}", entry.file_name().display()));
+            }
         }
+        thread::sleep(Duration::from_millis(50));
     }
     Err(io::Error::new(io::ErrorKind::NotFound, name.to_owned()))
 }

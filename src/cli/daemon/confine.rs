@@ -25,24 +25,34 @@ pub enum Sandbox {
 /// Without a sandbox the host's own.
 ///
 /// # Errors
-/// When it cannot be made, or somebody else has made it.
+/// When it cannot be made.
 pub fn spool_folder(sandbox: Sandbox) -> io::Result<PathBuf> {
     let temporary = env::temp_dir();
     if sandbox == Sandbox::None {
         return Ok(temporary);
     }
     let user = rustix::process::geteuid().as_raw();
-    let folder = temporary.join(format!("spindled-{user}"));
-    match DirBuilder::new().mode(0o700).create(&folder) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            let found = fs::symlink_metadata(&folder)?;
-            if !found.is_dir() || found.uid() != user || found.mode() & 0o077 != 0 {
-                return Err(io::Error::other("is not a private folder of this user"));
+    // Somebody else may have taken a name, by accident or to be in the way.
+    let names = (0..100).map(|number| match number {
+        0 => temporary.join(format!("spindled-{user}")),
+        number => temporary.join(format!("spindled-{user}-{number}")),
+    });
+    for folder in names {
+        match DirBuilder::new().mode(0o700).create(&folder) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                let found = fs::symlink_metadata(&folder)?;
+                if found.is_dir() && found.uid() == user && found.mode() & 0o077 == 0 {
+                    return Ok(folder);
+                }
             }
+            Err(error) => return Err(io::Error::new(error.kind(), format!("{}: {error}", folder.display()))),
+            Ok(()) => return Ok(folder),
         }
-        made => made?,
     }
-    Ok(folder)
+    Err(io::Error::other(format!(
+        "there is none that only this user may enter, and no name for one, in {}",
+        temporary.display()
+    )))
 }
 
 /// Gives up the rest. There must be no other thread.

@@ -28,18 +28,17 @@ pub fn make(
     if let Some(twice) = specs.iter().find(|spec| !names.insert(&spec.name)) {
         return Err(CliError::new(Exit::Usage, format!("two drives are named {}", twice.name)));
     }
-    // A guest would take the two for two ways to one drive (SPC-4, Device Identification VPD page).
+    let make = |spec| make_one(spec, options, state.as_mut(), read_deadline);
+    let drives = specs.iter().map(make).collect::<Result<Vec<_>, _>>()?;
+    // A guest would take the two for two ways to one drive (SPC-4, Device Identification VPD page). One may be what was remembered.
     let mut serials = HashMap::new();
-    for spec in specs {
-        let identity = spec.identity(Identity::named(&spec.name));
-        if let Some(other) = serials.insert(identity.serial.trim_end().to_owned(), &spec.name) {
+    for identity in drives.iter().map(|drive| drive.identity()) {
+        if let Some(other) = serials.insert(identity.serial.trim_end(), &identity.name) {
             let twice =
-                format!("drives {other} and {} have the same serial number; give one another serial=", spec.name);
+                format!("drives {other} and {} have the same serial number; give one another serial=", identity.name);
             return Err(CliError::new(Exit::Usage, twice));
         }
     }
-    let make = |spec| make_one(spec, options, state.as_mut(), read_deadline);
-    let drives = specs.iter().map(make).collect::<Result<_, _>>()?;
     // Not where one is missing: what is kept for it and for those after it is not for nobody.
     if let Some(state) = state {
         state.finish();

@@ -83,8 +83,9 @@ fn run(args: &Args) -> Result<(), CliError> {
     let cache = BlockCache::held_back(args.cache_size);
     let passwords = args.how.passwords()?;
     let spool = confine::spool_folder(args.sandbox);
-    let spool =
-        spool.map_err(|error| CliError::new(Exit::Failure, format!("the folder for temporary files {error}")))?;
+    let spool = spool.map_err(|error| {
+        CliError::new(Exit::Failure, format!("a folder for temporary files: {error} ($TMPDIR names another)"))
+    })?;
     let options = OpenOptions { cache: Arc::clone(&cache), passwords: &passwords, ..args.how.options(&spool) };
     let specs = args.drives()?;
     let groups = targets::group(&specs, args)?;

@@ -34,7 +34,9 @@ fn add(call: &mut Call<'_>) -> Result<Value, VerbError> {
 
 fn remove(call: &mut Call<'_>) -> Result<Value, VerbError> {
     let mut sets = call.shared.sets.lock().unwrap_or_else(PoisonError::into_inner);
-    sets.remove(call.int("fdset-id").unwrap_or(-1), call.int("fd"))?;
+    let removed = sets.remove(call.int("fdset-id").unwrap_or(-1), call.int("fd"))?;
+    drop(sets);
+    drop(removed);
     Ok(json!({}))
 }
 

@@ -178,7 +178,9 @@ fn open(call: &mut Call<'_>) -> Result<Value, VerbError> {
 /// Forgets a name; a drive that holds the medium keeps it.
 fn close(call: &mut Call<'_>) -> Result<Value, VerbError> {
     let name = call.required_str("node-name");
-    match call.shared.nodes().remove(name) {
+    // Not in the match, which would hold the names while the files are closed.
+    let closed = call.shared.nodes().remove(name);
+    match closed {
         Some(_) => Ok(json!({})),
         None => Err(VerbError::generic(format!("Node '{name}' not found"))),
     }

@@ -252,3 +252,56 @@ fn a_client_that_passes_its_own_connection_leaves_its_place_all_the_same() {
         client.send_itself();
     }
 }
+
+#[test]
+fn a_client_that_sends_no_more_and_reads_slowly_keeps_its_place() {
+    let control = Control::start(&["cd0"]);
+    let image = File::open(control.image("disc", 1, 10)).unwrap();
+    let mut clients: Vec<_> = (0..32).map(|_| control.client()).collect();
+    // More than a socket holds, so it is on its way as long as nobody reads.
+    let opaque = "x".repeat(12_288);
+    for _ in 0..200 {
+        let request = json!({ "execute": "add-fd", "arguments": { "fdset-id": 0, "opaque": opaque } });
+        clients[0].send_with(request.to_string().as_bytes(), &[image.as_fd()]);
+        assert!(clients[0].answer()["return"].is_object());
+    }
+    let mut slow = clients.pop().unwrap();
+    slow.send(br#"{"execute":"query-fdsets"}"#);
+    slow.half_close();
+    let mut refused = Client::connect(&control.path());
+    assert!(refused.line().unwrap()["error"]["desc"].as_str().unwrap().contains("32 clients"));
+    assert_eq!(slow.answer()["return"][0]["fds"].as_array().unwrap().len(), 200);
+    assert_eq!(slow.line(), None);
+    // And then its place is free.
+    while Client::connect(&control.path()).line().unwrap().get("QMP").is_none() {}
+}
+
+#[test]
+fn descriptors_that_nobody_knows_any_more_are_closed() {
+    let control = Control::start(&["cd0"]);
+    let image = File::open(control.image("disc", 1, 10)).unwrap();
+    let mut client = control.client();
+    let mut other = control.client();
+    client.send_with(br#"{"execute":"add-fd"}"#, &[image.as_fd()]);
+    assert!(client.answer()["return"].is_object());
+    drop(client);
+    assert_eq!(other.ok("query-fdsets", json!({}))[0]["fdset-id"], 0);
+    drop(other);
+    while control.client().ok("query-fdsets", json!({})) != json!([]) {
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn names_that_are_longer_than_any_path_are_refused() {
+    let control = Control::start(&["cd0"]);
+    let path = control.image("disc", 1, 10);
+    let image = File::open(&path).unwrap();
+    let mut client = control.client();
+    let long = "x".repeat(12_289);
+    let request = json!({ "execute": "add-fd", "arguments": { "opaque": long } });
+    client.send_with(request.to_string().as_bytes(), &[image.as_fd()]);
+    assert!(client.answer()["error"]["desc"].as_str().unwrap().contains("at most 12288 bytes"));
+    let words = client.refused("media-insert", json!({ "file": path, "locator": long })).1;
+    assert!(words.contains("at most 12288 bytes"), "{words}");
+}

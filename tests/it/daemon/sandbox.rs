@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::os::fd::AsFd;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
@@ -121,11 +122,16 @@ fn temporary_files_lie_in_a_private_folder() {
         assert_eq!(reply.data, [7; 2048]);
         assert_eq!(fs::read_dir(&private).unwrap().count(), 0, "they have no names");
     }
-    // Somebody else's.
+    // Somebody else's: there are other names.
     let other = TempDir::new().unwrap();
     std::os::unix::fs::symlink(folder.path(), other.path().join(format!("spindled-{user}"))).unwrap();
-    let (mut command, _runtime) = start(other.path());
+    let (command, runtime) = start(other.path());
+    drop(Daemon::run(command, runtime));
+    let mode = fs::metadata(other.path().join(format!("spindled-{user}-1"))).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o700);
+    let (mut command, _runtime) = start(&other.path().join("missing"));
     let output = command.output().unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    assert!(String::from_utf8(output.stderr).unwrap().contains("is not a private folder of this user"));
+    let words = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{words}");
+    assert!(words.contains(&format!("missing/spindled-{user}: No such file")), "{words}");
 }

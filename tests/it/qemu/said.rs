@@ -34,7 +34,8 @@ pub fn insert(daemon: &Daemon, vm: &mut Vm, image: &str) {
     daemon.spindle_ok(&["insert", "--timeout", "60", image]);
     let bytes = &daemon.status()[0]["medium"]["bytes"];
     vm.until("blockdev --getsize64 /dev/sr0", &format!("{bytes}\n"));
-    vm.ok("udevadm settle");
+    // Before the wait for this script ends, so that what holds it up is told.
+    vm.ok("udevadm settle --timeout=60 || { ps; dmesg | tail -n 40; exit 1; }");
 }
 
 /// Track number, address and kind of every track, and of the lead-out as number 170.

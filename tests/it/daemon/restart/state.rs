@@ -244,3 +244,16 @@ fn each_drive_has_its_own() {
     assert_eq!(sense(&mut first, &EJECT), (5, 0x53, 2));
     assert_eq!(run(&mut first, &TEST_UNIT_READY, 0).status, 0);
 }
+
+#[test]
+fn a_serial_number_that_was_remembered_is_no_other_drives() {
+    let mut here = Restarted::start(&["--drive", "name=cd0,serial=AAA"]);
+    here.client().ok("tray-open", json!({}));
+    let runtime = here.kill();
+    here.arguments = vec!["--drive=name=cd0".to_owned(), "--drive=name=cd1,serial=AAA".to_owned()];
+    let (mut command, _runtime) = here.command(runtime);
+    let output = command.output().unwrap();
+    let words = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{words}");
+    assert!(words.contains("drives cd0 and cd1 have the same serial number"), "{words}");
+}
