@@ -119,6 +119,7 @@ fn with_patience(
     let name = &drive.identity().name;
     let deadline = Instant::now() + timeout;
     let abandoned = || VerbError::generic("nobody waits for the answer any more");
+    let plain = |refused: EjectRefused| VerbError::generic(format!("Drive {name}: {refused}"));
     // To open an image can take long.
     if call.is_abandoned() {
         return Err(abandoned());
@@ -127,7 +128,7 @@ fn with_patience(
         match change(false) {
             Ok(()) => return Ok(()),
             Err(EjectRefused::Locked(_)) => {}
-            Err(refused) => return Err(VerbError::generic(format!("Drive {name}: {refused}"))),
+            Err(refused) => return Err(plain(refused)),
         }
         drive.request_eject();
         let left = || deadline.saturating_duration_since(Instant::now());
@@ -141,6 +142,9 @@ fn with_patience(
         }
     }
     change(force).map_err(|refused| {
+        if !matches!(refused, EjectRefused::Locked(_)) {
+            return plain(refused);
+        }
         let waited = timeout.as_secs_f64();
         VerbError::generic(format!(
             "Drive {name}: {refused}; it was asked to release the medium and did not within {waited} s (force takes it)"
