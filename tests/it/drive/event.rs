@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use spindle::drive::Tray;
+use spindle::drive::{Drive, Tray};
 
 use crate::support::disc::patterned;
 use crate::support::initiator::{Answer, Initiator};
+
+const EJECT: [u8; 6] = [0x1B, 0, 0, 0, 2, 0];
 
 const OPERATIONAL: u8 = 1 << 1;
 const POWER: u8 = 1 << 2;
@@ -158,41 +160,40 @@ fn a_pending_unit_attention_waits() {
     assert_eq!(guest.run(&[0; 6], 0).kaq(), (6, 0x3A, 0));
 }
 
+/// The guest's next eject is for a disc that has left, and the one after it for this.
+fn an_eject_is_late(drive: &Drive, guest: &Initiator) {
+    guest.settle();
+    assert_eq!(guest.run(&EJECT, 0).kaq(), (6, 0x28, 0));
+    assert_eq!(drive.snapshot().tray, Tray::Closed);
+    // A guest that means it says it again.
+    guest.run(&EJECT, 0).good();
+    assert_eq!(drive.snapshot().tray, Tray::Open);
+}
+
 #[test]
 fn an_eject_that_answers_a_request_for_another_disc_leaves_the_new_one_in() {
     let (drive, guest) = Initiator::with(patterned(1, 5000));
-    let eject = [0x1B, 0, 0, 0, 2, 0];
     prevent(&guest, 1);
     drive.request_eject();
     assert_eq!(media(&guest), (1, 2));
     // The guest lets go; before it ejects, the host has put another disc in and somebody has read the attentions.
     prevent(&guest, 0);
     drive.change_medium(patterned(2, 5000), false).unwrap();
-    guest.settle();
-    assert_eq!(guest.run(&eject, 0).kaq(), (6, 0x28, 0));
-    assert_eq!(drive.snapshot().tray, Tray::Closed);
-    // A guest that means it says it again.
-    guest.run(&eject, 0).good();
-    assert_eq!(drive.snapshot().tray, Tray::Open);
+    an_eject_is_late(&drive, &guest);
 }
 
 #[test]
 fn two_requests_have_two_answers() {
     let (drive, guest) = Initiator::with(patterned(1, 5000));
-    let eject = [0x1B, 0, 0, 0, 2, 0];
     prevent(&guest, 1);
     for _ in 0..2 {
         drive.request_eject();
         assert_eq!(media(&guest), (1, 2));
     }
     prevent(&guest, 0);
-    guest.run(&eject, 0).good();
+    guest.run(&EJECT, 0).good();
     drive.change_medium(patterned(2, 5000), false).unwrap();
-    guest.settle();
-    assert_eq!(guest.run(&eject, 0).kaq(), (6, 0x28, 0));
-    assert_eq!(drive.snapshot().tray, Tray::Closed);
-    guest.run(&eject, 0).good();
-    assert_eq!(drive.snapshot().tray, Tray::Open);
+    an_eject_is_late(&drive, &guest);
 }
 
 /// Linux takes a unit attention for its unlock for done, and the eject that follows is refused.
@@ -205,7 +206,7 @@ fn an_answer_that_is_refused_is_one_and_the_guest_can_be_asked_again() {
     assert!(!answered());
     assert_eq!(media(&guest), (1, 2));
     assert!(!answered());
-    assert_eq!(guest.run(&[0x1B, 0, 0, 0, 2, 0], 0).kaq(), (5, 0x53, 2));
+    assert_eq!(guest.run(&EJECT, 0).kaq(), (5, 0x53, 2));
     assert!(answered());
     drive.request_eject();
     assert_eq!((answered(), media(&guest)), (false, (1, 2)));
