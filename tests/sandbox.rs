@@ -19,6 +19,7 @@ fn main() {
     let arguments: Vec<String> = std::env::args().collect();
     match arguments.get(1).map(String::as_str) {
         Some("inside") => inside(Path::new(&arguments[2])),
+        Some("late") => late(),
         _ => outside(),
     }
 }
@@ -51,6 +52,17 @@ fn outside() {
     drop(child.stdin.take());
     assert!(child.wait().unwrap().success(), "the child says what it could do");
     println!("test what_has_entered_the_sandbox_owns_nothing ... ok");
+    assert!(Command::new(std::env::current_exe().unwrap()).arg("late").status().unwrap().success());
+    println!("test threads_that_run_before_it_are_told ... ok");
+}
+
+/// As a library for sound may have it.
+fn late() {
+    let early = thread::spawn(thread::park);
+    let told = sandbox::enter(&Allowed::default()).unwrap();
+    assert!(told.len() == 1 && told[0].starts_with("1 thread(s)"), "{told:?}");
+    early.thread().unpark();
+    early.join().unwrap();
 }
 
 fn denied<T>(what: &str, result: io::Result<T>) {

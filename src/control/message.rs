@@ -1,4 +1,8 @@
-//! Cutting a stream of bytes into JSON objects, as QMP has it: one after another, with or without white space between.
+//! Cutting a stream of bytes into JSON objects, as QMP has it: one after another, with or without white space between. And the other way.
+
+use std::sync::Arc;
+
+use serde_json::Value;
 
 /// Longest message: far beyond any verb's, and what one client can make the daemon hold.
 pub const MAX_MESSAGE: usize = 64 * 1024;
@@ -93,6 +97,11 @@ impl Framer {
         *self = Self { skipping: byte != b'\n', ..Self::default() };
         Some(Frame::Garbage(why))
     }
+}
+
+/// One message on the wire.
+pub fn line(message: &Value) -> Arc<str> {
+    format!("{message}\r\n").into()
 }
 
 #[cfg(test)]

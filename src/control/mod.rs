@@ -14,6 +14,7 @@ mod outlet;
 mod path;
 mod schema;
 mod server;
+mod session;
 mod verbs;
 
 pub use self::client::{Client, ClientError};

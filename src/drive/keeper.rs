@@ -74,7 +74,10 @@ impl Drive {
         lock(&self.keeping).notes.iter().map(|(&key, bytes)| Note { key, bytes: bytes.clone() }).collect()
     }
 
+    /// They are gone from what is kept with the next [`keep_all`](Self::keep_all), also if nothing else has changed.
     pub(super) fn forget_notes(&self) {
-        lock(&self.keeping).notes.clear();
+        let mut keeping = lock(&self.keeping);
+        keeping.notes.clear();
+        self.core.unkept.store(true, Ordering::Relaxed);
     }
 }

@@ -118,15 +118,20 @@ impl Drive {
         let medium = self.snapshot().medium;
         check_disc(saved.disc.as_ref(), medium.as_deref())?;
         let kept = saved.drive.arrived();
-        self.forget_notes();
-        self.by_host(|state, events| {
+        let loaded = self.change(|state, events| {
             if state.medium_in_tray().map(Arc::as_ptr) != medium.as_ref().map(Arc::as_ptr) {
                 return Err(LoadRefused::Moved);
             }
             state.restore(&kept, Ok(medium.clone()), self.clock.now());
             events.push(DriveEvent::StateLoaded);
             Ok(())
-        })
+        });
+        if loaded.is_ok() {
+            self.forget_notes();
+            self.keep_all(None);
+        }
+        self.tell_untold();
+        loaded
     }
 
     fn check_names(&self, saved: &Saved) -> Result<(), LoadRefused> {

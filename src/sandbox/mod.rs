@@ -7,6 +7,7 @@ mod files;
 mod privileges;
 mod system_calls;
 
+use std::fs;
 use std::io;
 use std::path::PathBuf;
 
@@ -25,13 +26,17 @@ pub struct Allowed {
 
 /// Gives up everything else, for this process until its end.
 ///
-/// Returns what this kernel cannot take away, a sentence each: older kernels have no Landlock.
+/// Returns what is not taken away, a sentence each: older kernels have no Landlock, and it does not hold threads that run already.
 ///
 /// # Errors
 /// When something cannot be given up that this kernel could take away, or a folder is not there.
 pub fn enter(allowed: &Allowed) -> io::Result<Vec<String>> {
     privileges::drop_all()?;
+    // Before /proc is taken away.
+    let threads = fs::read_dir("/proc/self/task").map_or(1, Iterator::count);
+    let early =
+        (threads > 1).then(|| format!("{} thread(s) that a library has started before keep their rights", threads - 1));
     let missing = files::restrict(allowed)?;
     system_calls::restrict(allowed.host_sound)?;
-    Ok(missing.into_iter().collect())
+    Ok(missing.into_iter().chain(early).collect())
 }

@@ -7,8 +7,10 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags};
+use rustix::fs::{AtFlags, FileType, FlockOperation, Gid, Mode, OFlags, flock};
+use rustix::io::Errno;
 
 /// `sun_path` of Linux holds 108 bytes, the last a zero.
 const LONGEST_PATH: usize = 107;
@@ -36,15 +38,16 @@ impl BoundSocket {
                 format!("the path is longer than the {LONGEST_PATH} bytes that a socket address holds"),
             ));
         }
-        remove_stale(path)?;
-        // The file appears with its final mode: nobody can connect in between. The mask is the process', so it is only
-        // changed here, before there are threads that make files.
-        let old = rustix::process::umask(Mode::from_raw_mode(0o177));
-        let bound = UnixListener::bind(path);
-        rustix::process::umask(old);
-        let listener = bound?;
-        let metadata = fs::symlink_metadata(path)?;
-        let socket = Self { listener, path: path.to_owned(), file: (metadata.dev(), metadata.ino()) };
+        let socket = in_place_of_stale(path, || {
+            // The file appears with its final mode: nobody can connect in between. The mask is the process', so it is only
+            // changed here, before there are threads that make files.
+            let old = rustix::process::umask(Mode::from_raw_mode(0o177));
+            let bound = UnixListener::bind(path);
+            rustix::process::umask(old);
+            let listener = bound?;
+            let metadata = fs::symlink_metadata(path)?;
+            Ok(Self { listener, path: path.to_owned(), file: (metadata.dev(), metadata.ino()) })
+        })?;
         if let Some(group) = group {
             socket.give_to(group)?;
         }
@@ -96,6 +99,14 @@ impl Drop for BoundSocket {
     }
 }
 
+/// Has a socket made at `path`, where one of a process that has ended may be. Of two daemons that found the same one, the second would remove
+/// what the first has made: they take turns.
+fn in_place_of_stale<T>(path: &Path, make: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    let _turn = turn(path);
+    remove_stale(path)?;
+    make()
+}
+
 /// Removes the socket file of a process that ended without removing it.
 fn remove_stale(path: &Path) -> io::Result<()> {
     let metadata = match fs::symlink_metadata(path) {
@@ -112,6 +123,24 @@ fn remove_stale(path: &Path) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path),
         _ => Err(io::Error::new(io::ErrorKind::AddrInUse, "the socket is in use by another process")),
     }
+}
+
+/// The turn of this process in the folder of `path`, until it is dropped.
+///
+/// None where there is none to be had: somebody who only wants to be in the way must not keep a daemon from starting.
+fn turn(path: &Path) -> Option<OwnedFd> {
+    const TRIES: u32 = 400;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let folder = rustix::fs::open(folder, flags, Mode::empty()).ok()?;
+    let mut tries = (0..TRIES).map(|_| match flock(&folder, FlockOperation::NonBlockingLockExclusive) {
+        Err(Errno::WOULDBLOCK) => {
+            std::thread::sleep(Duration::from_millis(5));
+            false
+        }
+        locked => locked.is_ok(),
+    });
+    tries.any(|locked| locked).then_some(folder)
 }
 
 /// A listening socket with exactly one connection waiting, and the other end of it. Its file lay in a folder that only
@@ -199,5 +228,29 @@ mod tests {
         fs::rename(at("link"), at("socket")).unwrap();
         let error = socket.give_to(rustix::process::getegid().as_raw()).unwrap_err();
         assert_eq!((error.kind(), mode("secret")), (io::ErrorKind::AlreadyExists, 0o600));
+    }
+
+    /// Of several daemons that start where one has died, one has the socket, and front-ends reach it.
+    #[test]
+    fn a_stale_socket_is_replaced_by_one_daemon() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("socket");
+        for round in 0..200 {
+            drop(UnixListener::bind(&path).unwrap());
+            let start = std::sync::Barrier::new(3);
+            let bind = || {
+                start.wait();
+                in_place_of_stale(&path, || UnixListener::bind(&path))
+            };
+            let bound: Vec<_> = std::thread::scope(|scope| {
+                let threads = [0; 3].map(|_| scope.spawn(bind));
+                threads.into_iter().filter_map(|thread| thread.join().unwrap().ok()).collect()
+            });
+            assert_eq!(bound.len(), 1, "round {round}");
+            bound[0].set_nonblocking(true).unwrap();
+            UnixStream::connect(&path).unwrap();
+            assert!(bound[0].accept().is_ok(), "round {round}");
+            fs::remove_file(&path).unwrap();
+        }
     }
 }

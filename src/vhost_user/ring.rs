@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use log::debug;
@@ -15,7 +16,7 @@ use crate::sys::memory::GuestMemory;
 type Memory = GuestMemoryAtomic<GuestMemory>;
 type Inner = VringMutex<Memory>;
 
-/// The crate's own ring behind its lock, except for three things. A ring that starts, or whose call descriptor changes while it is served,
+/// The crate's own ring behind its lock, except for four things. A ring that starts, or whose call descriptor changes while it is served,
 /// calls at once.
 ///
 /// One that starts may go on where a daemon ended that had finished a request and could not announce it any more.
@@ -28,11 +29,13 @@ type Inner = VringMutex<Memory>;
 /// A ring that is served keeps its place when the front-end names its addresses again, as QEMU does when a migration begins.
 ///
 /// And no descriptor of the front-end's makes a thread wait: a worker that did would hold the ring's lock, and the end of the
-/// connection would wait for it.
+/// connection would wait for it. One that cannot be read at all is no event descriptor; the crate would end its worker, with all
+/// of that worker's rings, and tell nobody.
 #[derive(Clone)]
 pub struct Ring {
     inner: Inner,
     pace: Arc<Mutex<Pace>>,
+    deaf: Arc<AtomicBool>,
 }
 
 /// A front-end's descriptor that is only read and written when that can be done at once.
@@ -63,6 +66,11 @@ impl Ring {
         self.pace.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether its kick descriptor is none: what was read from it was an error, or its end.
+    pub(super) fn is_deaf(&self) -> bool {
+        self.deaf.load(Ordering::Relaxed)
+    }
+
     fn call_if_ready(&self) {
         let state = self.inner.get_ref();
         if state.get_queue().ready()
@@ -75,7 +83,7 @@ impl Ring {
 
 impl VringT<Memory> for Ring {
     fn new(memory: Memory, max_queue_size: u16) -> Result<Self, Error> {
-        Inner::new(memory, max_queue_size).map(|inner| Self { inner, pace: Arc::default() })
+        Inner::new(memory, max_queue_size).map(|inner| Self { inner, pace: Arc::default(), deaf: Arc::default() })
     }
 
     fn get_ref(&self) -> MutexGuard<'_, VringState<Memory>> {
@@ -163,7 +171,12 @@ impl VringT<Memory> for Ring {
         match self.inner.read_kick() {
             // Somebody else has read it since: it was a kick all the same.
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(self.inner.get_ref().is_enabled()),
-            read => read,
+            Err(error) => {
+                debug!("a kick descriptor cannot be read: {error}");
+                self.deaf.store(true, Ordering::Relaxed);
+                Ok(true)
+            }
+            Ok(enabled) => Ok(enabled),
         }
     }
 

@@ -212,7 +212,7 @@ impl Backend {
             return (0, RunEnd::Empty);
         }
         if waiting > ring.size() {
-            self.complain("an index that its ring cannot have");
+            self.complain("the guest gave an index that its ring cannot have");
             return (0, RunEnd::Stuck);
         }
         let may_hold = handler.may_hold();
@@ -242,12 +242,12 @@ impl Backend {
             }
             queue.set_next_avail(position.wrapping_add(1));
             if head >= ring.size() {
-                self.complain("a chain outside its table");
+                self.complain("the guest gave a chain outside its table");
                 return (served, RunEnd::Stuck);
             }
             let outcome = handler.execute(position, now);
             if let Some(fault) = outcome.fault {
-                self.complain(&format!("a request that breaks the rules of virtio: {fault:?}"));
+                self.complain(&format!("the guest gave a request that breaks the rules of virtio: {fault:?}"));
             }
             let used = queue.next_used();
             ring.put_used(used, head, outcome.written);

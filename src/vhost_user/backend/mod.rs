@@ -5,7 +5,7 @@ use std::io;
 use std::ops::Range;
 use std::os::fd::{AsRawFd, RawFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use vhost::vhost_user::message::VhostUserVirtioFeatures;
 use vhost_user_backend::{ShutdownHandle, VhostUserBackend};
 use virtio_bindings::bindings::virtio_config::{VIRTIO_F_ANY_LAYOUT, VIRTIO_F_NOTIFY_ON_EMPTY, VIRTIO_F_VERSION_1};
 use virtio_bindings::bindings::virtio_ring::{VIRTIO_RING_F_EVENT_IDX, VIRTIO_RING_F_INDIRECT_DESC};
-use vm_memory::{GuestAddressSpace, GuestMemoryAtomic, GuestMemoryLoadGuard};
+use vm_memory::{GuestAddressSpace, GuestMemoryAtomic};
 use vmm_sys_util::epoll::EventSet;
 use vmm_sys_util::event::{EventConsumer, EventFlag, EventNotifier, new_event_consumer_and_notifier};
 use vmm_sys_util::eventfd::{EFD_CLOEXEC, EFD_NONBLOCK, EventFd};
@@ -25,10 +25,13 @@ use super::events::EventQueue;
 use super::ring::Ring;
 use crate::scsi::{Delay, Nexus, Note, Reset, Target};
 use crate::sys::dirty::{self, DirtyBitmap};
-use crate::sys::memory::{GuestMemory, watch};
+use crate::sys::memory::GuestMemory;
 use crate::virtio::wire;
 
+mod memory;
 mod queues;
+
+pub(super) use self::memory::MemoryNow;
 
 /// Rings that the back-end crate can address: the control and the event queue, and 62 request queues.
 pub const QUEUES: usize = 64;
@@ -92,31 +95,7 @@ pub struct Backend {
     exit_descriptors: Mutex<Vec<RawFd>>,
 }
 
-/// The guest's memory as it was when somebody took it. To take it costs more than to ask whether it still is so.
-pub(super) struct MemoryNow {
-    memory: GuestMemoryLoadGuard<GuestMemory>,
-    changes: u64,
-}
-
-impl MemoryNow {
-    pub fn get(&self) -> &GuestMemory {
-        &self.memory
-    }
-}
-
 impl Backend {
-    /// The guest's memory.
-    pub(super) fn memory_now(&self) -> MemoryNow {
-        // In this order: what is older than its number is taken again for nothing, what is newer than that never missed.
-        let changes = self.memory_changes.load(Ordering::Acquire);
-        MemoryNow { memory: self.memory.memory(), changes }
-    }
-
-    /// Whether the guest still has no other memory than that. What a driver was told of before is seen after this.
-    pub(super) fn is_now(&self, memory: &MemoryNow) -> bool {
-        self.memory_changes.load(Ordering::Acquire) == memory.changes
-    }
-
     /// A device for one connection.
     ///
     /// # Errors
@@ -177,6 +156,13 @@ impl Backend {
         let _ = self.connection.set(connection);
     }
 
+    /// As long as it is not known how, whatever calls this must come again.
+    fn end_connection(&self) {
+        if let Some(connection) = self.connection.get() {
+            connection.shutdown();
+        }
+    }
+
     /// What the workers, in order, wait on. It lives as long as they do.
     pub fn waits_on(&self, descriptors: Vec<RawFd>) {
         // Set once for a connection, before a ring is served.
@@ -194,19 +180,10 @@ impl Backend {
         std::mem::take(&mut self.exit_descriptors.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// A ring lies outside of the memory as it was then: it is looked at again when that changes, or has changed already.
-    pub(super) fn is_without_memory(&self, memory: &MemoryNow) {
-        self.complain("a ring outside its memory");
-        self.without_memory.store(true, Ordering::Relaxed);
-        fence(Ordering::SeqCst);
-        if !self.is_now(memory) {
-            self.look_at_all_again();
-        }
-    }
-
+    /// Says in the log who broke which rule.
     pub(super) fn complain(&self, what: &str) {
         if !self.complained.swap(true, Ordering::Relaxed) {
-            warn!("the guest gave {what}; further faults of this connection are not logged");
+            warn!("{what}; further faults of this connection are not logged");
         }
     }
 }
@@ -285,16 +262,7 @@ impl VhostUserBackend for Backend {
     }
 
     fn update_memory(&self, memory: GuestMemoryAtomic<GuestMemory>) -> io::Result<()> {
-        let now = memory.memory();
-        watch(&now, &self.memory_gone);
-        dirty::go_on(&self.memory.memory(), &now)?;
-        self.memory.lock().unwrap_or_else(PoisonError::into_inner).replace((*now).clone());
-        self.memory_changes.fetch_add(1, Ordering::Release);
-        fence(Ordering::SeqCst);
-        if self.without_memory.swap(false, Ordering::Relaxed) {
-            self.look_at_all_again();
-        }
-        Ok(())
+        self.replace_memory(&memory.memory())
     }
 
     /// The control and event queue on one worker, the request queues dealt out over the others: their number follows
@@ -318,12 +286,15 @@ impl VhostUserBackend for Backend {
     /// Called for a kick of a ring, or when one was enabled: a kick that came while it was not is not lost. `index`
     /// counts within the worker. An error would end the worker, so there is none.
     fn handle_event(&self, index: u16, _events: EventSet, vrings: &[Ring], worker: usize) -> io::Result<()> {
+        if vrings.get(usize::from(index)).is_some_and(Ring::is_deaf) {
+            self.complain("a kick descriptor of the front-end cannot be read: its connection ends");
+            self.end_connection();
+            return Ok(());
+        }
         // A worker that is gone would leave its rings unanswered for ever, and nobody would be told.
         if catch_unwind(AssertUnwindSafe(|| self.event(index, vrings, worker))).is_err() {
             error!("a command met a defect of spindled; the connection of its machine ends, drives go on");
-            if let Some(connection) = self.connection.get() {
-                connection.shutdown();
-            }
+            self.end_connection();
         }
         Ok(())
     }

@@ -5,7 +5,9 @@ use std::path::Path;
 use tempfile::TempDir;
 
 use crate::support::control::Client;
-use crate::support::daemon::{Daemon, spindled};
+use crate::support::daemon::Daemon;
+#[cfg(feature = "host-sound")]
+use crate::support::daemon::spindled;
 use crate::support::guest::{Command, Guest, Options, REQUESTS};
 use crate::support::images::discs::sound;
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use spindle::disc::subchannel::{StoredSubchannel, SubchannelForm};
 use spindle::disc::{Disc, Lba, TrackMode};
 use spindle::drive::{
-    ALL_BLOCKS, Alarm, AlarmKey, Clock, Drive, Fault, FaultKind, Identity, Keeper, Kept, Medium, Tray,
+    ALL_BLOCKS, Alarm, AlarmKey, Clock, Drive, Fault, FaultKind, Identity, Keeper, Kept, LoadRefused, Medium, Tray,
 };
 use spindle::scsi::{DataIn, DataOut, LogicalUnit, Task, Wake};
 use spindle::sound::{Sample, Sink};
@@ -44,6 +44,24 @@ fn restarted(rings: &[usize]) -> Room {
     let notes = rings.iter().map(|&ring| (ring as u16, vec![0; 8])).collect();
     let drive = hurried(Arc::clone(&clock) as _).restored(&kept, Ok(Some(medium)), notes);
     Room::of(gate, clock, drive)
+}
+
+/// What a ring of the process before has left is forgotten with a state that is loaded, and with no other.
+#[test]
+fn a_state_whose_disc_goes_while_it_is_compared_is_refused_and_changes_nothing() {
+    let other = Drive::new(Identity::named("cd0"), Tray::Closed);
+    other.change_medium(patterned(1, 300), false).unwrap();
+    let text = other.save(0);
+    let room = restarted(&[REQUESTS]);
+    let loaded = thread::scope(|scope| {
+        let loading = scope.spawn(|| room.drive.load(0, &text));
+        room.wait_until("somebody reads", |room| room.gate.waiting() > 0);
+        room.drive.change_medium(patterned(1, 300), true).unwrap();
+        room.gate.open();
+        loading.join().unwrap()
+    });
+    assert_eq!((loaded, room.drive.notes().len()), (Err(LoadRefused::Moved), 1));
+    assert_eq!((room.drive.load(0, &text), room.drive.notes().len()), (Ok(()), 0));
 }
 
 #[test]

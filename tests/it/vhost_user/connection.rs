@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 use spindle::drive::{Drive, Identity, Tray};
@@ -297,6 +297,21 @@ fn a_kick_descriptor_that_gives_too_little_holds_up_no_end() {
         std::thread::yield_now();
     }
     drop(guest);
+    next_is_answered(&backend);
+}
+
+/// It is a pipe, which has an end: no more can be read from it, and it says so for ever.
+#[test]
+fn a_kick_descriptor_that_cannot_be_read_ends_its_connection() {
+    let (_drive, backend) = served();
+    let (reader, writer) = std::io::pipe().unwrap();
+    let guest = with_descriptor(&backend, SET_VRING_KICK, reader.as_fd());
+    drop(writer);
+    // Nobody would answer its rings any more. It asks for ever if nobody ends it.
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while guest.frontend.get_features().is_ok() {
+        assert!(Instant::now() < deadline, "the connection goes on");
+    }
     next_is_answered(&backend);
 }
 

@@ -8,10 +8,10 @@ mod record;
 mod slots;
 
 use std::collections::HashMap;
-use std::fs::{self, DirBuilder};
+use std::fs::{DirBuilder, File};
 use std::io;
-use std::os::fd::OwnedFd;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -32,6 +32,8 @@ pub const STORED: &str = "spindle.";
 #[derive(Debug)]
 pub struct StateFolder {
     path: PathBuf,
+    /// The folder that was looked at, whatever its path leads to meanwhile.
+    folder: File,
     spool: PathBuf,
     manager: Option<Arc<Manager>>,
     kept: HashMap<String, OwnedFd>,
@@ -53,14 +55,15 @@ impl StateFolder {
                 Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
                 _ => {}
             }
-            let found = fs::metadata(path)?;
-            if !found.is_dir() || found.uid() != rustix::process::geteuid().as_raw() || found.mode() & 0o077 != 0 {
+            let folder = File::options().read(true).custom_flags(libc::O_DIRECTORY).open(path)?;
+            let found = folder.metadata()?;
+            if found.uid() != rustix::process::geteuid().as_raw() || found.mode() & 0o077 != 0 {
                 return Err(io::Error::other("is not a private folder of this user (mode 0700)"));
             }
-            Ok(())
+            Ok(folder)
         };
-        open().map_err(|error| refused(path, &error))?;
-        Ok(Self { path: path.to_owned(), spool: spool.to_owned(), manager, kept: kept.into_iter().collect() })
+        let folder = open().map_err(|error| refused(path, &error))?;
+        Ok(Self { path: path.to_owned(), folder, spool: spool.to_owned(), manager, kept: kept.into_iter().collect() })
     }
 
     /// The file of the drive called `name`, and what it says.
@@ -68,8 +71,9 @@ impl StateFolder {
     /// # Errors
     /// When another daemon uses it, or it cannot be opened.
     pub fn drive(&self, name: &str) -> Result<(StateFile, Option<Remembered>), CliError> {
-        let path = self.path.join(format!("{name}.state"));
-        let (slots, found) = Slots::open(&path).map_err(|error| match error.kind() {
+        let name_of_file = format!("{name}.state");
+        let path = self.path.join(&name_of_file);
+        let (slots, found) = Slots::open(self.folder.as_fd(), &name_of_file).map_err(|error| match error.kind() {
             io::ErrorKind::WouldBlock => refused(&path, &io::Error::other("is in use by another spindled")),
             _ => refused(&path, &error),
         })?;

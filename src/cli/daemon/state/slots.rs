@@ -1,17 +1,20 @@
 //! A file that holds one record, and keeps the one before while the next is written.
 //!
 //! A process that is killed inside a write leaves a part of it, so records take turns in two places, each with a sequence number and a
-//! checksum: the newest whole one counts. Both places have their blocks from the start, so that a full disk takes neither.
+//! checksum: the newest whole one counts. Both places have blocks for a usual record from the start, so that a full disk takes neither; a
+//! longer one, of an image of hundreds of files, has its blocks when it is written.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
-use std::path::Path;
+use std::os::fd::BorrowedFd;
+use std::os::unix::fs::FileExt;
 
-use rustix::fs::{FallocateFlags, FlockOperation, fallocate, flock};
+use rustix::fs::{FallocateFlags, FlockOperation, Mode, OFlags, fallocate, flock, openat};
 
-/// Room for a record and its head.
-const SLOT: usize = 256 << 10;
+/// Room for a record and its head: for the most files that an image may have, with the longest paths.
+const SLOT: usize = 16 << 20;
+/// As much of it has blocks from the start.
+const ALLOCATED: usize = 256 << 10;
 /// Magic, sequence number, length and CRC-32 of what stands before and after it. Numbers are little-endian.
 const HEAD: usize = 24;
 const MAGIC: [u8; 8] = *b"SPINDLE\x01";
@@ -27,20 +30,19 @@ pub struct Slots {
 }
 
 impl Slots {
-    /// Opens or makes the file; returns the newest record, or whether there was something that is none.
+    /// Opens or makes the file called `name` in `folder`; returns the newest record, or whether there was something that is none.
     ///
     /// # Errors
     /// `WouldBlock` when another process has it open, else what the operating system says.
-    pub fn open(path: &Path) -> io::Result<(Self, Found)> {
-        let flags = libc::O_NOFOLLOW | libc::O_CLOEXEC;
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false).mode(0o600).custom_flags(flags);
-        let file = options.open(path)?;
+    pub fn open(folder: BorrowedFd<'_>, name: &str) -> io::Result<(Self, Found)> {
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let file = File::from(openat(folder, name, flags, Mode::from_raw_mode(0o600))?);
         flock(&file, FlockOperation::NonBlockingLockExclusive)?;
-        if fallocate(&file, FallocateFlags::empty(), 0, 2 * SLOT as u64).is_err() {
+        for at in [0, 1] {
             // Not every file system can: the blocks then come with the writes.
-            file.set_len(2 * SLOT as u64)?;
+            let _ = fallocate(&file, FallocateFlags::empty(), place(at), ALLOCATED as u64);
         }
+        file.set_len(2 * SLOT as u64)?;
         let newest = [0, 1].into_iter().filter_map(|at| read(&file, at)).max_by_key(|(sequence, _)| *sequence);
         Ok(match newest {
             Some((newest, record)) => (Self { file, newest }, Found::Record(record)),
@@ -116,58 +118,82 @@ fn read(file: &File, at: u64) -> Option<(u64, Vec<u8>)> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::fd::AsFd;
+
     use super::*;
+
+    /// A folder with one such file.
+    struct Place {
+        folder: tempfile::TempDir,
+        held: File,
+    }
+
+    impl Place {
+        fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let held = File::open(folder.path()).unwrap();
+            Self { folder, held }
+        }
+
+        fn open(&self) -> io::Result<(Slots, Found)> {
+            Slots::open(self.held.as_fd(), "state")
+        }
+
+        fn found(&self) -> Found {
+            self.open().unwrap().1
+        }
+
+        fn file(&self) -> File {
+            File::options().read(true).write(true).open(self.folder.path().join("state")).unwrap()
+        }
+    }
 
     /// A write that was cut off anywhere, or of which any part never arrived, leaves the record before it.
     #[test]
     fn a_torn_record_leaves_the_one_before() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("state");
-        let (slots, found) = Slots::open(&path).unwrap();
+        let here = Place::new();
+        let (slots, found) = here.open().unwrap();
         assert_eq!(found, Found::Nothing);
         // Of a process that had nothing to write.
         drop(slots);
-        let (mut slots, found) = Slots::open(&path).unwrap();
+        let (mut slots, found) = here.open().unwrap();
         assert_eq!(found, Found::Nothing);
         for record in [&b"one"[..], b"two", b"the third record"] {
             slots.write(record).unwrap();
         }
-        assert_eq!(Slots::open(&path).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        assert_eq!(here.open().unwrap_err().kind(), io::ErrorKind::WouldBlock);
         drop(slots);
-        let whole = std::fs::read(&path).unwrap();
-        let start = place(3) as usize;
-        let open = || Slots::open(&path).unwrap().1;
-        assert_eq!(open(), Found::Record(b"the third record".to_vec()));
-        for byte in start..start + HEAD + b"the third record".len() {
-            let mut torn = whole.clone();
+        let start = place(3);
+        let mut whole = [0; HEAD + b"the third record".len()];
+        here.file().read_exact_at(&mut whole, start).unwrap();
+        assert_eq!(here.found(), Found::Record(b"the third record".to_vec()));
+        for byte in 0..whole.len() {
+            let mut torn = whole;
             torn[byte] ^= 0x10;
-            std::fs::write(&path, &torn).unwrap();
-            assert_eq!(open(), Found::Record(b"two".to_vec()), "byte {byte}");
-        }
-        let two = Found::Record(b"two".to_vec());
-        for (len, expected) in [(0, Found::Nothing), (5, Found::Garbage), (start, two)] {
-            std::fs::write(&path, &whole[..len]).unwrap();
-            assert_eq!(open(), expected, "{len} bytes");
+            here.file().write_all_at(&torn, start).unwrap();
+            assert_eq!(here.found(), Found::Record(b"two".to_vec()), "byte {byte}");
         }
         // After a torn record the next is written over it, and not over the one that counts.
-        let mut torn = whole;
-        torn[start] = 0;
-        std::fs::write(&path, &torn).unwrap();
-        let (mut slots, _) = Slots::open(&path).unwrap();
+        here.file().write_all_at(&[0], start).unwrap();
+        let (mut slots, _) = here.open().unwrap();
         slots.write(b"again").unwrap();
         drop(slots);
-        assert_eq!(open(), Found::Record(b"again".to_vec()));
-        assert_eq!(std::fs::read(&path).unwrap()[..place(3) as usize], torn[..place(3) as usize]);
+        assert_eq!(here.found(), Found::Record(b"again".to_vec()));
+        here.file().write_all_at(&[0], start).unwrap();
+        let two = Found::Record(b"two".to_vec());
+        for (len, expected) in [(start, two), (5, Found::Garbage), (0, Found::Nothing)] {
+            here.file().set_len(len).unwrap();
+            assert_eq!(here.found(), expected, "{len} bytes");
+        }
     }
 
     #[test]
     fn a_record_that_is_too_long_changes_nothing() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("state");
-        let (mut slots, _) = Slots::open(&path).unwrap();
+        let here = Place::new();
+        let (mut slots, _) = here.open().unwrap();
         slots.write(&vec![7; MOST]).unwrap();
         assert_eq!(slots.write(&vec![8; MOST + 1]).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
         drop(slots);
-        assert_eq!(Slots::open(&path).unwrap().1, Found::Record(vec![7; MOST]));
+        assert_eq!(here.found(), Found::Record(vec![7; MOST]));
     }
 }

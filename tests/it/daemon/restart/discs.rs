@@ -1,5 +1,6 @@
 //! Which disc is in the drive afterwards, and which is not and why.
 
+use std::fmt::Write;
 use std::fs::{self, File};
 use std::os::fd::AsFd;
 use std::path::Path;
@@ -7,6 +8,7 @@ use std::path::Path;
 use serde_json::json;
 use tempfile::TempDir;
 
+use super::files::newest;
 use super::{Restarted, TEST_UNIT_READY, events, folder_with_image, read, sense, write_image};
 use crate::support::disc::block;
 use crate::support::host::run;
@@ -63,6 +65,30 @@ fn a_path_in_a_media_root_is_opened_again() {
     let mut guest = here.guest();
     here.restart_under(&mut guest);
     assert_eq!(read(&mut guest, 7), block(6, 7));
+}
+
+/// Of hundreds of files whose paths are long: what is kept of them is longer than most records.
+#[test]
+fn an_image_of_many_files_is_opened_again() {
+    let folder = TempDir::new().unwrap();
+    let images =
+        folder.path().join("folder with a long name, for one of many ".repeat(5)).join("and another ".repeat(20));
+    let images = images.join("the third ".repeat(20)).join("the fourth ".repeat(20));
+    fs::create_dir_all(&images).unwrap();
+    let mut sheet = String::from("CD_ROM\nTRACK MODE1\n");
+    for part in 0..400_u32 {
+        fs::write(images.join(format!("part {part}")), block(part, 0)).unwrap();
+        writeln!(sheet, "DATAFILE \"part {part}\"").unwrap();
+    }
+    fs::write(images.join("disc.toc"), sheet).unwrap();
+    let mut here = Restarted::start_in(folder, &["--media-root", images.to_str().unwrap()]);
+    here.client().ok("media-insert", json!({"file": images.join("disc.toc")}));
+    let mut guest = here.guest();
+    here.restart_under(&mut guest);
+    assert_eq!(here.query()["medium"]["format"], "toc");
+    assert_eq!(read(&mut guest, 255), block(255, 0));
+    let kept = fs::read(here.path("state/cd0.state")).unwrap();
+    assert!(newest(&kept).1.len() > 256 << 10);
 }
 
 /// Changed, replaced, cut, gone: the image itself, or a file that it names.

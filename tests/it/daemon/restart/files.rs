@@ -13,7 +13,7 @@ use crate::support::disc::block;
 use crate::support::host;
 
 /// The two places of a state file, as `src/cli/daemon/state/slots.rs` has them.
-const SLOT: usize = 256 << 10;
+const SLOT: usize = 16 << 20;
 const HEAD: usize = 24;
 
 fn crc(bytes: &[u8]) -> [u8; 4] {
@@ -21,7 +21,7 @@ fn crc(bytes: &[u8]) -> [u8; 4] {
 }
 
 /// The newest record of a state file: where its place begins, and the record.
-fn newest(file: &[u8]) -> (usize, Vec<u8>) {
+pub(super) fn newest(file: &[u8]) -> (usize, Vec<u8>) {
     let number =
         |at: usize, len: usize| file[at..at + len].iter().rev().fold(0_u64, |n, &byte| n << 8 | u64::from(byte));
     let place = if number(8, 8) > number(SLOT + 8, 8) { 0 } else { SLOT };

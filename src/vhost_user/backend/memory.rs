@@ -1,0 +1,63 @@
+//! The guest's memory: which one it is now, and what becomes of rings that are looked at while they lie in none.
+
+use std::io;
+use std::sync::PoisonError;
+use std::sync::atomic::{Ordering, fence};
+
+use vm_memory::{GuestAddressSpace, GuestMemoryLoadGuard};
+
+use super::Backend;
+use crate::sys::dirty;
+use crate::sys::memory::{GuestMemory, watch};
+
+/// The guest's memory as it was when somebody took it. To take it costs more than to ask whether it still is so.
+pub(in crate::vhost_user) struct MemoryNow {
+    memory: GuestMemoryLoadGuard<GuestMemory>,
+    changes: u64,
+}
+
+impl MemoryNow {
+    pub fn get(&self) -> &GuestMemory {
+        &self.memory
+    }
+}
+
+impl Backend {
+    /// The guest's memory.
+    pub(in crate::vhost_user) fn memory_now(&self) -> MemoryNow {
+        // In this order: what is older than its number is taken again for nothing, what is newer than that never missed.
+        let changes = self.memory_changes.load(Ordering::Acquire);
+        MemoryNow { memory: self.memory.memory(), changes }
+    }
+
+    /// Whether the guest still has no other memory than that. What a driver was told of before is seen after this.
+    pub(in crate::vhost_user) fn is_now(&self, memory: &MemoryNow) -> bool {
+        self.memory_changes.load(Ordering::Acquire) == memory.changes
+    }
+
+    /// A ring lies outside of the memory as it was then: it is looked at again when that changes, or has changed already.
+    pub(in crate::vhost_user) fn is_without_memory(&self, memory: &MemoryNow) {
+        self.complain("the guest gave a ring outside its memory");
+        self.without_memory.store(true, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+        if !self.is_now(memory) {
+            self.look_at_all_again();
+        }
+    }
+
+    /// The front-end has given the guest's memory anew.
+    ///
+    /// # Errors
+    /// When the log of dirty pages cannot be taken along.
+    pub(super) fn replace_memory(&self, now: &GuestMemory) -> io::Result<()> {
+        watch(now, &self.memory_gone);
+        dirty::go_on(&self.memory.memory(), now)?;
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner).replace(now.clone());
+        self.memory_changes.fetch_add(1, Ordering::Release);
+        fence(Ordering::SeqCst);
+        if self.without_memory.swap(false, Ordering::Relaxed) {
+            self.look_at_all_again();
+        }
+        Ok(())
+    }
+}
