@@ -141,6 +141,11 @@ impl Client {
         self.stream.shutdown(std::net::Shutdown::Write).unwrap();
     }
 
+    /// Waits until the next line has begun to come.
+    pub fn begins(&mut self) {
+        assert!(!self.incoming.fill_buf().unwrap().is_empty(), "the connection ended");
+    }
+
     /// The next line, whatever it is; `None` when the server closed the connection, if need be amid a line.
     pub fn line(&mut self) -> Option<Value> {
         let mut line = String::new();

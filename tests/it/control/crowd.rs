@@ -5,7 +5,7 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
@@ -268,8 +268,13 @@ fn a_client_that_sends_no_more_and_reads_slowly_keeps_its_place() {
     let mut slow = clients.pop().unwrap();
     slow.send(br#"{"execute":"query-fdsets"}"#);
     slow.half_close();
-    let mut refused = Client::connect(&control.path());
-    assert!(refused.line().unwrap()["error"]["desc"].as_str().unwrap().contains("32 clients"));
+    slow.begins();
+    // Nothing more is read from it by now, or soon.
+    for _ in 0..20 {
+        let mut refused = Client::connect(&control.path());
+        assert!(refused.line().unwrap()["error"]["desc"].as_str().unwrap().contains("32 clients"));
+        thread::sleep(Duration::from_millis(10));
+    }
     assert_eq!(slow.answer()["return"][0]["fds"].as_array().unwrap().len(), 200);
     assert_eq!(slow.line(), None);
     // And then its place is free.
@@ -287,7 +292,9 @@ fn descriptors_that_nobody_knows_any_more_are_closed() {
     drop(client);
     assert_eq!(other.ok("query-fdsets", json!({}))[0]["fdset-id"], 0);
     drop(other);
+    let deadline = Instant::now() + Duration::from_secs(60);
     while control.client().ok("query-fdsets", json!({})) != json!([]) {
+        assert!(Instant::now() < deadline, "it is kept");
         thread::sleep(Duration::from_millis(5));
     }
 }
