@@ -15,9 +15,9 @@ use rustix::fs::{FallocateFlags, FlockOperation, Mode, OFlags, fallocate, flock,
 const SLOT: usize = 16 << 20;
 /// As much of it has blocks from the start.
 const ALLOCATED: usize = 256 << 10;
-/// Magic, sequence number, length and CRC-32 of what stands before and after it. Numbers are little-endian.
+/// Magic with the number of the layout, sequence number, length and CRC-32 of what stands before and after it. Numbers are little-endian.
 const HEAD: usize = 24;
-const MAGIC: [u8; 8] = *b"SPINDLE\x01";
+const MAGIC: [u8; 8] = *b"SPINDLE\x02";
 /// The longest record.
 pub const MOST: usize = SLOT - HEAD;
 
