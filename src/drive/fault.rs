@@ -137,7 +137,7 @@ impl Drive {
 
     /// The medium is gone, the tray where it was. Nobody was asked.
     pub fn lose_medium(&self) {
-        self.transition(state::State::lose_medium);
+        self.by_host(state::State::lose_medium);
     }
 
     fn change_faults<R>(&self, change: impl FnOnce(&mut Numbered) -> R) -> R {
@@ -171,7 +171,7 @@ impl Context<'_> {
             || faults.iter().filter_map(|(number, fault)| Some((number, fault, fault.first_of(start, blocks)?)));
         if let Some((&number, ..)) = concerned().find(|(_, fault, _)| fault.kind == FaultKind::MediumGone) {
             self.drive.clear_faults(Some(number));
-            self.drive.lose_medium();
+            self.drive.transition(state::State::lose_medium);
             return Err(state::not_present(self.tray));
         }
         let errors = concerned().filter(|(_, fault, _)| fault.kind == FaultKind::ReadError);

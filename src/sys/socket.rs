@@ -133,14 +133,13 @@ fn turn(path: &Path) -> Option<OwnedFd> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let folder = rustix::fs::open(folder, flags, Mode::empty()).ok()?;
-    let mut tries = (0..TRIES).map(|_| match flock(&folder, FlockOperation::NonBlockingLockExclusive) {
-        Err(Errno::WOULDBLOCK) => {
-            std::thread::sleep(Duration::from_millis(5));
-            false
+    for _ in 0..TRIES {
+        match flock(&folder, FlockOperation::NonBlockingLockExclusive) {
+            Err(Errno::WOULDBLOCK) => std::thread::sleep(Duration::from_millis(5)),
+            locked => return locked.ok().map(|()| folder),
         }
-        locked => locked.is_ok(),
-    });
-    tries.any(|locked| locked).then_some(folder)
+    }
+    None
 }
 
 /// A listening socket with exactly one connection waiting, and the other end of it. Its file lay in a folder that only

@@ -5,7 +5,7 @@ use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use log::debug;
+use log::{debug, warn};
 use vhost_user_backend::{VringMutex, VringState, VringStateGuard, VringStateMutGuard, VringT};
 use virtio_queue::{Error, QueueT};
 use vm_memory::GuestMemoryAtomic;
@@ -172,8 +172,9 @@ impl VringT<Memory> for Ring {
             // Somebody else has read it since: it was a kick all the same.
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(self.inner.get_ref().is_enabled()),
             Err(error) => {
-                debug!("a kick descriptor cannot be read: {error}");
-                self.deaf.store(true, Ordering::Relaxed);
+                if !self.deaf.swap(true, Ordering::Relaxed) {
+                    warn!("the connection ends: a kick descriptor of the front-end cannot be read: {error}");
+                }
                 Ok(true)
             }
             Ok(enabled) => Ok(enabled),

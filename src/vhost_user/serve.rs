@@ -168,9 +168,20 @@ impl Backend {
             return Look::Rest;
         }
         // With an empty ring: true when something came between the last look and this.
-        let mut kick = || state.get_queue_mut().enable_notification(&*self.memory.memory());
-        if served == BATCH || wait && kick().unwrap_or(false) {
+        if served == BATCH {
             return Look::More;
+        }
+        if wait {
+            let memory = self.memory_now();
+            match state.get_queue_mut().enable_notification(memory.get()) {
+                Ok(true) => return Look::More,
+                Ok(false) => {}
+                // Taken away since the look: nobody would kick.
+                Err(_) => {
+                    self.is_without_memory(&memory);
+                    return Look::Rest;
+                }
+            }
         }
         Look::Empty { served: served > 0 }
     }

@@ -18,7 +18,7 @@ use super::backend::{Backend, EVENT_READY, LOOK_AGAIN, MEMORY_GONE, QUEUES};
 use super::events::{EventQueue, UnitEvents};
 use super::relay::Relay;
 use crate::drive::Drive;
-use crate::scsi::{LogicalUnit, Lun, Nexus, Note, Reset, Target};
+use crate::scsi::{LogicalUnit, Lun, Nexus, Reset, Target};
 use crate::sys;
 use crate::sys::memory::GuestMemory;
 
@@ -92,8 +92,6 @@ pub struct Server {
     events: Arc<EventQueue>,
     stop: Stop,
     poll: Duration,
-    /// What the process before this one left for the first driver.
-    notes: Mutex<Vec<Note>>,
 }
 
 impl Server {
@@ -108,8 +106,7 @@ impl Server {
         for (drive, &lun) in drives.iter().zip(target.luns()) {
             drive.listen(Arc::new(UnitEvents { queue: Arc::clone(&events), lun: Lun(lun.0) }));
         }
-        let notes = Mutex::new(target.notes());
-        Ok(Self { target, events, stop: Stop::new()?, poll: Duration::ZERO, notes })
+        Ok(Self { target, events, stop: Stop::new()?, poll: Duration::ZERO })
     }
 
     /// The same server, which looks at empty rings for so long before it waits for the guest's kick: a processor's time for
@@ -191,8 +188,8 @@ impl Server {
         let memory = GuestMemoryAtomic::new(GuestMemory::new());
         let events = Arc::clone(&self.events);
         let backend = Backend::new(Arc::clone(&self.target), nexus, events, self.poll)?;
-        let notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let backend = Arc::new(backend.resuming(notes));
+        // What the process before this one left for the first driver.
+        let backend = Arc::new(backend.resuming(self.target.notes()));
         let mut daemon = VhostUserDaemon::new("vhost-user".to_owned(), Arc::clone(&backend), memory)
             .map_err(|error| io::Error::other(error.to_string()))?;
         let served = self.begin(&mut daemon, &backend, listener).map(|()| daemon.wait());
@@ -206,7 +203,6 @@ impl Server {
         if backend.is_driven() && !self.stop.is_stopped() {
             self.target.reset_all(Reset::PowerOn);
             self.events.clear();
-            self.notes.lock().unwrap_or_else(PoisonError::into_inner).clear();
         }
         match result {
             Ok(()) | Err(DaemonError::HandleRequest(ProtocolError::Disconnected | ProtocolError::PartialMessage)) => {

@@ -141,6 +141,7 @@ impl State {
         if self.medium.take().is_none() {
             return;
         }
+        self.changed();
         events.push(DriveEvent::MediumChanged { medium: None });
         if self.tray == Tray::Closed {
             self.playback.reset();

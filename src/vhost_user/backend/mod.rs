@@ -287,8 +287,9 @@ impl VhostUserBackend for Backend {
     /// counts within the worker. An error would end the worker, so there is none.
     fn handle_event(&self, index: u16, _events: EventSet, vrings: &[Ring], worker: usize) -> io::Result<()> {
         if vrings.get(usize::from(index)).is_some_and(Ring::is_deaf) {
-            self.complain("a kick descriptor of the front-end cannot be read: its connection ends");
             self.end_connection();
+            // It stays readable, and the end may have to wait for another ring.
+            std::thread::sleep(Duration::from_millis(1));
             return Ok(());
         }
         // A worker that is gone would leave its rings unanswered for ever, and nobody would be told.

@@ -203,9 +203,11 @@ impl Backend {
         if served > 0 && self.wants_call(state.get_queue(), served) {
             let _ = state.signal_used_queue();
         }
-        // Buffers came between the last look and this, and nobody kicks for them.
-        if state.get_queue_mut().enable_notification(memory.get()).unwrap_or(false) && is_left {
-            self.look_again(CONTROL_WORKER, EVENT_QUEUE as usize);
+        match state.get_queue_mut().enable_notification(memory.get()) {
+            // Buffers came between the last look and this, and nobody kicks for them.
+            Ok(true) if is_left => self.look_again(CONTROL_WORKER, EVENT_QUEUE as usize),
+            Ok(_) => {}
+            Err(_) => self.is_without_memory(&memory),
         }
     }
 }

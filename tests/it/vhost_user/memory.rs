@@ -72,6 +72,21 @@ fn a_kick_while_the_memory_of_its_ring_is_away_is_not_lost() {
     assert_eq!(guest.finish(pending).data, block(1, 7));
 }
 
+/// At whatever moment of a look it goes and comes. The driver kicks only when it must.
+#[test]
+fn memory_that_goes_while_a_ring_is_looked_at_stops_no_ring() {
+    let (_drive, backend) = served();
+    let mut guest = backend.guest(Options::default());
+    take_attentions(&mut guest);
+    let region = guest.regions()[0];
+    for _ in 0..3000 {
+        let pending = guest.begin(REQUESTS, &Command::new(&READ, 2048));
+        guest.frontend.remove_mem_region(&region).unwrap();
+        guest.frontend.add_mem_region(&region).unwrap();
+        assert_eq!(guest.finish(pending).data, block(1, 7));
+    }
+}
+
 /// A daemon with a disc, as a process: what it must survive would end the tests too.
 fn daemon() -> (tempfile::NamedTempFile, Daemon) {
     let image = tempfile::NamedTempFile::new().unwrap();

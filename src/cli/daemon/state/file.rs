@@ -98,7 +98,9 @@ impl Keeper for FileKeeper {
             error!("the state of drive {} cannot be kept, a restart finds an older one: {error}", self.file.name);
         }
         *failed = written.is_err();
-        // Not before: until then the file named them.
-        before.iter().flat_map(MediumRecord::stored).for_each(|name| forget(self.file.manager.as_deref(), name));
+        // Not before: until then the file named them. As long as it does, the next start finds them; what it has no name for it gives up.
+        if written.is_ok() {
+            before.iter().flat_map(MediumRecord::stored).for_each(|name| forget(self.file.manager.as_deref(), name));
+        }
     }
 }
