@@ -20,6 +20,7 @@ fn main() {
     match arguments.get(1).map(String::as_str) {
         Some("inside") => inside(Path::new(&arguments[2])),
         Some("late") => late(),
+        Some("begun") => begun(Path::new(&arguments[2])),
         _ => outside(),
     }
 }
@@ -31,6 +32,7 @@ fn outside() {
         fs::create_dir(folder.path().join(name)).unwrap();
     }
     fs::write(folder.path().join("media/disc.iso"), b"disc").unwrap();
+    fs::write(folder.path().join("other.iso"), b"disc").unwrap();
     fs::write(folder.path().join("secret"), b"secret").unwrap();
     std::os::unix::fs::symlink("../secret", folder.path().join("media/link")).unwrap();
     let mut child = Command::new(std::env::current_exe().unwrap())
@@ -54,12 +56,35 @@ fn outside() {
     println!("test what_has_entered_the_sandbox_owns_nothing ... ok");
     assert!(Command::new(std::env::current_exe().unwrap()).arg("late").status().unwrap().success());
     println!("test threads_that_run_before_it_are_told ... ok");
+    let begun = Command::new(std::env::current_exe().unwrap()).arg("begun").arg(folder.path()).status();
+    assert!(begun.unwrap().success());
+    println!("test what_opens_images_finds_nothing_else ... ok");
+}
+
+/// Between the two steps: as a parser that the image of the command line has taken over.
+fn begun(folder: &Path) {
+    let in_folder = |name: &str| folder.join(name);
+    let listener = UnixListener::bind(in_folder("sockets/other")).unwrap();
+    let allowed = Allowed { sockets: vec![in_folder("sockets")], ..Allowed::default() };
+    let image = in_folder("media/disc.iso");
+    assert_eq!(sandbox::begin(&allowed, &[image.clone(), in_folder("missing")]).unwrap(), [""; 0]);
+    tries(folder);
+    denied("a connection", UnixStream::connect(in_folder("sockets/other")));
+    denied("what lies beside an image that is alone", File::open(in_folder("other.iso")));
+    assert_eq!(fs::read(&image).unwrap(), b"disc");
+    // No way back to what was given up, nor around what comes.
+    let all = Allowed { read: vec![folder.to_owned()], ..Allowed::default() };
+    sandbox::enter(&all).unwrap();
+    denied("what was given up before", File::open(in_folder("secret")));
+    let again = sandbox::enter(&all);
+    denied("another step", again);
+    drop(listener);
 }
 
 /// As a library for sound may have it.
 fn late() {
     let early = thread::spawn(thread::park);
-    let told = sandbox::enter(&Allowed::default()).unwrap();
+    let told = sandbox::begin(&Allowed::default(), &[]).unwrap();
     assert!(told.len() == 1 && told[0].starts_with("1 thread(s)"), "{told:?}");
     early.thread().unpark();
     early.join().unwrap();
@@ -81,7 +106,8 @@ fn inside(folder: &Path) {
         sockets: vec![in_folder("sockets")],
         host_sound: false,
     };
-    assert_eq!(sandbox::enter(&allowed).unwrap(), [""; 0], "this kernel can take all of it away");
+    assert_eq!(sandbox::begin(&allowed, &[]).unwrap(), [""; 0], "this kernel can take all of it away");
+    sandbox::enter(&allowed).unwrap();
     let other = thread::spawn(thread::park);
     io::stdout().write_all(b"ready\n").unwrap();
     // Until the parent has looked.

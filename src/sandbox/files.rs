@@ -1,7 +1,7 @@
 //! Files: what may still be opened (Landlock).
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use landlock::{
     ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset, RulesetAttr,
@@ -13,12 +13,12 @@ use super::Allowed;
 /// The newest kernel interface whose rights are named here; an older kernel takes away what it knows.
 const NEWEST: ABI = ABI::V6;
 
-/// Takes away every right to files, TCP, abstract sockets and signals, but for what is allowed. Returns a sentence if this kernel
-/// cannot.
+/// Takes away every right to files, TCP, abstract sockets and signals, but for what is allowed; with `images`, which need not be there,
+/// also to read them and to ask for their passwords. Returns a sentence if this kernel cannot.
 ///
 /// # Errors
 /// When a folder that should be allowed cannot be opened.
-pub fn restrict(allowed: &Allowed) -> io::Result<Option<String>> {
+pub fn restrict(allowed: &Allowed, images: Option<&[PathBuf]>) -> io::Result<Option<String>> {
     let all = AccessFs::from_all(NEWEST);
     let made = Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)
@@ -35,6 +35,19 @@ pub fn restrict(allowed: &Allowed) -> io::Result<Option<String>> {
     }
     for folder in &allowed.sockets {
         rules = allow(rules, folder, AccessFs::RemoveFile.into())?;
+    }
+    for image in images.into_iter().flatten() {
+        let is_folder = image.is_dir();
+        let read = if is_folder { AccessFs::ReadFile | AccessFs::ReadDir } else { AccessFs::ReadFile.into() };
+        if let Ok(image) = PathFd::new(image) {
+            rules = rules.add_rule(PathBeneath::new(image, read)).map_err(refused)?;
+        }
+    }
+    if images.is_some()
+        && let Ok(terminal) = PathFd::new("/dev/tty")
+    {
+        let ask = AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::IoctlDev;
+        rules = rules.add_rule(PathBeneath::new(terminal, ask)).map_err(refused)?;
     }
     let status = rules.restrict_self().map_err(refused)?;
     Ok((status.ruleset == RulesetStatus::NotEnforced)

@@ -117,18 +117,36 @@ const HOST_SOUND: &[c_long] = &[
     libc::SYS_ioctl,
 ];
 
-/// Allows these calls only from now on, on every thread.
+/// What it takes to wait for the process that makes the sockets, and to give up the rest.
+const OPENING: &[c_long] = &[
+    libc::SYS_wait4,
+    libc::SYS_capget,
+    libc::SYS_capset,
+    libc::SYS_seccomp,
+    libc::SYS_landlock_create_ruleset,
+    libc::SYS_landlock_add_rule,
+    libc::SYS_landlock_restrict_self,
+];
+
+/// Of terminals: what is asked for a password is not shown. None by which a program would type into it.
+const TERMINAL: [u64; 4] = [libc::TCGETS, TCGETS2, libc::TCSETSF, TCSETSF2];
+/// Linux' newer forms, the same on every processor that the crates below know.
+const TCGETS2: u64 = 0x802C_542A;
+const TCSETSF2: u64 = 0x402C_542D;
+
+/// Allows these calls only from now on, on every thread; while images are being opened (`opening`) a few more.
 ///
 /// # Errors
 /// When the kernel has no seccomp.
-pub fn restrict(host_sound: bool) -> io::Result<()> {
+pub fn restrict(host_sound: bool, opening: bool) -> io::Result<()> {
     // Its flags are in memory, where no filter looks. The C library then takes clone. This filter comes first, as the other
     // one lets no more be added; of the two the stricter answer holds.
     let newer = BTreeMap::from([(libc::SYS_clone3, Vec::new())]);
     apply(newer, SeccompAction::Allow, SeccompAction::Errno(libc::ENOSYS as u32))?;
     let mut rules: BTreeMap<i64, Vec<SeccompRule>> = BTreeMap::from([(libc::SYS_clone3, Vec::new())]);
-    let extra = if host_sound { HOST_SOUND } else { &[] };
-    for &call in ALLOWED.iter().chain(ALLOWED_HERE).chain(extra) {
+    let sound = if host_sound { HOST_SOUND } else { &[] };
+    let further = if opening { OPENING } else { &[] };
+    for &call in ALLOWED.iter().chain(ALLOWED_HERE).chain(sound).chain(further) {
         rules.insert(call, Vec::new());
     }
     let no_execution = |argument| masked(argument, libc::PROT_EXEC as u64, 0);
@@ -142,11 +160,16 @@ pub fn restrict(host_sound: bool) -> io::Result<()> {
     let commands = FCNTL.map(|command| equals(1, command as u64));
     rules.insert(libc::SYS_fcntl, commands.into_iter().collect::<io::Result<_>>()?);
     // Names of threads, and of memory.
-    let names = [libc::PR_SET_NAME, PR_SET_VMA].map(|option| equals(0, option as u64));
-    rules.insert(libc::SYS_prctl, names.into_iter().collect::<io::Result<_>>()?);
+    let mut options = vec![equals(0, libc::PR_SET_NAME as u64)?, equals(0, PR_SET_VMA as u64)?];
+    // Whether a socket waits.
+    let mut requests = vec![equals(1, libc::FIONBIO)?];
+    if opening {
+        options.push(equals(0, libc::PR_SET_NO_NEW_PRIVS as u64)?);
+        requests.extend(TERMINAL.into_iter().map(|request| equals(1, request)).collect::<io::Result<Vec<_>>>()?);
+    }
+    rules.insert(libc::SYS_prctl, options);
     if !host_sound {
-        // Whether a socket waits.
-        rules.insert(libc::SYS_ioctl, vec![equals(1, libc::FIONBIO)?]);
+        rules.insert(libc::SYS_ioctl, requests);
     }
     apply(rules, SeccompAction::Errno(libc::EPERM as u32), SeccompAction::Allow)
 }

@@ -12,6 +12,7 @@ pub mod file;
 pub mod guarded;
 pub mod heap;
 pub mod join;
+pub mod maker;
 pub mod memory;
 pub mod page;
 pub mod ready;

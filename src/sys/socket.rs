@@ -54,6 +54,20 @@ impl BoundSocket {
         Ok(socket)
     }
 
+    /// One that another process made and gave to this one, with device and inode of its file.
+    pub(super) fn made(listener: UnixListener, path: PathBuf, file: (u64, u64)) -> Self {
+        Self { listener, path, file }
+    }
+
+    /// The socket and its file's device and inode, for the process that is to have it: the file stays.
+    ///
+    /// # Errors
+    /// When there is no descriptor left; the file is gone then.
+    pub(super) fn give_away(mut self) -> io::Result<(UnixListener, (u64, u64))> {
+        let listener = self.listener.try_clone()?;
+        Ok((listener, std::mem::take(&mut self.file)))
+    }
+
     /// Lets a group connect. Where others may write in its folder, the name can lead elsewhere by now: what is changed is held by a
     /// descriptor, and is this socket.
     fn give_to(&self, group: u32) -> io::Result<()> {

@@ -55,34 +55,62 @@ pub fn spool_folder(sandbox: Sandbox) -> io::Result<PathBuf> {
     )))
 }
 
-/// Gives up the rest. There must be no other thread.
+/// What the daemon was told to use, as far as the sandbox has to leave it.
 ///
 /// # Errors
-/// When that fails, or a folder of `media_roots` is not there.
-pub fn confine(
+/// When a folder of `media_roots` is not there.
+pub fn allowed(
     media_roots: &[PathBuf],
-    spool: Option<&Path>,
-    sockets: &[&Path],
+    spool: &Path,
+    sockets: &[PathBuf],
     host_sound: bool,
-) -> Result<(), CliError> {
+) -> Result<Allowed, CliError> {
     for root in media_roots {
         let refused = |error| CliError::new(Exit::Failure, format!("--media-root {}: {error}", root.display()));
         if !fs::metadata(root).map_err(refused)?.is_dir() {
             return Err(refused(io::ErrorKind::NotADirectory.into()));
         }
     }
-    let folder = |path: &&Path| match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
-        _ => PathBuf::from("."),
-    };
-    let allowed = Allowed {
-        read: media_roots.to_vec(),
-        spool: spool.map(Path::to_owned),
-        sockets: sockets.iter().map(folder).collect(),
-        host_sound,
-    };
-    let missing = sandbox::enter(&allowed)
-        .map_err(|error| CliError::new(Exit::Failure, format!("the sandbox: {error} (--sandbox none goes without)")))?;
+    let folders = sockets.iter().filter_map(|path| folder_of(path).canonicalize().ok());
+    Ok(Allowed { read: media_roots.to_vec(), spool: Some(spool.to_owned()), sockets: folders.collect(), host_sound })
+}
+
+/// Gives up what opening these images does not need. There must be no other thread.
+///
+/// # Errors
+/// When that fails.
+pub fn before_images(allowed: &Allowed, images: &[PathBuf]) -> Result<(), CliError> {
+    let missing = sandbox::begin(allowed, images).map_err(|error| refused(&error))?;
     missing.iter().for_each(|sentence| warn!("sandbox: {sentence}"));
     Ok(())
+}
+
+/// Gives up the rest. There must be no other thread.
+///
+/// # Errors
+/// When that fails.
+pub fn before_guests(allowed: &Allowed) -> Result<(), CliError> {
+    sandbox::enter(allowed).map_err(|error| refused(&error))
+}
+
+/// The image, the folder whose files it may name, and where links lead to from it.
+pub fn places_of(image: &Path) -> Vec<PathBuf> {
+    let mut places = vec![image.to_owned(), folder_of(image)];
+    if let Ok(real) = image.canonicalize() {
+        // A device is not alone in its folder.
+        places.truncate(if real.is_file() { 2 } else { 1 });
+        places.extend(real.is_file().then(|| folder_of(&real)));
+    }
+    places
+}
+
+fn folder_of(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}
+
+fn refused(error: &io::Error) -> CliError {
+    CliError::new(Exit::Failure, format!("the sandbox: {error} (--sandbox none goes without)"))
 }

@@ -1,35 +1,84 @@
 //! Making the drives that `--drive` asks for.
 
 use std::collections::{HashMap, HashSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use log::{info, warn};
 
+use super::confine::places_of;
 use super::spec::DriveSpec;
-use super::state::StateFolder;
+use super::state::{Remembered, StateFile, StateFolder};
 use crate::cli::error::{CliError, Exit};
 use crate::cli::open::locator;
 use crate::drive::{Drive, Identity, Medium, Tray};
 use crate::image::{OpenOptions, Origin, open_passable};
+use crate::sound::Sink;
 
-/// Makes the drives with their discs in them, as they were kept in `state` if they were.
+/// A drive that is asked for, before its image is opened: with what is kept of it, and where its sound goes.
+pub struct Planned<'a> {
+    spec: &'a DriveSpec,
+    file: Option<StateFile>,
+    /// What is remembered of it, if that is what the command line asks for.
+    remembered: Option<Remembered>,
+    identity: Identity,
+    sink: Option<Box<dyn Sink>>,
+}
+
+/// Opens what the drives need besides images.
 ///
 /// # Errors
-/// When two have the same name or serial number, or an image cannot be opened.
-pub fn make(
-    specs: &[DriveSpec],
-    options: &OpenOptions<'_>,
-    mut state: Option<StateFolder>,
-    read_deadline: Duration,
-) -> Result<Vec<Arc<Drive>>, CliError> {
+/// When two have the same name, another daemon has the state of one, or its sound cannot be opened.
+pub fn plan<'a>(specs: &'a [DriveSpec], state: Option<&StateFolder>) -> Result<Vec<Planned<'a>>, CliError> {
     let mut names = HashSet::new();
     if let Some(twice) = specs.iter().find(|spec| !names.insert(&spec.name)) {
         return Err(CliError::new(Exit::Usage, format!("two drives are named {}", twice.name)));
     }
-    let make = |spec| make_one(spec, options, state.as_mut(), read_deadline);
-    let drives = specs.iter().map(make).collect::<Result<Vec<_>, _>>()?;
+    specs.iter().map(|spec| plan_one(spec, state)).collect()
+}
+
+fn plan_one<'a>(spec: &'a DriveSpec, state: Option<&StateFolder>) -> Result<Planned<'a>, CliError> {
+    let (file, remembered) = state.map(|folder| folder.drive(&spec.name)).transpose()?.unzip();
+    let remembered = remembered.flatten();
+    let otherwise = remembered.as_ref().map_or_else(|| Identity::named(&spec.name), |was| was.identity(&spec.name));
+    let before = remembered.is_some();
+    let remembered = remembered.filter(|remembered| remembered.asked_for(spec.image.as_deref()));
+    if before && remembered.is_none() {
+        info!("drive {} is asked for with another image than before: it starts anew", spec.name);
+    }
+    let sink = match &spec.audio {
+        Some(audio) => audio
+            .open()
+            .map_err(|error| CliError::new(Exit::Failure, format!("drive {}: audio {audio}: {error}", spec.name)))?,
+        None => None,
+    };
+    Ok(Planned { spec, file, remembered, identity: spec.identity(otherwise), sink })
+}
+
+impl Planned<'_> {
+    /// The files that are opened for it, and the folders whose files they may name.
+    pub fn images(&self) -> Vec<PathBuf> {
+        match (&self.remembered, &self.spec.image) {
+            (Some(remembered), _) => remembered.files(),
+            (None, Some(image)) => places_of(image),
+            (None, None) => Vec::new(),
+        }
+    }
+}
+
+/// Makes the drives with their discs in them, as they were kept in `state` if they were.
+///
+/// # Errors
+/// When two have the same serial number, or an image cannot be opened.
+pub fn make(
+    planned: Vec<Planned<'_>>,
+    options: &OpenOptions<'_>,
+    mut state: Option<StateFolder>,
+    read_deadline: Duration,
+) -> Result<Vec<Arc<Drive>>, CliError> {
+    let make = |planned| make_one(planned, options, state.as_mut(), read_deadline);
+    let drives = planned.into_iter().map(make).collect::<Result<Vec<_>, _>>()?;
     // A guest would take the two for two ways to one drive (SPC-4, Device Identification VPD page). One may be what was remembered.
     let mut serials = HashMap::new();
     for identity in drives.iter().map(|drive| drive.identity()) {
@@ -47,35 +96,22 @@ pub fn make(
 }
 
 fn make_one(
-    spec: &DriveSpec,
+    planned: Planned<'_>,
     options: &OpenOptions<'_>,
-    mut state: Option<&mut StateFolder>,
+    state: Option<&mut StateFolder>,
     read_deadline: Duration,
 ) -> Result<Arc<Drive>, CliError> {
-    let (file, remembered) = state.as_mut().map(|folder| folder.drive(&spec.name)).transpose()?.unzip();
-    let remembered = remembered.flatten();
-    let otherwise = remembered.as_ref().map_or_else(|| Identity::named(&spec.name), |was| was.identity(&spec.name));
-    let identity = spec.identity(otherwise);
+    let Planned { spec, file, remembered, identity, sink } = planned;
     let tray = if spec.tray_open { Tray::Open } else { Tray::Closed };
     let drive = Drive::new(identity.clone(), tray).behaving(spec.behaviours.unwrap_or_default());
     let mut drive = drive.with_read_deadline(read_deadline);
-    if let Some(audio) = &spec.audio {
-        let refused = |error| CliError::new(Exit::Failure, format!("drive {}: audio {audio}: {error}", spec.name));
-        if let Some(sink) = audio.open().map_err(refused)? {
-            drive = drive.heard_by(sink);
-        }
+    if let Some(sink) = sink {
+        drive = drive.heard_by(sink);
     }
     let image = spec.image.as_deref();
     drive = match (remembered, file.as_ref().zip(state)) {
-        (Some(remembered), Some((file, folder))) if remembered.asked_for(image) => {
-            remembered.restore(drive, file, folder, options)
-        }
-        (remembered, _) => {
-            if remembered.is_some() {
-                info!("drive {} is asked for with another image than before: it starts anew", spec.name);
-            }
-            with_image(drive, image, options)?
-        }
+        (Some(remembered), Some((file, folder))) => remembered.restore(drive, file, folder, options),
+        _ => with_image(drive, image, options)?,
     };
     if let Some(file) = file {
         drive = drive.kept_by(file.keeper(&identity, image));

@@ -13,6 +13,7 @@ mod targets;
 use std::fs::DirBuilder;
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -26,6 +27,7 @@ use signal_hook::iterator::Signals;
 
 use self::args::Args;
 use self::confine::Sandbox;
+use self::drive::Planned;
 use self::state::StateFolder;
 use super::error::{CliError, Exit, report};
 use super::output::output;
@@ -36,6 +38,7 @@ use crate::image::OpenOptions;
 use crate::sound;
 use crate::source::BlockCache;
 use crate::sys::join::join_within;
+use crate::sys::maker::SocketMaker;
 use crate::sys::service::{self, Manager};
 use crate::sys::socket::BoundSocket;
 use crate::vhost_user::Server;
@@ -79,7 +82,7 @@ fn run(args: &Args) -> Result<(), CliError> {
     let kept = service::kept(state::STORED);
     args::start_log(args.log_level);
     allow_descriptors();
-    // No thread starts before the sandbox is closed: one that did would be outside.
+    // No thread of ours starts before the sandbox is closed: one that did would be outside.
     let cache = BlockCache::held_back(args.cache_size);
     let passwords = args.how.passwords()?;
     let spool = confine::spool_folder(args.sandbox);
@@ -89,19 +92,33 @@ fn run(args: &Args) -> Result<(), CliError> {
     let options = OpenOptions { cache: Arc::clone(&cache), passwords: &passwords, ..args.how.options(&spool) };
     let specs = args.drives()?;
     let groups = targets::group(&specs, args)?;
+    let control_path = control_path(args);
+    let sockets = sockets(&groups, args, control_path.as_deref())?;
+    let folders = sockets.iter().map(|(path, _)| path.clone()).collect::<Vec<_>>();
+    let mut maker = SocketMaker::start(sockets)?;
     let manager = service_manager();
     let state = args.state_dir.as_deref().map(|path| StateFolder::open(path, &spool, manager.clone(), kept));
-    let drives = drive::make(&specs, &options, state.transpose()?, Duration::from_secs(args.read_deadline.into()))?;
-    let signals = Signals::new(ending_signals())?;
-
-    let mut targets = targets::open(&groups, &drives, args, inherited)?;
-    // The files go with these at the end, when nobody is served any more.
-    let sockets: Vec<_> = targets.iter_mut().filter_map(|target| target.socket.take()).collect();
-    let control_socket = control_socket(args)?;
+    let state = state.transpose()?;
+    let planned = drive::plan(&specs, state.as_ref())?;
+    // They end this process as they would any, until the disc is in the drive: it may ask for a password.
+    let (signals, ending) = (Signals::new::<[i32; 0], i32>([])?, ending_signals());
+    let host_sound = specs.iter().any(|spec| matches!(spec.audio, Some(sound::Choice::Host(_))));
+    let allowed = confine::allowed(&args.media_roots, &spool, &folders, host_sound)?;
     if args.sandbox == Sandbox::On {
-        let sockets: Vec<_> = sockets.iter().chain(&control_socket).map(BoundSocket::path).collect();
-        let host_sound = specs.iter().any(|spec| matches!(spec.audio, Some(sound::Choice::Host(_))));
-        confine::confine(&args.media_roots, Some(&spool), &sockets, host_sound)?;
+        let everything = args.how.allow_outside.then(|| PathBuf::from("/"));
+        let images: Vec<_> = planned.iter().flat_map(Planned::images).chain(everything).collect();
+        confine::before_images(&allowed, &images)?;
+    }
+    let drives = drive::make(planned, &options, state, Duration::from_secs(args.read_deadline.into()))?;
+    ending.into_iter().try_for_each(|signal| signals.add_signal(signal))?;
+
+    let mut targets = targets::open(&groups, &drives, args, &mut maker, inherited)?;
+    // The files go with these at the end, when nobody is served any more.
+    let _sockets: Vec<_> = targets.iter_mut().filter_map(|target| target.socket.take()).collect();
+    let control_socket = control_path.map(|path| control_socket(args, &path, &mut maker)).transpose()?.flatten();
+    drop(maker);
+    if args.sandbox == Sandbox::On {
+        confine::before_guests(&allowed)?;
     }
     cache.release();
     HostClock::shared().start()?;
@@ -177,21 +194,40 @@ fn wait_for_end(ended: &Receiver<End>, mut servers: usize) -> io::Result<()> {
     Ok(())
 }
 
-/// The control socket: where `--control` says, and then it must work; else in the runtime folder, where `spindle` looks
-/// for it, if there is one.
-fn control_socket(args: &Args) -> Result<Option<BoundSocket>, CliError> {
-    if let Some(path) = &args.control {
-        let socket = BoundSocket::bind(path, None);
-        return socket.map(Some).map_err(|error| CliError::new(Exit::Failure, format!("{}: {error}", path.display())));
+/// Where the control socket will be: where `--control` says, else in the runtime folder, where `spindle` looks for it, if there is one.
+fn control_path(args: &Args) -> Option<PathBuf> {
+    if args.control.is_some() {
+        return args.control.clone();
     }
     let Some(folder) = control::runtime_dir() else {
         warn!("no control socket: there is no runtime folder, $XDG_RUNTIME_DIR or /run (give --control PATH)");
-        return Ok(None);
+        return None;
     };
-    let path = folder.join(format!("{}.sock", std::process::id()));
-    let made = DirBuilder::new().mode(0o700).recursive(true).create(&folder);
-    match made.and_then(|()| BoundSocket::bind(&path, None)) {
+    if let Err(error) = DirBuilder::new().mode(0o700).recursive(true).create(&folder) {
+        warn!("no control socket: {}: {error} (give --control PATH)", folder.display());
+        return None;
+    }
+    Some(folder.join(format!("{}.sock", std::process::id())))
+}
+
+/// The sockets that are made, in the order in which they are, with their groups.
+fn sockets(
+    groups: &[targets::Group],
+    args: &Args,
+    control: Option<&Path>,
+) -> Result<Vec<(PathBuf, Option<u32>)>, CliError> {
+    let group_id = args.socket_group.as_deref().map(args::group_id).transpose()?;
+    let of_drives = groups.iter().filter_map(|group| group.path_by(args)).map(|path| (path.to_owned(), group_id));
+    Ok(of_drives.chain(control.map(|path| (path.to_owned(), None))).collect())
+}
+
+/// The control socket; one that was asked for must work.
+fn control_socket(args: &Args, path: &Path, maker: &mut SocketMaker) -> Result<Option<BoundSocket>, CliError> {
+    match maker.make() {
         Ok(socket) => Ok(Some(socket)),
+        Err(error) if args.control.is_some() => {
+            Err(CliError::new(Exit::Failure, format!("{}: {error}", path.display())))
+        }
         Err(error) => {
             warn!("no control socket: {}: {error} (give --control PATH)", path.display());
             Ok(None)

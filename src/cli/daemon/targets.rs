@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::args::{self, Args};
+use super::args::Args;
 use super::spec::DriveSpec;
 use crate::cli::error::{CliError, Exit};
 use crate::control::Attached;
 use crate::drive::Drive;
+use crate::sys::maker::SocketMaker;
 use crate::sys::socket::{BoundSocket, Inherited, inherited};
 use crate::vhost_user::{Endpoint, Relay};
 
@@ -20,6 +21,13 @@ pub struct Group {
     /// The drives' own socket, else that of the daemon.
     path: Option<PathBuf>,
     drives: Vec<usize>,
+}
+
+impl Group {
+    /// Where its socket is, unless that is inherited.
+    pub fn path_by<'a>(&'a self, args: &'a Args) -> Option<&'a Path> {
+        self.path.as_deref().or(args.socket_path.as_deref())
+    }
 }
 
 /// A target that front-ends can reach.
@@ -58,7 +66,7 @@ pub fn group(specs: &[DriveSpec], args: &Args) -> Result<Vec<Group>, CliError> {
     Ok(groups)
 }
 
-/// Opens the sockets.
+/// Opens the sockets, which `maker` makes in the order of the groups.
 ///
 /// # Errors
 /// When one cannot be made; those made before are gone then.
@@ -66,14 +74,14 @@ pub fn open(
     groups: &[Group],
     drives: &[Arc<Drive>],
     args: &Args,
+    maker: &mut SocketMaker,
     mut inherited: Option<Endpoint>,
 ) -> Result<Vec<Target>, CliError> {
-    let group_id = args.socket_group.as_deref().map(args::group_id).transpose()?;
     let open = |group: &Group| {
-        let path = group.path.as_deref().or(args.socket_path.as_deref());
+        let path = group.path_by(args);
         let (endpoint, socket) = match (group.path.is_none().then(|| inherited.take()).flatten(), path) {
             (Some(endpoint), _) => (endpoint, None),
-            (None, Some(path)) => listen(path, group_id).map(|(endpoint, socket)| (endpoint, Some(socket)))?,
+            (None, Some(path)) => listen(path, maker).map(|(endpoint, socket)| (endpoint, Some(socket)))?,
             (None, None) => return Err(CliError::new(Exit::Usage, "give --socket-path or --fd")),
         };
         let drives = group.drives.iter().filter_map(|&index| drives.get(index).cloned()).collect();
@@ -82,9 +90,9 @@ pub fn open(
     groups.iter().map(open).collect()
 }
 
-fn listen(path: &Path, group: Option<u32>) -> Result<(Endpoint, BoundSocket), CliError> {
+fn listen(path: &Path, maker: &mut SocketMaker) -> Result<(Endpoint, BoundSocket), CliError> {
     let failed = |error| CliError::new(Exit::Failure, format!("{}: {error}", path.display()));
-    let socket = BoundSocket::bind(path, group).map_err(failed)?;
+    let socket = maker.make().map_err(failed)?;
     Ok((Endpoint::Listening(socket.listener()?), socket))
 }
 

@@ -17,7 +17,9 @@ use std::sync::{Arc, Mutex};
 
 use log::warn;
 
-use self::file::{Current, StateFile};
+pub use self::file::StateFile;
+
+use self::file::Current;
 use self::record::{MediumRecord, Record, bytes};
 use self::slots::{Found, Slots};
 use crate::cli::error::{CliError, Exit};
@@ -144,6 +146,11 @@ impl Remembered {
     /// Whether the command line asked for this image then. If it asks for another now, that is what its writer wants.
     pub fn asked_for(&self, image: Option<&Path>) -> bool {
         self.0.asked == image.map(record::asked)
+    }
+
+    /// Where the files of its disc are, as far as that is known.
+    pub fn files(&self) -> Vec<PathBuf> {
+        self.0.medium.iter().flat_map(MediumRecord::paths).collect()
     }
 
     /// The names that the drive had.

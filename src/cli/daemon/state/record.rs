@@ -69,6 +69,10 @@ impl FileRecord {
         let path = file.path.as_ref().map(|path| encode_name(path.as_os_str().as_bytes()));
         Self { name: encode_name(&file.name), path, identity: file.identity, stored }
     }
+
+    fn path(&self) -> Option<PathBuf> {
+        self.path.as_deref().map(|path| PathBuf::from(OsStr::from_bytes(&decode_name(path))))
+    }
 }
 
 impl MediumRecord {
@@ -77,11 +81,16 @@ impl MediumRecord {
         self.files.iter().filter_map(|file| file.stored.as_deref())
     }
 
+    /// Where its files were.
+    pub fn paths(&self) -> impl Iterator<Item = PathBuf> {
+        self.files.iter().filter_map(FileRecord::path)
+    }
+
     /// Where it was, with those of its files that were kept open.
     pub fn origin(&self, kept: &mut HashMap<String, OwnedFd>) -> Origin {
         let mut file = |record: &FileRecord| OriginFile {
             name: decode_name(&record.name),
-            path: record.path.as_deref().map(|path| PathBuf::from(OsStr::from_bytes(&decode_name(path)))),
+            path: record.path(),
             identity: record.identity,
             file: record.stored.as_ref().and_then(|name| kept.remove(name)).map(File::from),
         };
