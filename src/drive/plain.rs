@@ -4,6 +4,7 @@
 
 use super::Drive;
 use super::commands::NACA;
+use super::fetch::SLICE;
 use super::read::check_range;
 use crate::disc::BLOCK_SIZE;
 use crate::scsi::Task;
@@ -18,7 +19,12 @@ impl Drive {
             _ => return false,
         };
         let len = blocks as usize * BLOCK_SIZE as usize;
-        if len > task.data_in.left() || control & NACA != 0 || self.behaviours.edc_errors || self.faults.concern_reads()
+        // A longer one is read in parts, between which it gives way.
+        if blocks > SLICE
+            || len > task.data_in.left()
+            || control & NACA != 0
+            || self.behaviours.edc_errors
+            || self.faults.concern_reads()
         {
             return false;
         }

@@ -136,6 +136,9 @@ fn read(cx: &Context<'_>, task: &mut Task<'_>, lba: u64, blocks: u32) -> Result<
         let blocks = end.since(at).min(SLICE);
         slice(cx, task, disc, at, blocks)?;
         at = at.plus(blocks);
+        if at < end {
+            task.give_way()?;
+        }
     }
     Ok(())
 }

@@ -96,6 +96,9 @@ fn verify(cx: &Context<'_>, task: &mut Task<'_>, lba: u64, blocks: u32) -> Resul
     for index in 0..blocks {
         let at = start.plus(index);
         if index % SLICE == 0 {
+            if index > 0 {
+                task.give_way()?;
+            }
             let part = cx.drive.blocks_part();
             cx.fetched(Wanted { part, start: at, blocks: (blocks - index).min(SLICE) })?;
         }

@@ -10,6 +10,8 @@ pub use self::delay::{Delay, Wake};
 pub use self::sense::{Sense, SenseFormat, SenseKey};
 pub use self::target::{Lun, Target};
 
+use std::fmt;
+
 /// An initiator's relationship to the target: unit attentions, reservations and the prevent state are kept per nexus.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Nexus(pub u16);
@@ -30,6 +32,46 @@ pub struct Task<'a> {
     /// Set by the unit: it has changed what outlives this process, and nobody has kept it. A transport has it
     /// [kept](LogicalUnit::keep) before it tells the initiator how the command ended.
     pub unkept: bool,
+    /// Set by the unit: it has given way, and the command has not ended whatever its status says.
+    pub given_up: bool,
+    gives_way: GivesWay<'a>,
+}
+
+/// Whether somebody waits for a command that takes long.
+#[derive(Clone, Copy)]
+struct GivesWay<'a>(Option<&'a dyn Fn() -> bool>);
+
+impl fmt::Debug for GivesWay<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("GivesWay")
+    }
+}
+
+impl<'a> Task<'a> {
+    /// A command that is carried out to its end, however long that takes.
+    #[must_use]
+    pub fn new(nexus: Nexus, luns: &'a [Lun], cdb: [u8; 32], data_in: DataIn<'a>, data_out: DataOut<'a>) -> Self {
+        Self { nexus, luns, cdb, data_in, data_out, unkept: false, given_up: false, gives_way: GivesWay(None) }
+    }
+
+    /// The same, which may stop where it is when `asked` says so. A transport that asks for that carries it out again from its start, or
+    /// never.
+    #[must_use]
+    pub fn giving_way(self, asked: &'a dyn Fn() -> bool) -> Self {
+        Self { gives_way: GivesWay(Some(asked)), ..self }
+    }
+
+    /// To be called by a unit between the parts of a command that takes long and changes nothing.
+    ///
+    /// # Errors
+    /// When it is to stop; nobody is told of the sense.
+    pub fn give_way(&mut self) -> Result<(), Sense> {
+        if self.gives_way.0.is_some_and(|asked| asked()) {
+            self.given_up = true;
+            return Err(Sense::BECOMING_READY);
+        }
+        Ok(())
+    }
 }
 
 impl Task<'_> {

@@ -11,7 +11,7 @@ use virtio_queue::QueueT;
 use vm_memory::GuestAddressSpace;
 
 use super::backend::{Backend, CONTROL_QUEUE, CONTROL_WORKER, workers};
-use super::handlers::Ending;
+use super::handlers::{Ending, Requests};
 use super::ring::{Ring, is_served};
 use super::serve::Served;
 use crate::virtio::chain::Chain;
@@ -59,6 +59,11 @@ impl Backend {
         *self.ending() = None;
     }
 
+    /// Whether a function waits for a worker to go over its rings.
+    pub(super) fn is_to_end_tasks(&self, worker: usize) -> bool {
+        self.ending().as_ref().is_some_and(|awaited| awaited.workers >> worker & 1 != 0)
+    }
+
     /// Goes over the rings of a worker for the function that waits, if there is one.
     pub(super) fn end_tasks(&self, vrings: &[Ring], worker: usize) {
         let bit = 1 << worker;
@@ -70,7 +75,8 @@ impl Backend {
             // What the process before this one did is answered as it was.
             self.resume_first(vring, worker, index);
             let served = ends.response().map(|response| {
-                let handler = Ending { requests: self.requests(worker, index), ends: *ends, response };
+                let requests = Requests { yields: false, ..self.requests(vring, worker, index) };
+                let handler = Ending { requests, ends: *ends, response };
                 self.serve(vring, &handler)
             });
             served == Some(Served::Some) || self.is_in(vring, &ends)

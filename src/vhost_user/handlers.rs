@@ -4,6 +4,7 @@ use std::cell::Cell;
 
 use super::backend::Backend;
 use super::events::EventQueue;
+use super::ring::Ring;
 use super::serve::Handler;
 use crate::scsi::Note;
 use crate::source::Scatter;
@@ -20,6 +21,9 @@ pub(super) struct Requests<'b> {
     /// The worker, and which of its rings this is.
     pub worker: usize,
     pub index: usize,
+    pub ring: &'b Ring,
+    /// Whether a command that takes long gives way to a function that wants to end commands.
+    pub yields: bool,
 }
 
 impl Handler for Requests<'_> {
@@ -33,8 +37,12 @@ impl Handler for Requests<'_> {
 
     /// What a command changed is kept before its chain is returned, together with its answer.
     fn execute(&self, position: u16, chain: &Chain<'_>) -> Outcome {
-        let Self { backend, worker, index } = *self;
-        let outcome = request::execute(&backend.target, backend.nexus, chain);
+        let Self { backend, worker, index, ring, yields } = *self;
+        let asked = || ring.is_wanted() || yields && backend.is_to_end_tasks(worker);
+        let outcome = request::execute(&backend.target, backend.nexus, chain, &asked);
+        if outcome.given_up {
+            backend.look_again(worker, index);
+        }
         if let Some(lun) = outcome.unkept {
             let note = |bytes| Note { key: Backend::request_queue(worker, index), bytes };
             backend.target.keep(lun, answer::remember(position, chain, outcome.written).map(note));
@@ -108,7 +116,7 @@ impl Handler for Ending<'_> {
     }
 
     fn holds(&self, position: u16, chain: &Chain<'_>) -> bool {
-        let Requests { backend, worker, index } = self.requests;
+        let Requests { backend, worker, index, .. } = self.requests;
         if self.ends.has(chain) {
             backend.let_go(worker, index);
             return false;

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use log::{debug, warn};
@@ -36,6 +36,8 @@ pub struct Ring {
     inner: Inner,
     pace: Arc<Mutex<Pace>>,
     deaf: Arc<AtomicBool>,
+    /// How many wait for its lock who are not its worker.
+    waiting: Arc<AtomicU32>,
 }
 
 /// A front-end's descriptor that is only read and written when that can be done at once.
@@ -66,24 +68,44 @@ impl Ring {
         self.pace.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether the front-end waits for it: a command that takes long gives way then, or the machine's monitor would wait for its end.
+    pub(super) fn is_wanted(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed) > 0
+    }
+
+    /// Does for the front-end what takes the lock.
+    fn wanted<R>(&self, change: impl FnOnce(&Inner) -> R) -> R {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        let result = change(&self.inner);
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
+        result
+    }
+
     /// Whether its kick descriptor is none: what was read from it was an error, or its end.
     pub(super) fn is_deaf(&self) -> bool {
         self.deaf.load(Ordering::Relaxed)
     }
 
     fn call_if_ready(&self) {
-        let state = self.inner.get_ref();
-        if state.get_queue().ready()
-            && let Err(error) = state.signal_used_queue()
-        {
-            debug!("a call descriptor cannot be written: {error}");
-        }
+        self.wanted(|ring| {
+            let state = ring.get_ref();
+            if state.get_queue().ready()
+                && let Err(error) = state.signal_used_queue()
+            {
+                debug!("a call descriptor cannot be written: {error}");
+            }
+        });
     }
 }
 
 impl VringT<Memory> for Ring {
     fn new(memory: Memory, max_queue_size: u16) -> Result<Self, Error> {
-        Inner::new(memory, max_queue_size).map(|inner| Self { inner, pace: Arc::default(), deaf: Arc::default() })
+        Inner::new(memory, max_queue_size).map(|inner| Self {
+            inner,
+            pace: Arc::default(),
+            deaf: Arc::default(),
+            waiting: Arc::default(),
+        })
     }
 
     fn get_ref(&self) -> MutexGuard<'_, VringState<Memory>> {
@@ -95,7 +117,7 @@ impl VringT<Memory> for Ring {
     }
 
     fn set_call(&self, file: Option<File>) {
-        self.inner.set_call(never_waits(file));
+        self.wanted(|ring| ring.set_call(never_waits(file)));
         self.call_if_ready();
     }
 
@@ -120,51 +142,53 @@ impl VringT<Memory> for Ring {
     }
 
     fn set_enabled(&self, enabled: bool) {
-        self.inner.set_enabled(enabled);
+        self.wanted(|ring| ring.set_enabled(enabled));
     }
 
     fn set_queue_info(&self, desc_table: u64, avail_ring: u64, used_ring: u64) -> Result<(), Error> {
-        self.inner.set_queue_info(desc_table, avail_ring, used_ring)
+        self.wanted(|ring| ring.set_queue_info(desc_table, avail_ring, used_ring))
     }
 
     fn queue_next_avail(&self) -> u16 {
-        self.inner.queue_next_avail()
+        self.wanted(|ring| ring.queue_next_avail())
     }
 
     fn set_queue_next_avail(&self, base: u16) {
-        self.inner.set_queue_next_avail(base);
+        self.wanted(|ring| ring.set_queue_next_avail(base));
     }
 
     /// The crate gives a ring the used index that it has just read from memory, with every address: also while the ring is
     /// served, when the index has moved on since.
     fn set_queue_next_used(&self, idx: u16) {
-        let mut state = self.inner.get_mut();
-        if !is_served(&state) {
-            state.get_queue_mut().set_next_used(idx);
-        }
+        self.wanted(|ring| {
+            let mut state = ring.get_mut();
+            if !is_served(&state) {
+                state.get_queue_mut().set_next_used(idx);
+            }
+        });
     }
 
     fn queue_used_idx(&self) -> Result<u16, Error> {
-        self.inner.queue_used_idx()
+        self.wanted(|ring| ring.queue_used_idx())
     }
 
     fn set_queue_size(&self, num: u16) {
-        self.inner.set_queue_size(num);
+        self.wanted(|ring| ring.set_queue_size(num));
     }
 
     fn set_queue_event_idx(&self, enabled: bool) {
-        self.inner.set_queue_event_idx(enabled);
+        self.wanted(|ring| ring.set_queue_event_idx(enabled));
     }
 
     fn set_queue_ready(&self, ready: bool) {
-        self.inner.set_queue_ready(ready);
+        self.wanted(|ring| ring.set_queue_ready(ready));
         // Another driver may come.
         *self.pace() = Pace::default();
         self.call_if_ready();
     }
 
     fn set_kick(&self, file: Option<File>) {
-        self.inner.set_kick(never_waits(file));
+        self.wanted(|ring| ring.set_kick(never_waits(file)));
     }
 
     fn read_kick(&self) -> io::Result<bool> {
@@ -182,6 +206,6 @@ impl VringT<Memory> for Ring {
     }
 
     fn set_err(&self, file: Option<File>) {
-        self.inner.set_err(file);
+        self.wanted(|ring| ring.set_err(file));
     }
 }

@@ -34,7 +34,7 @@ const MOST_NAMED: u16 = 64;
 pub(super) enum RunEnd {
     /// There was none.
     Empty,
-    /// The next one waits for time to pass, or the ring is broken.
+    /// The next one waits for time to pass, has given way, or the ring is broken.
     Stuck,
 }
 
@@ -257,6 +257,10 @@ impl Backend {
                 return (served, RunEnd::Stuck);
             }
             let outcome = handler.execute(position, now);
+            if outcome.given_up {
+                queue.set_next_avail(position);
+                return (served, RunEnd::Stuck);
+            }
             if let Some(fault) = outcome.fault {
                 self.complain(&format!("the guest gave a request that breaks the rules of virtio: {fault:?}"));
             }

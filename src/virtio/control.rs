@@ -21,7 +21,7 @@ pub fn execute(target: &Target, nexus: Nexus, chain: &Chain<'_>, left: bool) -> 
     let mut kind = [0; 4];
     let short = readable.copy_to(&mut kind) < kind.len();
     let kind = u32::from_le_bytes(kind);
-    let refuse = |fault| Outcome { written: fail(kind, writable), fault: Some(fault), unkept: None };
+    let refuse = |fault| Outcome::no_request(fail(kind, writable), fault);
     if let Some(fault) = chain.fault {
         return refuse(RequestFault::Chain(fault));
     }

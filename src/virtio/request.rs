@@ -19,13 +19,21 @@ pub struct Outcome {
     pub fault: Option<RequestFault>,
     /// The unit with a change that must be kept before the chain is returned.
     pub unkept: Option<Lun>,
+    /// The command has given way: the chain must stay where it is, and is carried out again from its start or never.
+    pub given_up: bool,
 }
 
 impl Outcome {
     /// A chain that was answered, and nothing more.
     #[must_use]
     pub fn of(written: u32) -> Self {
-        Self { written, fault: None, unkept: None }
+        Self { written, fault: None, unkept: None, given_up: false }
+    }
+
+    /// A chain that was no request.
+    #[must_use]
+    pub fn no_request(written: u32, fault: RequestFault) -> Self {
+        Self { fault: Some(fault), ..Self::of(written) }
     }
 }
 
@@ -43,22 +51,18 @@ pub enum RequestFault {
 }
 
 /// Carries out the command in `chain` and writes its response. Never fails: what is no request is answered with
-/// `VIRTIO_SCSI_S_FAILURE`, if there is room for an answer at all.
-pub fn execute(target: &Target, nexus: Nexus, chain: &Chain<'_>) -> Outcome {
+/// `VIRTIO_SCSI_S_FAILURE`, if there is room for an answer at all. A command that takes long gives way when it is `asked` to.
+pub fn execute(target: &Target, nexus: Nexus, chain: &Chain<'_>, asked: &dyn Fn() -> bool) -> Outcome {
     let readable = Scatter::new(&chain.readable);
     let writable = Scatter::new(&chain.writable);
     if writable.len() < RESPONSE {
-        return Outcome {
-            written: 0,
-            fault: Some(chain.fault.map_or(RequestFault::ShortResponse, RequestFault::Chain)),
-            unkept: None,
-        };
+        return Outcome::no_request(0, chain.fault.map_or(RequestFault::ShortResponse, RequestFault::Chain));
     }
     let mut request = CommandRequest::new_zeroed();
     let complete = readable.copy_to(request.as_mut_bytes()) == REQUEST;
     let fault = chain.fault.map(RequestFault::Chain).or((!complete).then_some(RequestFault::ShortRequest));
-    if fault.is_some() {
-        return Outcome { written: fail(writable, response::FAILURE), fault, unkept: None };
+    if let Some(fault) = fault {
+        return Outcome::no_request(fail(writable, response::FAILURE), fault);
     }
     let lun = match address(request.lun) {
         Address::Unit(lun) => lun,
@@ -67,17 +71,14 @@ pub fn execute(target: &Target, nexus: Nexus, chain: &Chain<'_>) -> Outcome {
     };
     let data_in = writable.slice(RESPONSE, usize::MAX);
     let data_out = readable.slice(REQUEST, usize::MAX);
-    let mut task = Task {
-        nexus,
-        luns: target.luns(),
-        cdb: request.cdb,
-        data_in: DataIn::new(data_in),
-        data_out: DataOut::new(data_out),
-        unkept: false,
-    };
+    let task = Task::new(nexus, target.luns(), request.cdb, DataIn::new(data_in), DataOut::new(data_out));
+    let mut task = task.giving_way(asked);
     let status = target.execute(lun, &mut task);
+    if task.given_up {
+        return Outcome { given_up: true, ..Outcome::of(0) };
+    }
     let written = respond(writable, &task, status);
-    Outcome { written, fault: None, unkept: task.unkept.then_some(lun) }
+    Outcome { unkept: task.unkept.then_some(lun), ..Outcome::of(written) }
 }
 
 /// What the command in `chain` waits for before [`execute`] may have it; nothing for what is no command of a unit.
@@ -101,8 +102,7 @@ fn preview<'c>(target: &'c Target, nexus: Nexus, chain: &Chain<'_>) -> Option<(L
     }
     let Address::Unit(lun) = address(request.lun) else { return None };
     let (data_in, data_out) = (DataIn::new(Scatter::new(&[])), DataOut::new(Scatter::new(&[])));
-    let task = Task { nexus, luns: target.luns(), cdb: request.cdb, data_in, data_out, unkept: false };
-    Some((lun, task))
+    Some((lun, Task::new(nexus, target.luns(), request.cdb, data_in, data_out)))
 }
 
 /// Writes the response head; returns the bytes written to the chain, data included.

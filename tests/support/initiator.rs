@@ -143,14 +143,8 @@ impl Initiator {
         let sent = [memory.get_slice(GuestAddress(out_at), out.len()).unwrap()];
         let mut padded = [0; 32];
         padded[..cdb.len()].copy_from_slice(cdb);
-        let mut task = Task {
-            nexus: self.nexus,
-            luns: target.luns(),
-            cdb: padded,
-            data_in: DataIn::new(Scatter::new(&pieces)),
-            data_out: DataOut::new(Scatter::new(&sent)),
-            unkept: false,
-        };
+        let (data_in, data_out) = (DataIn::new(Scatter::new(&pieces)), DataOut::new(Scatter::new(&sent)));
+        let mut task = Task::new(self.nexus, target.luns(), padded, data_in, data_out);
         let status = target.execute(self.lun, &mut task);
         let (status, sense) = match status {
             Status::Good => (0x00, Vec::new()),

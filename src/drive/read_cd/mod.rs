@@ -57,6 +57,9 @@ fn read_cd(cx: &Context<'_>, task: &mut Task<'_>, start: Lba, blocks: u32) -> Re
         let blocks = end.since(at).min(SLICE);
         cx.fetched(Wanted { part: Part::Sectors(selection.sub), start: at, blocks })?;
         at = slice(cx, task, disc, &selection, is_data, (at, at.plus(blocks)))?;
+        if at < end {
+            task.give_way()?;
+        }
     }
     cx.drive.move_head(at);
     Ok(())

@@ -29,14 +29,14 @@ impl Backend {
 
     /// Serves one request queue.
     pub(super) fn serve_requests(&self, vring: &Ring, worker: usize, index: usize) {
-        if self.serve(vring, &self.requests(worker, index)) == Served::Some {
+        if self.serve(vring, &self.requests(vring, worker, index)) == Served::Some {
             self.look_again(worker, index);
         }
     }
 
     /// What becomes of the chains of one request queue.
-    pub(in crate::vhost_user) fn requests(&self, worker: usize, index: usize) -> Requests<'_> {
-        Requests { backend: self, worker, index }
+    pub(in crate::vhost_user) fn requests<'b>(&'b self, ring: &'b Ring, worker: usize, index: usize) -> Requests<'b> {
+        Requests { backend: self, worker, index, ring, yields: true }
     }
 
     /// Looks at the first chain of a ring after a restart: the process before this one may have carried out its command, and not
@@ -55,7 +55,7 @@ impl Backend {
         self.resuming.store(!others.is_empty(), Ordering::Relaxed);
         *notes = others;
         drop(notes);
-        let first = Resumed { requests: self.requests(worker, index), notes: own };
+        let first = Resumed { requests: self.requests(vring, worker, index), notes: own };
         let (served, _) = self.run(state.get_queue_mut(), &mut self.memory_now(), 1, &mut None, &first);
         if served > 0 {
             // Fails only when the counter is full: then the guest has been told already.
@@ -104,7 +104,7 @@ impl Backend {
         loop {
             let mut served = false;
             for (index, vring) in rings() {
-                let look = self.look(vring, false, &self.requests(worker, index));
+                let look = self.look(vring, false, &self.requests(vring, worker, index));
                 served |= matches!(look, Look::More | Look::Empty { served: true });
             }
             let now = Instant::now();

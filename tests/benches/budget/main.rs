@@ -165,7 +165,7 @@ impl Guest<'_> {
         }
         let head = ring.head(position);
         self.chain.walk(&ring, head);
-        let outcome = request::execute(&self.target, Nexus(0), &self.chain);
+        let outcome = request::execute(&self.target, Nexus(0), &self.chain, &|| false);
         if let Some(lun) = outcome.unkept {
             self.target.keep(lun, None);
         }

@@ -134,14 +134,8 @@ fn command(
     let sent = [memory.get_slice(GuestAddress(OUT), out.len() * 64).expect("inside the memory")];
     let mut padded = [0; 32];
     padded[..cdb.len()].copy_from_slice(cdb);
-    let mut task = Task {
-        nexus,
-        luns: &[Lun(0)],
-        cdb: padded,
-        data_in: DataIn::new(Scatter::new(&pieces)),
-        data_out: DataOut::new(Scatter::new(&sent)),
-        unkept: false,
-    };
+    let (data_in, data_out) = (DataIn::new(Scatter::new(&pieces)), DataOut::new(Scatter::new(&sent)));
+    let mut task = Task::new(nexus, &[Lun(0)], padded, data_in, data_out);
     let status = drive.execute(&mut task);
     assert!(task.data_in.filled() <= room);
     if let Status::CheckCondition(sense, format) = status {

@@ -239,14 +239,8 @@ fn reads_that_nobody_waits_for_any_more_are_forgotten() {
     let room = Room::with(gated(1, 300, 200));
     let direct = Initiator::direct(Arc::clone(&room.drive));
     while direct.run(&[0; 6], 0).status != 0 {}
-    let mut task = Task {
-        nexus: direct.nexus,
-        luns: &[],
-        cdb: [0; 32],
-        data_in: DataIn::new(Scatter::new(&[])),
-        data_out: DataOut::new(Scatter::new(&[])),
-        unkept: false,
-    };
+    let (data_in, data_out) = (DataIn::new(Scatter::new(&[])), DataOut::new(Scatter::new(&[])));
+    let mut task = Task::new(direct.nexus, &[], [0; 32], data_in, data_out);
     task.cdb[..READ.len()].copy_from_slice(&READ);
     let wake: Wake = Arc::new(|| ());
     for _ in 0..1000 {

@@ -10,6 +10,7 @@ mod event;
 mod fault;
 mod feature;
 mod fetch;
+mod give_way;
 mod hang;
 mod inquiry;
 mod key;

@@ -6,6 +6,7 @@ mod connection;
 mod defects;
 mod dirty;
 mod ending;
+mod give_way;
 mod memory;
 mod restart;
 mod rings;
