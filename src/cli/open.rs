@@ -4,6 +4,8 @@ use std::cell::RefCell;
 use std::fs::{File, OpenOptions as FileOptions};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 
@@ -60,7 +62,7 @@ impl How {
     /// When the file cannot be read.
     pub fn passwords(&self) -> Result<Asked, CliError> {
         let file = self.password_file.as_deref().map(first_line).transpose()?;
-        Ok(Asked { file, given: RefCell::default() })
+        Ok(Asked { file, given: RefCell::default(), asking: Arc::default() })
     }
 }
 
@@ -77,10 +79,12 @@ fn first_line(path: &Path) -> Result<Vec<u8>, CliError> {
 }
 
 /// Passwords from a file, or from whoever sits at the terminal.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Asked {
     file: Option<Vec<u8>>,
     given: RefCell<Option<Vec<u8>>>,
+    /// How many are asking, or wait until they may.
+    asking: Arc<AtomicUsize>,
 }
 
 impl Asked {
@@ -88,13 +92,23 @@ impl Asked {
     pub fn last(&self) -> Option<Vec<u8>> {
         self.given.borrow().clone()
     }
+
+    /// Whether somebody is being asked, by this or a clone of it.
+    pub fn is_asking(&self) -> bool {
+        self.asking.load(Ordering::Relaxed) > 0
+    }
 }
 
 impl Passwords for Asked {
     fn password(&self, file: &str, attempt: u32) -> Option<Vec<u8>> {
         let password = match &self.file {
             Some(password) => (attempt == 0).then(|| password.clone()),
-            None => ask(file).ok(),
+            None => {
+                self.asking.fetch_add(1, Ordering::Relaxed);
+                let given = ask(file).ok();
+                self.asking.fetch_sub(1, Ordering::Relaxed);
+                given
+            }
         };
         self.given.borrow_mut().clone_from(&password);
         password
@@ -103,6 +117,9 @@ impl Passwords for Asked {
 
 /// Asks at the terminal, without showing what is typed.
 fn ask(file: &str) -> io::Result<Vec<u8>> {
+    // One after the other.
+    static TERMINAL: Mutex<()> = Mutex::new(());
+    let _turn = TERMINAL.lock().unwrap_or_else(PoisonError::into_inner);
     let mut terminal = FileOptions::new().read(true).write(true).open("/dev/tty")?;
     let shown: String = file.chars().filter(|c| !c.is_control()).collect();
     let before = tcgetattr(&terminal)?;

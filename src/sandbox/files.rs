@@ -1,24 +1,27 @@
 //! Files: what may still be opened (Landlock).
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::os::fd::OwnedFd;
+use std::path::Path;
 
 use landlock::{
     ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset, RulesetAttr,
     RulesetCreated, RulesetCreatedAttr, RulesetError, RulesetStatus, Scope,
 };
 
+use rustix::fs::{FileType, fstat};
+
 use super::Allowed;
 
 /// The newest kernel interface whose rights are named here; an older kernel takes away what it knows.
 const NEWEST: ABI = ABI::V6;
 
-/// Takes away every right to files, TCP, abstract sockets and signals, but for what is allowed; with `images`, which need not be there,
+/// Takes away every right to files, TCP, abstract sockets and signals, but for what is allowed; with `images`, files and folders,
 /// also to read them and to ask for their passwords. Returns a sentence if this kernel cannot.
 ///
 /// # Errors
 /// When a folder that should be allowed cannot be opened.
-pub fn restrict(allowed: &Allowed, images: Option<&[PathBuf]>) -> io::Result<Option<String>> {
+pub fn restrict(allowed: &Allowed, images: Option<&[OwnedFd]>) -> io::Result<Option<String>> {
     let all = AccessFs::from_all(NEWEST);
     let made = Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)
@@ -37,11 +40,9 @@ pub fn restrict(allowed: &Allowed, images: Option<&[PathBuf]>) -> io::Result<Opt
         rules = allow(rules, folder, AccessFs::RemoveFile.into())?;
     }
     for image in images.into_iter().flatten() {
-        let is_folder = image.is_dir();
+        let is_folder = FileType::from_raw_mode(fstat(image)?.st_mode) == FileType::Directory;
         let read = if is_folder { AccessFs::ReadFile | AccessFs::ReadDir } else { AccessFs::ReadFile.into() };
-        if let Ok(image) = PathFd::new(image) {
-            rules = rules.add_rule(PathBeneath::new(image, read)).map_err(refused)?;
-        }
+        rules = rules.add_rule(PathBeneath::new(image, read)).map_err(refused)?;
     }
     if images.is_some()
         && let Ok(terminal) = PathFd::new("/dev/tty")

@@ -10,6 +10,7 @@ mod system_calls;
 
 use std::fs;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
 /// What stays allowed.
@@ -32,7 +33,7 @@ pub struct Allowed {
 ///
 /// # Errors
 /// When something cannot be given up that this kernel could take away, or a folder of what is allowed is not there.
-pub fn begin(allowed: &Allowed, images: &[PathBuf]) -> io::Result<Vec<String>> {
+pub fn begin(allowed: &Allowed, images: &[OwnedFd]) -> io::Result<Vec<String>> {
     // Before /proc is taken away.
     let threads = fs::read_dir("/proc/self/task").map_or(1, Iterator::count);
     let early = (threads > 1).then(|| {

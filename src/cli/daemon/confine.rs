@@ -3,11 +3,13 @@
 use std::env;
 use std::fs::{self, DirBuilder};
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use log::warn;
+use rustix::fs::{Mode, OFlags, open};
 
 use crate::cli::error::{CliError, Exit};
 use crate::sandbox::{self, Allowed};
@@ -79,7 +81,7 @@ pub fn allowed(
 ///
 /// # Errors
 /// When that fails.
-pub fn before_images(allowed: &Allowed, images: &[PathBuf]) -> Result<(), CliError> {
+pub fn before_images(allowed: &Allowed, images: &[OwnedFd]) -> Result<(), CliError> {
     let missing = sandbox::begin(allowed, images).map_err(|error| refused(&error))?;
     missing.iter().for_each(|sentence| warn!("sandbox: {sentence}"));
     Ok(())
@@ -93,15 +95,24 @@ pub fn before_guests(allowed: &Allowed) -> Result<(), CliError> {
     sandbox::enter(allowed).map_err(|error| refused(&error))
 }
 
-/// The image, the folder whose files it may name, and where links lead to from it.
-pub fn places_of(image: &Path) -> Vec<PathBuf> {
-    let mut places = vec![image.to_owned(), folder_of(image)];
-    if let Ok(real) = image.canonicalize() {
-        // A device is not alone in its folder.
-        places.truncate(if real.is_file() { 2 } else { 1 });
-        places.extend(real.is_file().then(|| folder_of(&real)));
+/// The image, the folder whose files it may name, and where links lead to from it; as far as they are there.
+pub fn places_of(image: &Path) -> Vec<OwnedFd> {
+    let mut places = vec![image.to_owned()];
+    // A device is not alone in its folder.
+    if let Ok(real) = image.canonicalize()
+        && real.is_file()
+    {
+        places.extend([folder_of(image), folder_of(&real)]);
     }
-    places
+    places.iter().filter_map(|place| hold(place).ok()).collect()
+}
+
+/// A file or folder as it is now, whatever its path leads to later, without a right to read it.
+///
+/// # Errors
+/// When it is not there.
+pub fn hold(path: &Path) -> io::Result<OwnedFd> {
+    Ok(open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?)
 }
 
 fn folder_of(path: &Path) -> PathBuf {

@@ -1,18 +1,20 @@
 //! Making the drives that `--drive` asks for.
 
 use std::collections::{HashMap, HashSet};
-use std::path::{Path, PathBuf};
+use std::os::fd::OwnedFd;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use log::{info, warn};
 
-use super::confine::places_of;
+use super::confine::{hold, places_of};
+use super::patience::Begun;
 use super::spec::DriveSpec;
-use super::state::{Remembered, StateFile, StateFolder};
+use super::state::{How, Remembered, Reopening, StateFile, StateFolder};
 use crate::cli::error::{CliError, Exit};
 use crate::cli::open::locator;
-use crate::drive::{Drive, Identity, Medium, Tray};
+use crate::drive::{Absent, Drive, Identity, Medium, Tray};
 use crate::image::{OpenOptions, Origin, open_passable};
 use crate::sound::Sink;
 
@@ -57,28 +59,39 @@ fn plan_one<'a>(spec: &'a DriveSpec, state: Option<&StateFolder>) -> Result<Plan
 }
 
 impl Planned<'_> {
-    /// The files that are opened for it, and the folders whose files they may name.
-    pub fn images(&self) -> Vec<PathBuf> {
+    /// The files that are opened for it, and the folders whose files they may name. Those that it remembers are looked for while `left`
+    /// lasts, as other drives wait.
+    pub fn images(&self, left: &mut Duration) -> Vec<OwnedFd> {
         match (&self.remembered, &self.spec.image) {
-            (Some(remembered), _) => remembered.files(),
+            (Some(remembered), _) => {
+                let files = remembered.files();
+                let held = Begun::begin(move || files.iter().filter_map(|file| hold(file).ok()).collect());
+                held.ok().and_then(|held| held.end(left, || false)).unwrap_or_default()
+            }
             (None, Some(image)) => places_of(image),
             (None, None) => Vec::new(),
         }
     }
 }
 
-/// Makes the drives with their discs in them, as they were kept in `state` if they were.
+/// Makes the drives with their discs in them, as they were kept in `state` if they were. Discs that were in drives before are waited for
+/// while `left` lasts: a drive whose storage does not answer holds up no other.
 ///
 /// # Errors
 /// When two have the same serial number, or an image cannot be opened.
 pub fn make(
     planned: Vec<Planned<'_>>,
-    options: &OpenOptions<'_>,
+    how: &How,
+    spool: Option<&Path>,
     mut state: Option<StateFolder>,
-    read_deadline: Duration,
+    (read_deadline, mut left): (Duration, Duration),
 ) -> Result<Vec<Arc<Drive>>, CliError> {
-    let make = |planned| make_one(planned, options, state.as_mut(), read_deadline);
-    let drives = planned.into_iter().map(make).collect::<Result<Vec<_>, _>>()?;
+    let begin = |planned: &Planned<'_>| planned.remembered.as_ref()?.reopen(state.as_mut()?, how);
+    let reopening: Vec<_> = planned.iter().map(begin).collect();
+    let end = |reopening: Option<Reopening>| reopening.map(|reopening| reopening.end(&mut left, &how.passwords));
+    let discs: Vec<_> = reopening.into_iter().map(end).collect();
+    let make = |(planned, disc)| make_one(planned, disc, how, spool, state.as_ref(), read_deadline);
+    let drives = planned.into_iter().zip(discs).map(make).collect::<Result<Vec<_>, _>>()?;
     // A guest would take the two for two ways to one drive (SPC-4, Device Identification VPD page). One may be what was remembered.
     let mut serials = HashMap::new();
     for identity in drives.iter().map(|drive| drive.identity()) {
@@ -97,8 +110,10 @@ pub fn make(
 
 fn make_one(
     planned: Planned<'_>,
-    options: &OpenOptions<'_>,
-    state: Option<&mut StateFolder>,
+    disc: Option<Result<Arc<Medium>, Absent>>,
+    how: &How,
+    spool: Option<&Path>,
+    state: Option<&StateFolder>,
     read_deadline: Duration,
 ) -> Result<Arc<Drive>, CliError> {
     let Planned { spec, file, remembered, identity, sink } = planned;
@@ -110,8 +125,12 @@ fn make_one(
     }
     let image = spec.image.as_deref();
     drive = match (remembered, file.as_ref().zip(state)) {
-        (Some(remembered), Some((file, folder))) => remembered.restore(drive, file, folder, options),
-        _ => with_image(drive, image, options)?,
+        (Some(remembered), Some((file, folder))) => remembered.restore(drive, file, folder, disc),
+        _ => {
+            let How { cache, passwords, allow_outside } = how;
+            let cache = Arc::clone(cache);
+            with_image(drive, image, &OpenOptions { cache, passwords, allow_outside: *allow_outside, spool })?
+        }
     };
     if let Some(file) = file {
         drive = drive.kept_by(file.keeper(&identity, image));

@@ -6,6 +6,7 @@
 mod args;
 mod confine;
 mod drive;
+mod patience;
 mod spec;
 mod state;
 mod targets;
@@ -27,14 +28,12 @@ use signal_hook::iterator::Signals;
 
 use self::args::Args;
 use self::confine::Sandbox;
-use self::drive::Planned;
-use self::state::StateFolder;
+use self::state::{How, StateFolder};
 use super::error::{CliError, Exit, report};
 use super::output::output;
 use super::signals::ending_signals;
 use crate::control;
 use crate::drive::HostClock;
-use crate::image::OpenOptions;
 use crate::sound;
 use crate::source::BlockCache;
 use crate::sys::join::join_within;
@@ -84,12 +83,12 @@ fn run(args: &Args) -> Result<(), CliError> {
     allow_descriptors();
     // No thread of ours starts before the sandbox is closed: one that did would be outside.
     let cache = BlockCache::held_back(args.cache_size);
-    let passwords = args.how.passwords()?;
+    let how =
+        How { cache: Arc::clone(&cache), passwords: args.how.passwords()?, allow_outside: args.how.allow_outside };
     let spool = confine::spool_folder(args.sandbox);
     let spool = spool.map_err(|error| {
         CliError::new(Exit::Failure, format!("a folder for temporary files: {error} ($TMPDIR names another)"))
     })?;
-    let options = OpenOptions { cache: Arc::clone(&cache), passwords: &passwords, ..args.how.options(&spool) };
     let specs = args.drives()?;
     let groups = targets::group(&specs, args)?;
     let control_path = control_path(args);
@@ -104,12 +103,17 @@ fn run(args: &Args) -> Result<(), CliError> {
     let (signals, ending) = (Signals::new::<[i32; 0], i32>([])?, ending_signals());
     let host_sound = specs.iter().any(|spec| matches!(spec.audio, Some(sound::Choice::Host(_))));
     let allowed = confine::allowed(&args.media_roots, &spool, &folders, host_sound)?;
+    let deadline = Duration::from_secs(args.read_deadline.into());
+    let mut left = if deadline.is_zero() { Duration::MAX } else { deadline };
     if args.sandbox == Sandbox::On {
-        let everything = args.how.allow_outside.then(|| PathBuf::from("/"));
-        let images: Vec<_> = planned.iter().flat_map(Planned::images).chain(everything).collect();
+        let mut images: Vec<_> = planned.iter().flat_map(|planned| planned.images(&mut left)).collect();
+        if args.how.allow_outside {
+            images.push(confine::hold(Path::new("/"))?);
+        }
         confine::before_images(&allowed, &images)?;
     }
-    let drives = drive::make(planned, &options, state, Duration::from_secs(args.read_deadline.into()))?;
+    let into = args.how.spool.then_some(&*spool);
+    let drives = drive::make(planned, &how, into, state, (deadline, left))?;
     ending.into_iter().try_for_each(|signal| signals.add_signal(signal))?;
 
     let mut targets = targets::open(&groups, &drives, args, &mut maker, inherited)?;

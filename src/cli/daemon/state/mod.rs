@@ -5,6 +5,7 @@
 
 mod file;
 mod record;
+mod reopen;
 mod slots;
 
 use std::collections::HashMap;
@@ -17,14 +18,13 @@ use std::sync::{Arc, Mutex};
 
 use log::warn;
 
-pub use self::file::StateFile;
-
 use self::file::Current;
+pub use self::file::StateFile;
 use self::record::{MediumRecord, Record, bytes};
+pub use self::reopen::{How, Reopening};
 use self::slots::{Found, Slots};
 use crate::cli::error::{CliError, Exit};
 use crate::drive::{Absent, Drive, Identity, Medium};
-use crate::image::{ImageErrorKind, OpenOptions};
 use crate::sys::service::Manager;
 
 /// What names of descriptors begin with that are kept for drives.
@@ -93,26 +93,6 @@ impl StateFolder {
         Ok((file, record.map(Remembered)))
     }
 
-    fn reopen(&mut self, record: &MediumRecord, options: &OpenOptions<'_>) -> Result<Arc<Medium>, Absent> {
-        let origin = record.origin(&mut self.kept);
-        let absent = |reason: String| Absent { locator: record.locator.clone(), reason };
-        // Whoever put it in had allowed that.
-        let spool = record.spool.then_some(&*self.spool);
-        let options = OpenOptions { cache: Arc::clone(&options.cache), spool, ..*options };
-        let opened = origin.reopen(&options).map_err(|error| match error.kind() {
-            ImageErrorKind::NeedsPassword | ImageErrorKind::WrongPassword => {
-                absent("it needs its password again".to_owned())
-            }
-            _ => absent(error.to_string()),
-        })?;
-        if opened.format.id != record.format {
-            return Err(absent(format!("it was read as {} and is now read as {}", record.format, opened.format.id)));
-        }
-        let (locator, format) = (record.locator.clone(), opened.format.id);
-        let remote = origin.is_remote();
-        Ok(Arc::new(Medium { disc: opened.disc, locator, format, origin, remote }))
-    }
-
     /// Has what was kept for no drive closed.
     pub fn finish(self) {
         for name in self.kept.keys() {
@@ -170,24 +150,33 @@ impl Remembered {
         identity
     }
 
-    /// The drive as it was, with its medium if that can be had.
-    pub fn restore(self, drive: Drive, file: &StateFile, folder: &mut StateFolder, options: &OpenOptions<'_>) -> Drive {
+    /// Begins to open its disc, if it had one.
+    pub fn reopen(&self, folder: &mut StateFolder, how: &How) -> Option<Reopening> {
+        let record = self.0.medium.clone()?;
+        let origin = record.origin(&mut folder.kept);
+        // Whoever put it in had allowed that.
+        let spool = record.spool.then(|| folder.spool.clone());
+        Some(Reopening::begin(record, origin, spool, how.clone()))
+    }
+
+    /// The drive as it was, with its medium if that could be had.
+    pub fn restore(
+        self,
+        drive: Drive,
+        file: &StateFile,
+        folder: &StateFolder,
+        medium: Option<Result<Arc<Medium>, Absent>>,
+    ) -> Drive {
         let Record { drive: kept, medium: record, notes, .. } = self.0;
-        let medium = match record {
-            None => Ok(None),
-            Some(record) => match folder.reopen(&record, options) {
-                Ok(medium) => {
-                    file.holds(Arc::clone(&medium), record);
-                    Ok(Some(medium))
-                }
-                Err(absent) => {
-                    record.stored().for_each(|name| forget(folder.manager.as_deref(), name));
-                    Err(absent)
-                }
-            },
-        };
-        if let Err(absent) = &medium {
-            warn!("{} is not put into its drive again: {}", absent.locator, absent.reason);
+        let medium = medium.transpose();
+        match (&medium, record) {
+            (Ok(Some(medium)), Some(record)) => file.holds(Arc::clone(medium), record),
+            (Err(absent), record) => {
+                warn!("{} is not put into its drive again: {}", absent.locator, absent.reason);
+                let stored = record.iter().flat_map(MediumRecord::stored);
+                stored.for_each(|name| forget(folder.manager.as_deref(), name));
+            }
+            _ => {}
         }
         let notes = notes.into_iter().filter_map(|(key, note)| Some((key, bytes(&note)?))).collect();
         drive.restored(&kept, medium, notes)
