@@ -11,6 +11,7 @@ mod restart;
 mod rings;
 mod shrink;
 mod stops;
+mod tables;
 mod waits;
 
 use std::sync::Arc;
