@@ -6,14 +6,22 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write};
 use std::net::{TcpStream, UdpSocket};
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
 
-use rustix::process::{Pid, PidfdFlags, Signal, Uid, kill_process, pidfd_open};
-use rustix::thread::set_thread_uid;
+use rustix::fs::{CWD, MemfdFlags, Mode, inotify, memfd_create, mkfifoat};
+use rustix::io::Errno;
+use rustix::mount::{UnmountFlags, unmount};
+use rustix::process::{
+    DumpableBehavior, PTracer, Pid, PidfdFlags, Signal, Uid, chroot, kill_process, pidfd_open, set_dumpable_behavior,
+    set_ptracer,
+};
+use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities, set_no_new_privs, set_thread_uid};
 use spindle::sandbox::{self, Allowed};
+use vm_memory::mmap::{MmapRegion, MmapRegionError};
 
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
@@ -96,6 +104,21 @@ fn denied<T>(what: &str, result: io::Result<T>) {
     assert_eq!(error.kind(), ErrorKind::PermissionDenied, "{what}: {error}");
 }
 
+/// Refused by the filter of system calls itself: it says EPERM, and Landlock, which might hide that it lets something through, EACCES.
+fn filtered<T>(what: &str, result: io::Result<T>) {
+    let error = result.err().unwrap_or_else(|| panic!("{what} is possible"));
+    assert_eq!(error.raw_os_error(), Some(Errno::PERM.raw_os_error()), "{what}: {error}");
+}
+
+/// Memory that can be executed from the start.
+fn mapping() -> io::Result<MmapRegion> {
+    let access = libc::PROT_READ | libc::PROT_WRITE | libc::PROT_EXEC;
+    MmapRegion::build(None, 4096, access, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS).map_err(|error| match error {
+        MmapRegionError::Mmap(error) => error,
+        other => io::Error::other(other),
+    })
+}
+
 fn inside(folder: &Path) {
     let in_folder = |name: &str| folder.join(name);
     let early = File::open(in_folder("secret")).unwrap();
@@ -155,4 +178,34 @@ fn tries(folder: &Path) {
     denied("a signal to another process", kill_process(Pid::INIT, Signal::CONT).map_err(io::Error::from));
     denied("a hold on another process", pidfd_open(Pid::INIT, PidfdFlags::empty()).map_err(io::Error::from));
     denied("another user", set_thread_uid(Uid::from_raw(12_345)).map_err(io::Error::from));
+    denied("another name for an image", fs::hard_link(in_folder("media/disc.iso"), in_folder("spool/new")));
+    denied("moving an image", fs::rename(in_folder("media/disc.iso"), in_folder("media/new")));
+    denied("another owner", std::os::unix::fs::chown(in_folder("secret"), Some(1), None));
+    denied("a pipe with a name", mkfifoat(CWD, in_folder("spool/new"), Mode::RUSR).map_err(io::Error::from));
+    calls(folder);
+}
+
+/// What the kernel has besides files.
+fn calls(folder: &Path) {
+    // One that would end as a failure of this test.
+    filtered::<()>("becoming another program", Err(Command::new("/bin/false").exec()));
+    filtered("a process of its own", Command::new("/bin/true").spawn());
+    filtered("memory to execute", mapping());
+    // What any code could be written into.
+    let written = memmap2::MmapMut::map_anon(4096).unwrap();
+    filtered("executing what was written", written.make_exec());
+    filtered("a file of memory", memfd_create("new", MemfdFlags::empty()).map_err(io::Error::from));
+    filtered("a pipe", io::pipe());
+    filtered("a datagram socket", UnixDatagram::unbound());
+    filtered("a signal to itself", kill_process(rustix::process::getpid(), Signal::CONT).map_err(io::Error::from));
+    filtered("being traced", set_ptracer(PTracer::Any).map_err(io::Error::from));
+    filtered("being read by others", set_dumpable_behavior(DumpableBehavior::Dumpable).map_err(io::Error::from));
+    filtered("privileges of programs", set_no_new_privs(false).map_err(io::Error::from));
+    let all = CapabilitySet::all();
+    let sets = CapabilitySets { effective: all, permitted: all, inheritable: all };
+    filtered("capabilities", set_capabilities(None, sets).map_err(io::Error::from));
+    filtered("another root", chroot(folder).map_err(io::Error::from));
+    filtered("another folder", std::env::set_current_dir(folder));
+    filtered("taking a file system away", unmount(folder, UnmountFlags::DETACH).map_err(io::Error::from));
+    filtered("a look at others' files", inotify::init(inotify::CreateFlags::empty()).map_err(io::Error::from));
 }

@@ -4,14 +4,21 @@ use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 
 pub const GET_FEATURES: u32 = 1;
+pub const SET_MEM_TABLE: u32 = 5;
 pub const SET_VRING_NUM: u32 = 8;
 pub const SET_VRING_KICK: u32 = 12;
 pub const SET_VRING_CALL: u32 = 13;
+pub const ADD_MEM_REG: u32 = 37;
 
 /// A message of protocol version 1 with the numbers as its payload.
 pub fn message(request: u32, payload: &[u32]) -> Vec<u8> {
-    let header = [request, 1, 4 * payload.len() as u32];
-    header.iter().chain(payload).flat_map(|number| number.to_ne_bytes()).collect()
+    with_payload(request, &payload.iter().flat_map(|number| number.to_ne_bytes()).collect::<Vec<_>>())
+}
+
+/// The same with any bytes.
+pub fn with_payload(request: u32, payload: &[u8]) -> Vec<u8> {
+    let header = [request, 1, payload.len() as u32];
+    header.iter().flat_map(|number| number.to_ne_bytes()).chain(payload.iter().copied()).collect()
 }
 
 /// Sends the bytes and nothing after them, and waits until the back-end has hung up.

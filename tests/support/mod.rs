@@ -6,6 +6,7 @@ pub mod control;
 pub mod daemon;
 pub mod dirty_log;
 pub mod disc;
+pub mod disk;
 pub mod fuse;
 pub mod guest;
 pub mod host;

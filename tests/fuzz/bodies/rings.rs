@@ -36,9 +36,25 @@ const NEXT: u16 = 1;
 const WRITE: u16 = 2;
 const INDIRECT: u16 = 4;
 
+/// How often a worker looked at a ring.
+#[derive(Debug, Default, Clone, Copy)]
+#[allow(dead_code, reason = "only the tests read it")]
+pub struct Looks {
+    /// And the memory was compared.
+    pub compared: u32,
+    /// And it was not, as the guest may change what the device may write.
+    pub left: u32,
+}
+
 /// Carries out the steps.
+#[allow(dead_code, reason = "only the fuzz target calls it")]
 pub fn run(input: &[u8]) {
-    let Some((header, image)) = input.split_at_checked(HEADER) else { return };
+    looks(input);
+}
+
+/// The same, and says what was compared. In `tests/it/fuzz.rs` it is most of it.
+pub fn looks(input: &[u8]) -> Looks {
+    let Some((header, image)) = input.split_at_checked(HEADER) else { return Looks::default() };
     let (options, rest) = header.split_at(OPTIONS);
     let (places, steps) = rest.split_at(RINGS * RING);
     let mut guest = Guest::new(options, places, image);
@@ -48,6 +64,7 @@ pub fn run(input: &[u8]) {
     for step in steps.chunks_exact(STEP).filter(|step| **step != [0; STEP]) {
         guest.step(step);
     }
+    guest.looks
 }
 
 struct Guest {
@@ -58,6 +75,7 @@ struct Guest {
     rings: Vec<Ring>,
     /// Where each ring's parts are, and how many entries they have.
     places: Vec<Place>,
+    looks: Looks,
 }
 
 #[derive(Clone, Copy)]
@@ -89,7 +107,8 @@ impl Guest {
         device.acked_features(if change { 4 } else { 0 });
         let shared = GuestMemoryAtomic::new(memory.clone());
         device.update_memory(shared.clone()).expect("never fails");
-        let mut guest = Self { memory, shared, drive, device, rings: Vec::new(), places: Vec::new() };
+        let mut guest =
+            Self { memory, shared, drive, device, rings: Vec::new(), places: Vec::new(), looks: Looks::default() };
         for place in places.chunks_exact(RING) {
             let word = |at: usize| u64::from(u16::from_le_bytes([place[at], place[at + 1]]));
             let ring = Ring::new(guest.shared.clone(), 1024).expect("a power of two");
@@ -149,13 +168,17 @@ impl Guest {
     }
 
     /// Has the worker look at a ring, and compares the memory.
-    fn kick(&self, queue: usize) {
+    fn kick(&mut self, queue: usize) {
         let (worker, index, rings) =
             if queue < 2 { (0, queue, &self.rings[..2]) } else { (1, queue - 2, &self.rings[2..]) };
         let before = self.image();
         let writable = self.writable(queue);
         self.device.handle_event(index as u16, EventSet::IN, rings, worker).expect("never fails");
-        let Some(writable) = writable else { return };
+        let Some(writable) = writable else {
+            self.looks.left += 1;
+            return;
+        };
+        self.looks.compared += 1;
         for ((start, before), (_, after)) in before.iter().zip(self.image()) {
             // What may be written is made equal, and the rest compared.
             let mut masked = before.clone();

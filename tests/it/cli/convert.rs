@@ -6,12 +6,12 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use rustix::fs::{CWD, Mode, mkfifoat};
-use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
 use super::{inside, spindle, stderr, stdout};
+use crate::support::disk::SmallDisk;
 use crate::support::inputs;
 
 /// What a program says on standard output.
@@ -257,33 +257,28 @@ fn an_image_that_cannot_be_read_to_its_end_leaves_nothing_behind() {
     assert_eq!(files(folder.path()), ["broken.cso", "whole.cso"]);
 }
 
-/// A disk of 64 KiB. It is gone with this; mounting needs root.
-struct SmallDisk(TempDir);
-
-impl SmallDisk {
-    fn new() -> Self {
-        let folder = TempDir::new().unwrap();
-        mount("spindle-test", folder.path(), "tmpfs", MountFlags::empty(), c"size=65536")
-            .unwrap_or_else(|error| panic!("mounting a disk needs root: {error}"));
-        Self(folder)
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        // Nothing that a test could do about it.
-        let _ = unmount(self.0.path(), UnmountFlags::DETACH);
-    }
-}
-
 #[test]
 fn a_disk_that_is_full_is_told_and_nothing_stays_on_it() {
-    let (shelf, disk) = (TempDir::new().unwrap(), SmallDisk::new());
+    let (shelf, disk) = (TempDir::new().unwrap(), SmallDisk::new(64 << 10));
     let (image, _, _) = real(&shelf);
     let (noise, _) = sound(&shelf);
-    for (from, name) in
-        [(&image, "out.iso"), (&image, "out.cue"), (&image, "out.ccd"), (&noise, "out.cue"), (&noise, "out.chd")]
-    {
+    // Packed it is as long.
+    let blocks = inside(&shelf, "noise.iso");
+    let mut state = 1_u64;
+    let mut random = || {
+        state = state.wrapping_mul(0x5851_F42D_4C95_7F2D).wrapping_add(1);
+        (state >> 56) as u8
+    };
+    fs::write(&blocks, (0..1024 * 2048).map(|_| random()).collect::<Vec<_>>()).unwrap();
+    for (from, name) in [
+        (&image, "out.iso"),
+        (&image, "out.cue"),
+        (&image, "out.ccd"),
+        (&noise, "out.cue"),
+        (&noise, "out.chd"),
+        (&blocks, "out.cso"),
+        (&blocks, "out.zso"),
+    ] {
         let output = spindle(&["convert", from, &inside(&disk.0, name)]);
         assert_eq!(output.status.code(), Some(1), "{name}");
         assert!(stderr(&output).contains("No space left on device"), "{name}: {}", stderr(&output));

@@ -36,23 +36,38 @@ fn nonsense_costs_errors_and_nobody_else_anything() {
 
 #[test]
 fn ten_megabytes_and_deep_nesting_are_refused_in_bounded_memory() {
-    let control = Control::start(&["cd0"]);
-    let mut client = control.client();
-    for piece in [&b"{\"execute\":\""[..], b"[[[[[[[[", b"{\"a\":"] {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("control");
+    // A process, whose memory is nobody else's.
+    let daemon = Daemon::start(&["--control", path.to_str().unwrap()]);
+    let mut client = Client::negotiated(&path);
+    client.ok("query-version", json!({}));
+    // The most that it ever had.
+    let before = daemon.memory("VmHWM:");
+    let endless: [(&[u8], &[u8], &str); 4] = [
+        (b"{\"execute\":\"", b"x", "too long"),
+        (b"{\"execute\":[0", b",0", "too long"),
+        (b"", b"[[[[[[[[", "nesting too deep"),
+        (b"", b"{\"a\":", "nesting too deep"),
+    ];
+    for (start, piece, words) in endless {
         // All of it in one line; the error comes early and the rest of the line is thrown away.
         let chunk: Vec<u8> = piece.iter().copied().cycle().take(1 << 20).collect();
         let mut writer = client.half();
         let writing = thread::spawn(move || {
+            writer.send(start);
             for _ in 0..10 {
                 writer.send(&chunk);
             }
             writer.send(b"\n");
         });
         let answer = client.answer();
-        assert_eq!(answer["error"]["class"], "GenericError", "{answer}");
+        assert!(answer["error"]["desc"].as_str().is_some_and(|desc| desc.contains(words)), "{answer}");
         writing.join().unwrap();
         client.ok("query-version", json!({}));
     }
+    let after = daemon.memory("VmHWM:");
+    assert!(after < before + 4096, "{before} KiB before, {after} KiB for four times ten megabytes");
 }
 
 #[test]

@@ -78,6 +78,37 @@ fn messages_are_checked_before_they_run() {
     }
 }
 
+/// The limit of this server alone: the parser behind it takes more.
+#[test]
+fn nesting_of_32_levels_is_taken_and_of_33_refused() {
+    let control = Control::start(&["cd0"]);
+    let mut client = control.client();
+    for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
+        // The command itself is the first level.
+        let nested = |levels: usize| format!("{}1{}", open.repeat(levels - 1), close.repeat(levels - 1));
+        let command = |id: &str| format!("{{\"execute\":\"query-version\",\"id\":{id}}}\n");
+        for levels in [31, 32] {
+            client.send(command(&nested(levels)).as_bytes());
+            let answer = client.answer();
+            assert!(answer["return"].is_object(), "{levels} levels: {answer}");
+            assert_eq!(answer["id"].to_string(), nested(levels));
+        }
+        for levels in [33, 34, 100] {
+            client.send(command(&nested(levels)).as_bytes());
+            let answer = client.answer();
+            assert_eq!(answer["error"]["class"], "GenericError", "{levels} levels: {answer}");
+            assert_eq!(answer["error"]["desc"], "JSON parse error: nesting too deep", "{levels} levels");
+        }
+        // One after another is no nesting, and in a string it is text.
+        let beside = format!("[{}1]", format!("{open}1{close},").repeat(100));
+        let text = serde_json::Value::from(open.repeat(100)).to_string();
+        for id in [beside, text] {
+            client.send(command(&id).as_bytes());
+            assert_eq!(client.answer()["id"].to_string(), id);
+        }
+    }
+}
+
 #[test]
 fn commands_may_come_in_pieces_or_many_at_once() {
     let control = Control::start(&["cd0"]);

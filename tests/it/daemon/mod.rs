@@ -1,6 +1,7 @@
 //! `spindled` as a person and as a management program meet it.
 
 mod drives;
+mod full_disk;
 mod lifecycle;
 mod refusal;
 mod resources;

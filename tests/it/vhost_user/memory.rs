@@ -11,7 +11,7 @@ use crate::support::guest::{Command, Guest, Options, REQUESTS};
 
 const READ: [u8; 10] = [0x28, 0, 0, 0, 0, 7, 0, 0, 1, 0];
 
-fn take_attentions(guest: &mut Guest) {
+pub(super) fn take_attentions(guest: &mut Guest) {
     while guest.command(REQUESTS, &Command::new(&[0; 6], 0)).status != 0 {}
 }
 
@@ -88,7 +88,7 @@ fn memory_that_goes_while_a_ring_is_looked_at_stops_no_ring() {
 }
 
 /// A daemon with a disc, as a process: what it must survive would end the tests too.
-fn daemon() -> (tempfile::NamedTempFile, Daemon) {
+pub(super) fn daemon() -> (tempfile::NamedTempFile, Daemon) {
     let image = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(image.path(), (0..300).flat_map(|lba| block(1, lba)).collect::<Vec<_>>()).unwrap();
     let daemon = Daemon::start(&[image.path().to_str().unwrap()]);
@@ -96,7 +96,7 @@ fn daemon() -> (tempfile::NamedTempFile, Daemon) {
 }
 
 /// And then the daemon ends as it should.
-fn the_next_one_is_served(daemon: Daemon) {
+pub(super) fn the_next_one_is_served(daemon: Daemon) {
     let mut guest = daemon.guest(Options::default());
     take_attentions(&mut guest);
     assert_eq!(guest.command(REQUESTS, &Command::new(&READ, 2048)).data, block(1, 7));

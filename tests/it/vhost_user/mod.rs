@@ -12,6 +12,7 @@ mod restart;
 mod rings;
 mod shrink;
 mod stops;
+mod tables;
 mod waits;
 
 use std::sync::Arc;

@@ -143,6 +143,11 @@ impl Guest {
         regions(&self.memory)
     }
 
+    /// The files of the parts.
+    pub fn memory_files(&self) -> Vec<&File> {
+        self.memory.iter().map(|region| region.file_offset().unwrap().file()).collect()
+    }
+
     /// Cuts the file of a part of the memory off. This process must not touch what is gone.
     pub fn cut_memory(&self, part: usize, left: u64) {
         let region = self.memory.iter().nth(part).unwrap();
