@@ -137,6 +137,8 @@ fn inside(folder: &Path) {
     // Until the parent has looked.
     io::stdin().read_line(&mut String::new()).unwrap();
     tries(folder);
+    // It takes the call to get here.
+    filtered("privileges of programs", set_no_new_privs(false).map_err(io::Error::from));
     // A thread has no more than the first.
     let again: PathBuf = folder.to_owned();
     thread::spawn(move || tries(&again)).join().unwrap();
@@ -200,7 +202,6 @@ fn calls(folder: &Path) {
     filtered("a signal to itself", kill_process(rustix::process::getpid(), Signal::CONT).map_err(io::Error::from));
     filtered("being traced", set_ptracer(PTracer::Any).map_err(io::Error::from));
     filtered("being read by others", set_dumpable_behavior(DumpableBehavior::Dumpable).map_err(io::Error::from));
-    filtered("privileges of programs", set_no_new_privs(false).map_err(io::Error::from));
     let all = CapabilitySet::all();
     let sets = CapabilitySets { effective: all, permitted: all, inheritable: all };
     filtered("capabilities", set_capabilities(None, sets).map_err(io::Error::from));
