@@ -49,6 +49,7 @@ impl fmt::Debug for GivesWay<'_> {
 
 impl<'a> Task<'a> {
     /// A command that is carried out to its end, however long that takes.
+    #[inline]
     #[must_use]
     pub fn new(nexus: Nexus, luns: &'a [Lun], cdb: [u8; 32], data_in: DataIn<'a>, data_out: DataOut<'a>) -> Self {
         Self { nexus, luns, cdb, data_in, data_out, unkept: false, given_up: false, gives_way: GivesWay(None) }
@@ -56,9 +57,11 @@ impl<'a> Task<'a> {
 
     /// The same, which may stop where it is when `asked` says so. A transport that asks for that carries it out again from its start, or
     /// never.
+    #[inline]
     #[must_use]
-    pub fn giving_way(self, asked: &'a dyn Fn() -> bool) -> Self {
-        Self { gives_way: GivesWay(Some(asked)), ..self }
+    pub fn giving_way(mut self, asked: &'a dyn Fn() -> bool) -> Self {
+        self.gives_way = GivesWay(Some(asked));
+        self
     }
 
     /// To be called by a unit between the parts of a command that takes long and changes nothing.
