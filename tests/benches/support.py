@@ -29,13 +29,13 @@ def run(*command, **options):
     return done.stdout.decode()
 
 
-def build(jobs):
-    """Builds the driver, Spindle as people get it, and the peer unless it is there; the driver's path."""
+def build(jobs, with_peer=True):
+    """Builds the driver, Spindle as people get it, and the peer if it is asked for and not there; the driver's path."""
     made = run("cargo", "bench", "-j", jobs, "--no-run", "--bench", "drive", "--message-format=json", cwd=ROOT)
     messages = [json.loads(line) for line in made.splitlines() if line.startswith("{")]
     driver = [one["executable"] for one in messages if one.get("target", {}).get("name") == "drive" and one.get("executable")]
     run("cargo", "build", "-j", jobs, "--release", "--bins", "--example", "decode", cwd=ROOT)
-    if not PEER.exists():
+    if with_peer and not PEER.exists():
         # Not in this folder: the peer is no part of the package.
         where = ["--root", TARGET / "peer", "--target-dir", TARGET / "peer-build"]
         run("cargo", "install", "-j", jobs, "vhost-device-scsi", *where, cwd=TARGET)

@@ -6,6 +6,9 @@
 //!   lines.
 //! - `spindle-read-load block /dev/sr0 BLOCKS STOP`: the same through the block layer, past the page cache. Prints
 //!   `error ERRNO N` lines instead.
+//! - Both take one more argument, the file CHANGING: a read that fails while it exists, from before the read to after it, is counted in
+//!   a line of its own, `changing sense K/ASC/ASCQ N`. The first failure of each kind at another time is told on stderr too, in case
+//!   that the machine does not live to print the rest.
 //! - `spindle-read-load keep /dev/sr0 BLOCKS STOP`: the same into 32 MiB of buffers that are kept, and looked at again and again
 //!   later: what the drive wrote there while the machine moved must have come along. Prints `reads N` and `kept N`.
 //! - `spindle-read-load seed /dev/sg0`: waits for a disc and prints its seed.
@@ -30,11 +33,15 @@ const O_DIRECT: i32 = 0o40000;
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let result = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["sg", device, blocks, stop] => load(&mut Generic::open(device), blocks, stop, "sense"),
-        ["block", device, blocks, stop] => load(&mut Block::open(device), blocks, stop, "error"),
+        ["sg", device, blocks, stop, ref changing @ ..] => {
+            load(&mut Generic::open(device), blocks, stop, &mut Failures::of("sense", changing))
+        }
+        ["block", device, blocks, stop, ref changing @ ..] => {
+            load(&mut Block::open(device), blocks, stop, &mut Failures::of("error", changing))
+        }
         ["keep", device, blocks, stop] => keep(device, blocks, stop),
         ["seed", device] => seed(&mut Generic::open(device)),
-        _ => Err("sg|block|keep DEVICE BLOCKS STOP, or seed DEVICE".to_owned()),
+        _ => Err("sg|block DEVICE BLOCKS STOP [CHANGING], keep DEVICE BLOCKS STOP, or seed DEVICE".to_owned()),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -50,11 +57,38 @@ trait Reader {
     fn read(&mut self, lba: u32, blocks: u16, data: &mut Vec<u8>) -> Result<(), String>;
 }
 
-fn load(reader: &mut dyn Reader, blocks: &str, stop: &str, word: &str) -> Result<(), String> {
+/// How often a load's reads have failed in each way.
+struct Failures<'p> {
+    word: &'static str,
+    changing: Option<&'p Path>,
+    counts: BTreeMap<String, u64>,
+}
+
+impl<'p> Failures<'p> {
+    fn of(word: &'static str, changing: &[&'p str]) -> Self {
+        Self { word, changing: changing.first().map(|path| Path::new(*path)), counts: BTreeMap::new() }
+    }
+
+    /// Whether the medium changes: to be asked before each read.
+    fn are_expected(&self) -> bool {
+        self.changing.is_some_and(Path::exists)
+    }
+
+    /// A read failed, which began when they were expected or not.
+    fn add(&mut self, name: &str, were_expected: bool) {
+        let expected = were_expected || self.are_expected();
+        let name = format!("{}{} {name}", if expected { "changing " } else { "" }, self.word);
+        if self.changing.is_some() && !expected && !self.counts.contains_key(&name) {
+            eprintln!("unexpected: {name}");
+        }
+        *self.counts.entry(name).or_default() += 1;
+    }
+}
+
+fn load(reader: &mut dyn Reader, blocks: &str, stop: &str, failures: &mut Failures) -> Result<(), String> {
     let blocks: u64 = blocks.parse().map_err(|_| "BLOCKS is a number")?;
     let mut random = 0x9E37_79B9_7F4A_7C15_u64;
     let mut data = Vec::new();
-    let mut errors = BTreeMap::<String, u64>::new();
     let (mut reads, mut bytes, mut discs, mut newest) = (0_u64, 0, 0_u64, None);
     while !Path::new(stop).exists() {
         random ^= random << 13;
@@ -62,8 +96,9 @@ fn load(reader: &mut dyn Reader, blocks: &str, stop: &str, word: &str) -> Result
         random ^= random << 17;
         let count = 1 + (random >> 32) % 32;
         let lba = random % (blocks - count);
+        let expected = failures.are_expected();
         match reader.read(lba as u32, count as u16, &mut data) {
-            Err(name) => *errors.entry(name).or_default() += 1,
+            Err(name) => failures.add(&name, expected),
             Ok(()) => {
                 let seed = check(&data, lba as u32)?;
                 reads += 1;
@@ -79,8 +114,8 @@ fn load(reader: &mut dyn Reader, blocks: &str, stop: &str, word: &str) -> Result
         }
     }
     println!("reads {reads}\nbytes {bytes}\ndiscs {discs}");
-    for (name, count) in errors {
-        println!("{word} {name} {count}");
+    for (name, count) in &failures.counts {
+        println!("{name} {count}");
     }
     Ok(())
 }

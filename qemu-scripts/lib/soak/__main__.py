@@ -15,7 +15,7 @@ from daemon import Daemon
 from discs import ENDINGS, Discs
 from guest import Guest
 from machine import Machine
-from tally import Tally
+from tally import FORGIVEN, REPORTED, SESSIONS, STRICT, Tally
 
 BLOCKS = 4096
 # Those whose daemon is not killed, by QEMU.
@@ -145,15 +145,20 @@ def progress(tally, begin, minutes):
 def table(tally, early, late, minutes):
     """Prints what was done; whether it was as it must be."""
     print(f"{'minutes':36}{minutes:16.1f}")
-    for name in [*ROWS, "unexpected errors", "wrong bytes"]:
-        print(f"{name:36}{tally.counts[name]:16,}")
+    counts = tally.counts
+    rows = {name: counts[name] for name in [*ROWS, SESSIONS, STRICT, FORGIVEN]}
+    rows["sessions without a report"] = unreported = counts[SESSIONS] - counts[REPORTED]
+    rows |= {name: counts[name] for name in ["unexpected errors", "wrong bytes"]}
+    for name, number in rows.items():
+        print(f"{name:36}{number:16,}")
     print(f"{'spindled, when nobody is there':36}{'early':>16}{'at the end':>16}")
     flat = True
     for (name, more), before, after in zip(MORE.items(), early, late):
         grown = after > before + more
         flat &= not grown
         print(f"{name:36}{before:16,}{after:16,}{'   GROWN' if grown else ''}")
-    return flat and not tally.counts["unexpected errors"] and not tally.counts["wrong bytes"] and tally.counts["requests"] > 0
+    sound = not counts["unexpected errors"] and not counts["wrong bytes"] and not unreported
+    return flat and sound and counts["requests"] > 0 and counts[STRICT] > 0
 
 
 main()

@@ -1,13 +1,18 @@
 """One machine's part of the soak: it reads all the time, and things happen to it, until the time is over."""
 
+import contextlib
 import random
 import shutil
 import time
 import traceback
 
+from tally import REPORTED, SESSIONS, STRICT
+
 # The guest's readers stay below this block; faults are beyond it, where only who expects them reads.
 FAULTS_FROM = 3000
 READERS = {"sg": "/dev/sg0", "block": "/dev/sr0"}
+# In the guest, while its medium changes: only then may a read of its readers fail.
+CHANGING = "/tmp/changing"
 
 
 class Guest:
@@ -15,9 +20,11 @@ class Guest:
         self.machine, self.daemon, self.discs, self.tally = machine, daemon, discs, tally
         self.name = machine.name
         self.random = random.Random(self.name)
-        self.acts = [self.swap, self.swap, self.move_tray, self.read_error, self.delay, self.medium_gone, self.stand_still]
+        self.changes = [self.swap, self.swap, self.move_tray, self.medium_gone]
+        self.others = [self.read_error, self.delay, self.stand_still]
         if restarts:
-            self.acts += [self.restart_daemon] * 6
+            self.others += [self.restart_daemon] * 6
+        self.sessions = 0
         self.ends = [self.reset, self.panic, self.kill_qemu]
         self.seed = self.image = None
         # Lines of the console that were looked at.
@@ -35,43 +42,62 @@ class Guest:
             self.tally.unexpected(self.name, f"{error!r}, in\n{traceback.format_exc()}{self.machine.registers()}")
 
     def session(self):
-        """Things that happen under one load; then the readers end and report, or the machine does."""
-        self.changed = False
+        """Things that happen under one load, in every other session none that changes the medium. Then the readers end and report; and
+        sometimes others begin, and the machine ends under them."""
+        self.tally.add(SESSIONS)
+        acts = self.others if self.sessions % 2 == 0 else self.changes + self.others
+        self.sessions += 1
         self.start_readers()
-        for act in self.random.choices(self.acts, k=5):
+        for act in self.random.choices(acts, k=5):
             act()
             time.sleep(self.random.uniform(0, 2))
         self.sees_its_disc()
+        self.end_readers()
         if self.random.random() < 0.25:
+            # What fails until then, or is wrong, is on the console.
+            self.start_readers()
+            time.sleep(self.random.uniform(0.5, 3))
             self.random.choice(self.ends)()
             self.machine.wait_for_shell()
             self.machine.ok("dmesg | grep 'Power-on or device reset occurred'")
             self.sees_its_disc()
             self.tally.add("resets, panics, kills of a machine")
-        else:
-            self.end_readers()
         self.check_console()
+
+    @contextlib.contextmanager
+    def changing(self):
+        """While the medium changes, until the guest's kernel has seen all of it: it looks every two seconds, and at each open."""
+        self.machine.ok(f"touch {CHANGING}")
+        yield
+        self.sees_its_disc()
+        self.machine.ok(f"udevadm settle; : </dev/sr0; udevadm settle; rm {CHANGING}")
 
     # What reads (tests/guest/read_load.rs).
 
     def start_readers(self):
         self.machine.ok("rm -f /tmp/stop /tmp/*.status")
         for how, device in READERS.items():
-            # A wrong byte is told on the console too: the machine may be gone before it is asked.
-            self.machine.ok(f"(spindle-read-load {how} {device} {FAULTS_FROM} /tmp/stop >/tmp/{how} 2>&1; status=$?;"
+            # A wrong byte and an error are told on the console too: the machine may be gone before it is asked.
+            self.machine.ok(f"(spindle-read-load {how} {device} {FAULTS_FROM} /tmp/stop {CHANGING} >/tmp/{how} 2>/dev/console; status=$?;"
                             f" [ $status = 0 ] || cat /tmp/{how} >/dev/console; echo $status >/tmp/{how}.status) &")
 
     def end_readers(self):
         self.machine.ok("touch /tmp/stop")
         self.machine.until("cat /tmp/*.status 2>/dev/null | wc -l", f"{len(READERS)}\n")
-        for how in READERS:
-            self.tally.report(f"{self.name} {how}", self.machine.ok(f"cat /tmp/{how}"), self.changed)
+        reports = {how: self.machine.ok(f"cat /tmp/{how}") for how in READERS}
+        forgiven = sum([self.tally.report(f"{self.name} {how}", report) for how, report in reports.items()])
+        self.tally.add(REPORTED)
+        if not forgiven:
+            self.tally.add(STRICT)
 
     def check_console(self):
-        for line in (self.machine.folder / "console").read_text(errors="replace").splitlines()[self.told:]:
-            self.told += 1
+        lines = (self.machine.folder / "console").read_text(errors="replace").splitlines()[self.told:]
+        self.told += len(lines)
+        for line in lines:
             if "wrong:" in line:
                 self.tally.wrong(f"{self.name} console", line)
+            elif "unexpected:" in line or "panicked" in line:
+                self.tally.unexpected(f"{self.name} console", line)
 
     def sees_its_disc(self):
         seen = self.machine.ok("spindle-read-load seed /dev/sg0")
@@ -81,23 +107,25 @@ class Guest:
     # What happens.
 
     def swap(self):
-        self.changed = True
+        with self.changing():
+            self.insert()
+        self.tally.add("swaps")
+
+    def insert(self):
         before = self.image
         self.seed, self.image, _ = self.discs.make()
         self.daemon.ask("insert", "--drive", self.name, "--timeout", 60, self.image)
         self.sees_its_disc()
         if before:
             shutil.rmtree(before.parent)
-        self.tally.add("swaps")
 
     def move_tray(self):
-        self.changed = True
-        if self.random.random() < 0.5:
-            self.daemon.ask("tray", "open", "--drive", self.name, "--timeout", 60)
-            self.daemon.ask("tray", "close", "--drive", self.name)
-        else:
-            self.machine.ok("eject /dev/sr0 && eject -t /dev/sr0")
-        self.sees_its_disc()
+        with self.changing():
+            if self.random.random() < 0.5:
+                self.daemon.ask("tray", "open", "--drive", self.name, "--timeout", 60)
+                self.daemon.ask("tray", "close", "--drive", self.name)
+            else:
+                self.machine.ok("eject /dev/sr0 && eject -t /dev/sr0")
         self.tally.add("tray moves")
 
     def read_error(self):
@@ -121,11 +149,12 @@ class Guest:
         self.tally.add("faults")
 
     def medium_gone(self):
-        self.changed = True
-        self.daemon.ask("fault", "medium-gone", "--drive", self.name)
+        with self.changing():
+            self.daemon.ask("fault", "medium-gone", "--drive", self.name)
+            time.sleep(0.5)
+            self.insert()
         self.tally.add("faults")
-        time.sleep(0.5)
-        self.swap()
+        self.tally.add("swaps")
 
     def stand_still(self):
         self.machine.qmp("stop")

@@ -139,3 +139,13 @@ fn help_and_version_go_to_stdout() {
         assert!(String::from_utf8(output.stdout).unwrap().contains("spindled"));
     }
 }
+
+/// 20 seconds are less than the 30 after which Linux gives up on a command (docs/adr/0015).
+#[test]
+fn a_read_from_storage_that_hangs_ends_after_20_seconds_unless_another_deadline_is_given() {
+    let folder = tempfile::tempdir().unwrap();
+    let help = String::from_utf8(run(&folder, &["--help"]).stdout).unwrap();
+    let (_, from_there) = help.split_once("--read-deadline <SECONDS>").unwrap();
+    let of_it = from_there.split("\n      --").next().unwrap();
+    assert!(of_it.contains("[default: 20]"), "{of_it}");
+}

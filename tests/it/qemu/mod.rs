@@ -9,6 +9,7 @@ mod dvd;
 mod filesystems;
 mod formats;
 mod gives_up;
+mod hangs;
 mod hardware;
 mod lives;
 mod machines;
