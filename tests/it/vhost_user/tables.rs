@@ -103,15 +103,23 @@ const MESSAGES: &[(&str, u32, Then, Damage)] = &[
     ("32 regions", SET_MEM_TABLE, Taken, |message| many(message, 32)),
     ("33 regions, with as many descriptors as there can be", SET_MEM_TABLE, Refused, |message| many(message, 33)),
     ("no region", SET_MEM_TABLE, Refused, |message| {
-        (message.regions.clear(), message.count = 0, message.files.clear()).0
+        message.regions.clear();
+        message.files.clear();
+        message.count = 0;
     }),
-    ("no region, but descriptors", SET_MEM_TABLE, Refused, |message| (message.regions.clear(), message.count = 0).0),
+    ("no region, but descriptors", SET_MEM_TABLE, Refused, |message| {
+        message.regions.clear();
+        message.count = 0;
+    }),
     ("a count of none", SET_MEM_TABLE, Refused, |message| message.count = 0),
     ("a count that is less", SET_MEM_TABLE, Refused, |message| message.count = 2),
     ("a count that is more", SET_MEM_TABLE, Refused, |message| message.count = 4),
     ("a count beyond all", SET_MEM_TABLE, Refused, |message| message.count = u32::MAX),
     ("padding that is not zero", SET_MEM_TABLE, Refused, |message| message.padding = 1),
-    ("out of order", SET_MEM_TABLE, Refused, |message| (message.regions.swap(1, 2), message.files.swap(1, 2)).0),
+    ("out of order", SET_MEM_TABLE, Refused, |message| {
+        message.regions.swap(1, 2);
+        message.files.swap(1, 2);
+    }),
     ("a byte less", SET_MEM_TABLE, Refused, |message| message.more = -1),
     ("a byte more", SET_MEM_TABLE, Refused, |message| message.more = 1),
     ("a region more than it says", SET_MEM_TABLE, Refused, |message| message.more = 32),
