@@ -34,12 +34,13 @@ pub struct Task<'a> {
     pub unkept: bool,
     /// Set by the unit: it has given way, and the command has not ended whatever its status says.
     pub given_up: bool,
-    gives_way: GivesWay<'a>,
+    /// When it is to stop, if it takes long. A transport that says so carries it out again from its start, or never.
+    pub gives_way: GivesWay<'a>,
 }
 
-/// Whether somebody waits for a command that takes long.
+/// Whether somebody waits for a command that takes long; `None` for nobody ever.
 #[derive(Clone, Copy)]
-struct GivesWay<'a>(Option<&'a dyn Fn() -> bool>);
+pub struct GivesWay<'a>(pub Option<&'a dyn Fn() -> bool>);
 
 impl fmt::Debug for GivesWay<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -49,19 +50,9 @@ impl fmt::Debug for GivesWay<'_> {
 
 impl<'a> Task<'a> {
     /// A command that is carried out to its end, however long that takes.
-    #[inline]
     #[must_use]
     pub fn new(nexus: Nexus, luns: &'a [Lun], cdb: [u8; 32], data_in: DataIn<'a>, data_out: DataOut<'a>) -> Self {
         Self { nexus, luns, cdb, data_in, data_out, unkept: false, given_up: false, gives_way: GivesWay(None) }
-    }
-
-    /// The same, which may stop where it is when `asked` says so. A transport that asks for that carries it out again from its start, or
-    /// never.
-    #[inline]
-    #[must_use]
-    pub fn giving_way(mut self, asked: &'a dyn Fn() -> bool) -> Self {
-        self.gives_way = GivesWay(Some(asked));
-        self
     }
 
     /// To be called by a unit between the parts of a command that takes long and changes nothing.

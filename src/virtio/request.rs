@@ -4,7 +4,7 @@ use zerocopy::{FromZeros, IntoBytes};
 
 use super::chain::{Chain, Fault};
 use super::wire::{Address, CommandRequest, CommandResponse, address, response};
-use crate::scsi::{DataIn, DataOut, Delay, Lun, Nexus, Status, Target, Task, Wake};
+use crate::scsi::{DataIn, DataOut, Delay, GivesWay, Lun, Nexus, Status, Target, Task, Wake};
 use crate::source::Scatter;
 
 const REQUEST: usize = size_of::<CommandRequest>();
@@ -71,8 +71,17 @@ pub fn execute(target: &Target, nexus: Nexus, chain: &Chain<'_>, asked: &dyn Fn(
     };
     let data_in = writable.slice(RESPONSE, usize::MAX);
     let data_out = readable.slice(REQUEST, usize::MAX);
-    let task = Task::new(nexus, target.luns(), request.cdb, DataIn::new(data_in), DataOut::new(data_out));
-    let mut task = task.giving_way(asked);
+    // In its place: it has some hundred bytes, and would be copied.
+    let mut task = Task {
+        nexus,
+        luns: target.luns(),
+        cdb: request.cdb,
+        data_in: DataIn::new(data_in),
+        data_out: DataOut::new(data_out),
+        unkept: false,
+        given_up: false,
+        gives_way: GivesWay(Some(asked)),
+    };
     let status = target.execute(lun, &mut task);
     if task.given_up {
         return Outcome { given_up: true, ..Outcome::of(0) };

@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use spindle::disc::TrackMode::Mode1;
 use spindle::drive::{Drive, Identity, Tray};
-use spindle::scsi::{DataIn, DataOut, LogicalUnit, Nexus, Status, Task};
+use spindle::scsi::{DataIn, DataOut, GivesWay, LogicalUnit, Nexus, Status, Task};
 use spindle::source::Scatter;
 use spindle::sys::memory::anonymous;
 use vm_memory::{GuestAddress, GuestMemoryBackend};
@@ -32,8 +32,8 @@ fn commands_that_take_long_give_way_between_their_parts_and_no_others() {
             asked.get() == stop
         };
         let (data_in, data_out) = (DataIn::new(Scatter::new(&pieces)), DataOut::new(Scatter::new(&[])));
-        let task = Task::new(Nexus(0), &[], padded, data_in, data_out);
-        let mut task = task.giving_way(&stops);
+        let gives_way = GivesWay(Some(&stops));
+        let mut task = Task { gives_way, ..Task::new(Nexus(0), &[], padded, data_in, data_out) };
         let status = drive.execute(&mut task);
         (asked.get(), task.given_up, task.given_up || status == Status::Good)
     };
