@@ -103,15 +103,19 @@ const MESSAGES: &[(&str, u32, Then, Damage)] = &[
     ("32 regions", SET_MEM_TABLE, Taken, |message| many(message, 32)),
     ("33 regions, with as many descriptors as there can be", SET_MEM_TABLE, Refused, |message| many(message, 33)),
     ("no region", SET_MEM_TABLE, Refused, |message| {
-        (message.regions.clear(), message.count = 0, message.files.clear()).0
+        no_regions(message);
+        message.files.clear();
     }),
-    ("no region, but descriptors", SET_MEM_TABLE, Refused, |message| (message.regions.clear(), message.count = 0).0),
+    ("no region, but descriptors", SET_MEM_TABLE, Refused, no_regions),
     ("a count of none", SET_MEM_TABLE, Refused, |message| message.count = 0),
     ("a count that is less", SET_MEM_TABLE, Refused, |message| message.count = 2),
     ("a count that is more", SET_MEM_TABLE, Refused, |message| message.count = 4),
     ("a count beyond all", SET_MEM_TABLE, Refused, |message| message.count = u32::MAX),
     ("padding that is not zero", SET_MEM_TABLE, Refused, |message| message.padding = 1),
-    ("out of order", SET_MEM_TABLE, Refused, |message| (message.regions.swap(1, 2), message.files.swap(1, 2)).0),
+    ("out of order", SET_MEM_TABLE, Refused, |message| {
+        message.regions.swap(1, 2);
+        message.files.swap(1, 2);
+    }),
     ("a byte less", SET_MEM_TABLE, Refused, |message| message.more = -1),
     ("a byte more", SET_MEM_TABLE, Refused, |message| message.more = 1),
     ("a region more than it says", SET_MEM_TABLE, Refused, |message| message.more = 32),
@@ -128,6 +132,11 @@ const MESSAGES: &[(&str, u32, Then, Damage)] = &[
     ("no descriptor", ADD_MEM_REG, Refused, |message| message.files.clear()),
     ("two descriptors", ADD_MEM_REG, Refused, |message| message.files.push(2)),
 ];
+
+fn no_regions(message: &mut Message) {
+    message.regions.clear();
+    message.count = 0;
+}
 
 /// Single pages besides the first three, up to so many regions.
 fn many(message: &mut Message, count: usize) {
