@@ -3,5 +3,7 @@
 
 #[path = "../bodies/control.rs"]
 mod body;
+#[path = "../slow.rs"]
+mod slow;
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| body::run(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| slow::timed(data, body::run));

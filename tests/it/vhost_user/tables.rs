@@ -103,14 +103,10 @@ const MESSAGES: &[(&str, u32, Then, Damage)] = &[
     ("32 regions", SET_MEM_TABLE, Taken, |message| many(message, 32)),
     ("33 regions, with as many descriptors as there can be", SET_MEM_TABLE, Refused, |message| many(message, 33)),
     ("no region", SET_MEM_TABLE, Refused, |message| {
-        message.regions.clear();
+        no_regions(message);
         message.files.clear();
-        message.count = 0;
     }),
-    ("no region, but descriptors", SET_MEM_TABLE, Refused, |message| {
-        message.regions.clear();
-        message.count = 0;
-    }),
+    ("no region, but descriptors", SET_MEM_TABLE, Refused, no_regions),
     ("a count of none", SET_MEM_TABLE, Refused, |message| message.count = 0),
     ("a count that is less", SET_MEM_TABLE, Refused, |message| message.count = 2),
     ("a count that is more", SET_MEM_TABLE, Refused, |message| message.count = 4),
@@ -136,6 +132,11 @@ const MESSAGES: &[(&str, u32, Then, Damage)] = &[
     ("no descriptor", ADD_MEM_REG, Refused, |message| message.files.clear()),
     ("two descriptors", ADD_MEM_REG, Refused, |message| message.files.push(2)),
 ];
+
+fn no_regions(message: &mut Message) {
+    message.regions.clear();
+    message.count = 0;
+}
 
 /// Single pages besides the first three, up to so many regions.
 fn many(message: &mut Message, count: usize) {
