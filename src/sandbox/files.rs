@@ -42,7 +42,11 @@ pub fn restrict(allowed: &Allowed, images: Option<&[OwnedFd]>) -> io::Result<Opt
     for image in images.into_iter().flatten() {
         let is_folder = FileType::from_raw_mode(fstat(image)?.st_mode) == FileType::Directory;
         let read = if is_folder { AccessFs::ReadFile | AccessFs::ReadDir } else { AccessFs::ReadFile.into() };
-        rules = rules.add_rule(PathBeneath::new(image, read)).map_err(refused)?;
+        // What is in no file system, such as a memfd, cannot be named, and is open to all who have it.
+        let can_be_named = Ruleset::default().handle_access(all).and_then(Ruleset::create);
+        if can_be_named.and_then(|rules| rules.add_rule(PathBeneath::new(image, read))).is_ok() {
+            rules = rules.add_rule(PathBeneath::new(image, read)).map_err(refused)?;
+        }
     }
     if images.is_some()
         && let Ok(terminal) = PathFd::new("/dev/tty")

@@ -12,6 +12,8 @@ use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
+use std::thread;
+use std::time::Duration;
 
 /// What stays allowed.
 #[derive(Debug, Default)]
@@ -34,16 +36,27 @@ pub struct Allowed {
 /// # Errors
 /// When something cannot be given up that this kernel could take away, or a folder of what is allowed is not there.
 pub fn begin(allowed: &Allowed, images: &[OwnedFd]) -> io::Result<Vec<String>> {
-    // Before /proc is taken away.
-    let threads = fs::read_dir("/proc/self/task").map_or(1, Iterator::count);
+    let threads = threads();
     let early = (threads > 1).then(|| {
         let early = threads - 1;
-        format!("{early} thread(s) that a library has started before keep their rights to files and their capabilities")
+        format!("{early} thread(s) that ran before keep their rights to files and their capabilities")
     });
     privileges::drop_most()?;
     let missing = files::restrict(allowed, Some(images))?;
     system_calls::restrict(allowed.host_sound, true)?;
     Ok(missing.into_iter().chain(early).collect())
+}
+
+/// Threads of this process. One that has just ended is among them for a moment.
+fn threads() -> usize {
+    let count = || fs::read_dir("/proc/self/task").map_or(1, Iterator::count);
+    for _ in 0..20 {
+        if count() == 1 {
+            break;
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+    count()
 }
 
 /// Gives up everything else, for this process until its end.

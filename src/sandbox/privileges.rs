@@ -10,8 +10,7 @@ use rustix::thread::{CapabilitySet, CapabilitySets, capabilities, set_capabiliti
 /// What the kernel reports.
 pub fn drop_most() -> io::Result<()> {
     set_no_new_privs(true)?;
-    let files =
-        CapabilitySet::DAC_OVERRIDE | CapabilitySet::DAC_READ_SEARCH | CapabilitySet::FOWNER | CapabilitySet::CHOWN;
+    let files = CapabilitySet::DAC_OVERRIDE | CapabilitySet::DAC_READ_SEARCH;
     let CapabilitySets { effective, permitted, .. } = capabilities(None)?;
     let (effective, permitted) = (effective & files, permitted & files);
     Ok(set_capabilities(None, CapabilitySets { effective, permitted, inheritable: CapabilitySet::empty() })?)

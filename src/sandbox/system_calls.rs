@@ -114,7 +114,6 @@ const HOST_SOUND: &[c_long] = &[
     libc::SYS_sched_setscheduler,
     libc::SYS_sched_getscheduler,
     libc::SYS_sched_getparam,
-    libc::SYS_ioctl,
 ];
 
 /// What it takes to wait for the process that makes the sockets, and to give up the rest.
@@ -168,9 +167,15 @@ pub fn restrict(host_sound: bool, opening: bool) -> io::Result<()> {
         requests.extend(TERMINAL.into_iter().map(|request| equals(1, request)).collect::<io::Result<Vec<_>>>()?);
     }
     rules.insert(libc::SYS_prctl, options);
-    if !host_sound {
-        rules.insert(libc::SYS_ioctl, requests);
+    if host_sound {
+        // Whatever the device takes. Nothing that types into a terminal.
+        let condition = |request| {
+            SeccompCondition::new(1, SeccompCmpArgLen::Dword, SeccompCmpOp::Ne, request).map_err(io::Error::other)
+        };
+        let conditions = vec![condition(libc::TIOCSTI)?, condition(libc::TIOCLINUX)?];
+        requests = vec![SeccompRule::new(conditions).map_err(io::Error::other)?];
     }
+    rules.insert(libc::SYS_ioctl, requests);
     apply(rules, SeccompAction::Errno(libc::EPERM as u32), SeccompAction::Allow)
 }
 

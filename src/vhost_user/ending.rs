@@ -4,6 +4,7 @@
 //! the memory for something else, so the command must have been returned by then. It is the worker of a ring that returns its chains,
 //! in their order; so the control queue waits until each worker has gone over its rings. No lock is held meanwhile.
 
+use std::cell::Cell;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
 use vhost_user_backend::VringT;
@@ -71,18 +72,25 @@ impl Backend {
             Some(awaited) if awaited.workers & bit != 0 => Arc::clone(&awaited.ends),
             _ => return,
         };
+        let mut gave_way = false;
         let left = |(index, vring): (usize, &Ring)| {
             // What the process before this one did is answered as it was.
             self.resume_first(vring, worker, index);
             let served = ends.response().map(|response| {
                 let requests = Requests { yields: false, ..self.requests(vring, worker, index) };
-                let handler = Ending { requests, ends: *ends, response };
-                self.serve(vring, &handler)
+                let handler = Ending { requests, ends: *ends, response, gave_way: Cell::new(false) };
+                let served = self.serve(vring, &handler);
+                gave_way |= handler.gave_way.get();
+                served
             });
             served == Some(Served::Some) || self.is_in(vring, &ends)
         };
         // All of them, whatever is left in the first.
         let left = vrings.iter().enumerate().map(left).fold(false, |any, left| any | left);
+        if gave_way {
+            // Those behind it have their turn when whoever wanted the ring has had theirs.
+            return self.wake(worker);
+        }
         let mut ending = self.ending();
         let Some(awaited) = ending.as_mut().filter(|awaited| Arc::ptr_eq(&awaited.ends, &ends)) else {
             // Its ring stopped meanwhile. Another function is not answered by what was seen for this one.

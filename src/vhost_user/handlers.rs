@@ -38,9 +38,10 @@ impl Handler for Requests<'_> {
     /// What a command changed is kept before its chain is returned, together with its answer.
     fn execute(&self, position: u16, chain: &Chain<'_>) -> Outcome {
         let Self { backend, worker, index, ring, yields } = *self;
-        let asked = || ring.is_wanted() || yields && backend.is_to_end_tasks(worker);
+        let asked = || ring.is_wanted() || backend.has_ended() || yields && backend.is_to_end_tasks(worker);
         let outcome = request::execute(&backend.target, backend.nexus, chain, &asked);
         if outcome.given_up {
+            backend.has_waited(worker, index, position);
             backend.look_again(worker, index);
         }
         if let Some(lun) = outcome.unkept {
@@ -108,6 +109,8 @@ pub(super) struct Ending<'b> {
     pub ends: Ends,
     /// What those are answered with.
     pub response: u8,
+    /// Whether another has given way, so that those behind it are not returned yet.
+    pub gave_way: Cell<bool>,
 }
 
 impl Handler for Ending<'_> {
@@ -126,10 +129,11 @@ impl Handler for Ending<'_> {
 
     fn execute(&self, position: u16, chain: &Chain<'_>) -> Outcome {
         if self.ends.has(chain) {
-            request::refuse(chain, self.response)
-        } else {
-            self.requests.execute(position, chain)
+            return request::refuse(chain, self.response);
         }
+        let outcome = self.requests.execute(position, chain);
+        self.gave_way.set(self.gave_way.get() || outcome.given_up);
+        outcome
     }
 }
 

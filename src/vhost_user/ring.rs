@@ -74,7 +74,7 @@ impl Ring {
     }
 
     /// Does for the front-end what takes the lock.
-    fn wanted<R>(&self, change: impl FnOnce(&Inner) -> R) -> R {
+    fn wanted<'r, R>(&'r self, change: impl FnOnce(&'r Inner) -> R) -> R {
         self.waiting.fetch_add(1, Ordering::Relaxed);
         let result = change(&self.inner);
         self.waiting.fetch_sub(1, Ordering::Relaxed);
@@ -109,7 +109,7 @@ impl VringT<Memory> for Ring {
     }
 
     fn get_ref(&self) -> MutexGuard<'_, VringState<Memory>> {
-        self.inner.get_ref()
+        self.wanted(VringT::get_ref)
     }
 
     fn get_mut(&self) -> MutexGuard<'_, VringState<Memory>> {

@@ -124,6 +124,10 @@ impl Backend {
 
     /// Serves at most [`BATCH`] chains. With `wait` the guest must kick for what it adds to an empty ring.
     pub(super) fn look(&self, vring: &Ring, wait: bool, handler: &impl Handler) -> Look {
+        // The front-end first: this worker would have the lock again before it.
+        while vring.is_wanted() {
+            std::thread::yield_now();
+        }
         let mut state = vring.get_mut();
         // Stopped, disabled or moved meanwhile: whoever starts it again has us look again.
         if !is_served(&state) {

@@ -194,6 +194,7 @@ impl Server {
             .map_err(|error| io::Error::other(error.to_string()))?;
         let served = self.begin(&mut daemon, &backend, listener).map(|()| daemon.wait());
         *self.stop.connection() = None;
+        backend.is_over();
         drop(daemon);
         sys::file::close_all(backend.take_exit_descriptors());
         sys::heap::give_back();

@@ -1,6 +1,6 @@
 //! Discs whose every block tells its own address.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 
 use spindle::disc::sector::Form;
@@ -166,12 +166,23 @@ pub struct Gated {
     closed: Mutex<bool>,
     opened: Condvar,
     waiting: AtomicUsize,
+    furthest: AtomicU64,
 }
 
 impl Gated {
     pub fn open(&self) {
         *self.closed.lock().unwrap() = false;
         self.opened.notify_all();
+    }
+
+    /// Up to which byte it has been read.
+    pub fn furthest(&self) -> u64 {
+        self.furthest.load(Ordering::SeqCst)
+    }
+
+    /// What was read before, as the end of a new disc is looked at, does not count.
+    pub fn forget_how_far(&self) {
+        self.furthest.store(0, Ordering::SeqCst);
     }
 
     /// How many reads hang.
@@ -186,6 +197,7 @@ impl ByteSource for Gated {
     }
 
     fn read_exact_at(&self, buf: &mut [u8], offset: u64) -> std::io::Result<()> {
+        self.furthest.fetch_max(offset + buf.len() as u64, Ordering::SeqCst);
         if offset + buf.len() as u64 > u64::from(self.first) * 2048 {
             self.waiting.fetch_add(1, Ordering::SeqCst);
             drop(self.opened.wait_while(self.closed.lock().unwrap(), |closed| *closed).unwrap());
@@ -203,7 +215,7 @@ impl ByteSource for Gated {
 pub fn gated(seed: u32, blocks: u32, first: u32) -> (Arc<Gated>, Arc<Medium>) {
     let (good, closed) = (Patterned { seed, blocks }, Mutex::new(false));
     let (opened, waiting) = (Condvar::new(), AtomicUsize::new(0));
-    let gate = Arc::new(Gated { good, first, closed, opened, waiting });
+    let gate = Arc::new(Gated { good, first, closed, opened, waiting, furthest: AtomicU64::new(0) });
     let opened = open_source(Arc::clone(&gate) as _, &OpenOptions::default()).unwrap();
     *gate.closed.lock().unwrap() = true;
     let medium = Arc::into_inner(medium(opened)).unwrap();
@@ -213,7 +225,8 @@ pub fn gated(seed: u32, blocks: u32, first: u32) -> (Arc<Gated>, Arc<Medium>) {
 /// A CD built by hand on storage that may not answer: none of what `part` names comes until the gate is opened.
 pub fn gated_cd(mut disc: Disc, part: impl Fn(&mut Extent, Arc<Gated>)) -> (Arc<Gated>, Arc<Medium>) {
     let (good, closed) = (Patterned { seed: 1, blocks: 449_000 }, Mutex::new(true));
-    let gate = Arc::new(Gated { good, first: 0, closed, opened: Condvar::new(), waiting: AtomicUsize::new(0) });
+    let (opened, waiting, furthest) = (Condvar::new(), AtomicUsize::new(0), AtomicU64::new(0));
+    let gate = Arc::new(Gated { good, first: 0, closed, opened, waiting, furthest });
     let tracks = disc.sessions.iter_mut().flat_map(|session| &mut session.tracks);
     tracks.flat_map(|track| &mut track.extents).for_each(|extent| part(extent, Arc::clone(&gate)));
     let medium = Arc::into_inner(of(disc)).unwrap();

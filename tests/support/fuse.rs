@@ -51,6 +51,9 @@ struct State {
 struct Storage {
     bad: Vec<Range<u64>>,
     hanging: Vec<Range<u64>>,
+    /// Names are not looked up; those who look wait, by the number of their request.
+    mute: bool,
+    looking: Vec<u64>,
     /// Reads that wait: the request's number, and what it wants.
     waiting: VecDeque<(u64, Range<u64>)>,
 }
@@ -89,6 +92,11 @@ impl Fuse {
         self.state.storage().hanging.push(range);
     }
 
+    /// Not even names are found from now on.
+    pub fn set_mute(&self) {
+        self.state.storage().mute = true;
+    }
+
     /// Everything comes at the end of a test. To be taken after the daemon, which does not end before.
     pub fn patience(&self) -> Patience<'_> {
         Patience(self)
@@ -103,6 +111,8 @@ impl Fuse {
     pub fn release(&self) {
         let mut storage = self.state.storage();
         storage.hanging.clear();
+        storage.mute = false;
+        std::mem::take(&mut storage.looking).into_iter().for_each(|unique| self.state.found(unique));
         for (unique, range) in std::mem::take(&mut storage.waiting) {
             self.state.reply(unique, Ok(&self.state.content[range.start as usize..range.end as usize]));
         }
@@ -136,6 +146,13 @@ impl State {
     }
 
     /// Answers until the file system is unmounted.
+    /// The file's name.
+    fn found(&self, unique: u64) {
+        // Node, generation; the name is valid for no time, the attributes for an hour.
+        let entry = [long_bytes(&[FILE, 0, 0, 3600]), bytes(&[0, 0]), self.attributes(FILE)].concat();
+        self.reply(unique, Ok(&entry));
+    }
+
     fn serve(&self) {
         let mut buf = vec![0; 1 << 17];
         loop {
@@ -160,9 +177,13 @@ impl State {
                 self.reply(unique, Ok(&bytes(&numbers)));
             }
             op::LOOKUP if body == NAME => {
-                // Node, generation; both are valid for an hour.
-                let entry = [long_bytes(&[FILE, 0, 3600, 3600]), bytes(&[0, 0]), self.attributes(FILE)].concat();
-                self.reply(unique, Ok(&entry));
+                let mut storage = self.storage();
+                if storage.mute {
+                    storage.looking.push(unique);
+                } else {
+                    drop(storage);
+                    self.found(unique);
+                }
             }
             op::LOOKUP => self.reply(unique, absent),
             op::GETATTR => {

@@ -26,6 +26,8 @@ pub struct Planned<'a> {
     remembered: Option<Remembered>,
     identity: Identity,
     sink: Option<Box<dyn Sink>>,
+    /// The storage of what it remembers has not even said whether that is there.
+    silent: bool,
 }
 
 /// Opens what the drives need besides images.
@@ -55,23 +57,28 @@ fn plan_one<'a>(spec: &'a DriveSpec, state: Option<&StateFolder>) -> Result<Plan
             .map_err(|error| CliError::new(Exit::Failure, format!("drive {}: audio {audio}: {error}", spec.name)))?,
         None => None,
     };
-    Ok(Planned { spec, file, remembered, identity: spec.identity(otherwise), sink })
+    Ok(Planned { spec, file, remembered, identity: spec.identity(otherwise), sink, silent: false })
 }
 
-impl Planned<'_> {
-    /// The files that are opened for it, and the folders whose files they may name. Those that it remembers are looked for while `left`
-    /// lasts, as other drives wait.
-    pub fn images(&self, left: &mut Duration) -> Vec<OwnedFd> {
-        match (&self.remembered, &self.spec.image) {
-            (Some(remembered), _) => {
-                let files = remembered.files();
-                let held = Begun::begin(move || files.iter().filter_map(|file| hold(file).ok()).collect());
-                held.ok().and_then(|held| held.end(left, || false)).unwrap_or_default()
-            }
-            (None, Some(image)) => places_of(image),
-            (None, None) => Vec::new(),
+/// The files that are opened for the drives, and the folders whose files they may name. Those that drives remember are looked for side by
+/// side, while `left` lasts.
+pub fn images(planned: &mut [Planned<'_>], mut left: Duration) -> Vec<OwnedFd> {
+    let begin = |planned: &Planned<'_>| {
+        let files = planned.remembered.as_ref()?.files();
+        Begun::begin(move || files.iter().filter_map(|file| hold(file).ok()).collect::<Vec<_>>()).ok()
+    };
+    let begun: Vec<_> = planned.iter().map(begin).collect();
+    let mut images = Vec::new();
+    for (planned, begun) in planned.iter_mut().zip(begun) {
+        if let Some(begun) = begun {
+            let found = begun.end(&mut left, || false);
+            planned.silent = found.is_none();
+            images.extend(found.into_iter().flatten());
+        } else if let Some(image) = &planned.spec.image {
+            images.extend(places_of(image));
         }
     }
+    images
 }
 
 /// Makes the drives with their discs in them, as they were kept in `state` if they were. Discs that were in drives before are waited for
@@ -86,7 +93,10 @@ pub fn make(
     mut state: Option<StateFolder>,
     (read_deadline, mut left): (Duration, Duration),
 ) -> Result<Vec<Arc<Drive>>, CliError> {
-    let begin = |planned: &Planned<'_>| planned.remembered.as_ref()?.reopen(state.as_mut()?, how);
+    let begin = |planned: &Planned<'_>| match planned.remembered.as_ref()? {
+        remembered if planned.silent => remembered.unanswered(),
+        remembered => remembered.reopen(state.as_mut()?, how),
+    };
     let reopening: Vec<_> = planned.iter().map(begin).collect();
     let end = |reopening: Option<Reopening>| reopening.map(|reopening| reopening.end(&mut left, &how.passwords));
     let discs: Vec<_> = reopening.into_iter().map(end).collect();
@@ -116,7 +126,7 @@ fn make_one(
     state: Option<&StateFolder>,
     read_deadline: Duration,
 ) -> Result<Arc<Drive>, CliError> {
-    let Planned { spec, file, remembered, identity, sink } = planned;
+    let Planned { spec, file, remembered, identity, sink, .. } = planned;
     let tray = if spec.tray_open { Tray::Open } else { Tray::Closed };
     let drive = Drive::new(identity.clone(), tray).behaving(spec.behaviours.unwrap_or_default());
     let mut drive = drive.with_read_deadline(read_deadline);

@@ -98,22 +98,22 @@ fn run(args: &Args) -> Result<(), CliError> {
     let manager = service_manager();
     let state = args.state_dir.as_deref().map(|path| StateFolder::open(path, &spool, manager.clone(), kept));
     let state = state.transpose()?;
-    let planned = drive::plan(&specs, state.as_ref())?;
+    let mut planned = drive::plan(&specs, state.as_ref())?;
     // They end this process as they would any, until the disc is in the drive: it may ask for a password.
     let (signals, ending) = (Signals::new::<[i32; 0], i32>([])?, ending_signals());
     let host_sound = specs.iter().any(|spec| matches!(spec.audio, Some(sound::Choice::Host(_))));
     let allowed = confine::allowed(&args.media_roots, &spool, &folders, host_sound)?;
     let deadline = Duration::from_secs(args.read_deadline.into());
-    let mut left = if deadline.is_zero() { Duration::MAX } else { deadline };
+    let patience = if deadline.is_zero() { Duration::MAX } else { deadline };
     if args.sandbox == Sandbox::On {
-        let mut images: Vec<_> = planned.iter().flat_map(|planned| planned.images(&mut left)).collect();
+        let mut images = drive::images(&mut planned, patience);
         if args.how.allow_outside {
             images.push(confine::hold(Path::new("/"))?);
         }
         confine::before_images(&allowed, &images)?;
     }
     let into = args.how.spool.then_some(&*spool);
-    let drives = drive::make(planned, &how, into, state, (deadline, left))?;
+    let drives = drive::make(planned, &how, into, state, (deadline, patience))?;
     ending.into_iter().try_for_each(|signal| signals.add_signal(signal))?;
 
     let mut targets = targets::open(&groups, &drives, args, &mut maker, inherited)?;

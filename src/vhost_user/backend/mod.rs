@@ -69,6 +69,8 @@ pub struct Backend {
     memory_gone: Arc<EventFd>,
     /// Ends the connection.
     connection: OnceLock<ShutdownHandle>,
+    /// It has ended: nobody waits for what its workers do.
+    over: AtomicBool,
     /// What each worker waits on: readable while there is something for it to do.
     workers_events: OnceLock<Vec<RawFd>>,
     events: Arc<EventQueue>,
@@ -112,6 +114,7 @@ impl Backend {
             without_memory: AtomicBool::new(false),
             memory_gone: Arc::new(EventFd::new(EFD_NONBLOCK | EFD_CLOEXEC)?),
             connection: OnceLock::new(),
+            over: AtomicBool::new(false),
             workers_events: OnceLock::new(),
             events,
             features: AtomicU64::new(0),
@@ -161,6 +164,16 @@ impl Backend {
         if let Some(connection) = self.connection.get() {
             connection.shutdown();
         }
+    }
+
+    /// The connection has ended: commands that take long give way to that.
+    pub fn is_over(&self) {
+        self.over.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it has.
+    pub(super) fn has_ended(&self) -> bool {
+        self.over.load(Ordering::Relaxed)
     }
 
     /// What the workers, in order, wait on. It lives as long as they do.

@@ -1,5 +1,5 @@
-//! Commands that go over a whole disc while somebody wants their ring: a front-end, which the machine's monitor waits for, or a function
-//! that is to end them.
+//! Commands that go over a whole disc while somebody wants their ring: a front-end, which the machine's monitor waits for, a function
+//! that is to end them, or the next front-end.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,6 +55,17 @@ fn a_ring_that_is_stopped_waits_for_no_whole_disc() {
     assert_eq!(guest.poll(REQUESTS), None);
     guest.start_ring(REQUESTS, position);
     assert_eq!(guest.finish(pending).status, 0);
+}
+
+#[test]
+fn a_connection_that_ends_waits_for_no_whole_disc() {
+    let (gate, backend, guest, _) = verifying();
+    gate.forget_how_far();
+    open_soon(Arc::clone(&gate));
+    drop(guest);
+    // Served when the one before has come to its end, and told of its power-on.
+    assert_eq!(backend.guest(Options::default()).command(REQUESTS, &Command::new(&[0; 6], 0)).status, 2);
+    assert!(gate.furthest() < u64::from(BLOCKS) * 1024, "{}", gate.furthest());
 }
 
 #[test]

@@ -159,6 +159,11 @@ impl Remembered {
         Some(Reopening::begin(record, origin, spool, how.clone()))
     }
 
+    /// The same for a disc whose storage does not answer, which is not asked again.
+    pub fn unanswered(&self) -> Option<Reopening> {
+        self.0.medium.as_ref().map(|record| Reopening::unanswered(&record.locator))
+    }
+
     /// The drive as it was, with its medium if that could be had.
     pub fn restore(
         self,

@@ -23,30 +23,39 @@ pub struct How {
     pub allow_outside: bool,
 }
 
+/// A disc, or why there is none.
+type Disc = Result<Arc<Medium>, Absent>;
+
 /// A disc that is being opened.
 pub struct Reopening {
     locator: String,
     /// It is decoded to its end first, which takes what it takes.
     spools: bool,
-    begun: io::Result<Begun<Result<Arc<Medium>, Absent>>>,
+    /// None where there is nothing to wait for.
+    begun: io::Result<Option<Begun<Disc>>>,
 }
 
 impl Reopening {
     /// Begins to open a disc from where it was; with `spool`, by way of a temporary file there.
     pub fn begin(record: MediumRecord, origin: Origin, spool: Option<PathBuf>, how: How) -> Self {
         let (locator, spools) = (record.locator.clone(), spool.is_some());
-        Self { locator, spools, begun: Begun::begin(move || reopen(record, origin, spool.as_deref(), &how)) }
+        Self { locator, spools, begun: Begun::begin(move || reopen(record, origin, spool.as_deref(), &how)).map(Some) }
+    }
+
+    /// One that will not come.
+    pub fn unanswered(locator: &str) -> Self {
+        Self { locator: locator.to_owned(), spools: false, begun: Ok(None) }
     }
 
     /// The disc, if it can be had while `left` lasts.
     ///
     /// # Errors
     /// Why it is not in the drive.
-    pub fn end(self, left: &mut Duration, passwords: &Asked) -> Result<Arc<Medium>, Absent> {
+    pub fn end(self, left: &mut Duration, passwords: &Asked) -> Disc {
         let Self { locator, spools, begun } = self;
         let mut forever = Duration::MAX;
         let left = if spools { &mut forever } else { left };
-        let reason = match begun.map(|begun| begun.end(left, || passwords.is_asking())) {
+        let reason = match begun.map(|begun| begun.and_then(|begun| begun.end(left, || passwords.is_asking()))) {
             Ok(Some(medium)) => return medium,
             Ok(None) => "its storage has not answered in time: insert it again".to_owned(),
             Err(error) => error.to_string(),
@@ -55,7 +64,7 @@ impl Reopening {
     }
 }
 
-fn reopen(record: MediumRecord, origin: Origin, spool: Option<&Path>, how: &How) -> Result<Arc<Medium>, Absent> {
+fn reopen(record: MediumRecord, origin: Origin, spool: Option<&Path>, how: &How) -> Disc {
     let MediumRecord { locator, format, .. } = record;
     let absent = |reason: String| Absent { locator: locator.clone(), reason };
     let How { cache, passwords, allow_outside } = how;

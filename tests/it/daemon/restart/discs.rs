@@ -92,27 +92,35 @@ fn an_image_of_many_files_is_opened_again() {
     assert!(newest(&kept).1.len() > 256 << 10);
 }
 
+/// Neither its bytes nor, at worst, its name.
 #[test]
 fn storage_that_does_not_answer_at_a_start_holds_up_no_other_drive_and_nobody_at_the_control_socket() {
-    let fuse = Fuse::mount((0..300).flat_map(|lba| block(4, lba)).collect());
-    let (folder, local) = folder_with_image(5);
-    let remote = format!("name=cd0,image={}", fuse.path().display());
-    let local = format!("name=cd1,image={local}");
-    let mut here =
-        Restarted::start_in(folder, &["--read-deadline", "1", "--drive", remote.as_str(), "--drive", local.as_str()]);
-    drop(here.guest());
-    let _patience = fuse.patience();
-    fuse.set_hanging(0..300 * 2048);
-    here.restart();
-    let drives = here.client().ok("drive-query", json!({}));
-    assert!(drives[0]["absent"]["reason"].as_str().unwrap().contains("has not answered in time"), "{drives}");
-    assert_eq!((drives[0].get("medium"), &drives[1]["medium"]["format"]), (None, &json!("iso")));
-    // It can be put in again when it answers.
-    fuse.release();
-    let image = fuse.path();
-    run(SPINDLE, &["insert", "--control", &here.path("control"), "--drive", "cd0", image.to_str().unwrap()]);
-    let mut guest = here.guest();
-    assert_eq!(read(&mut guest, 7), block(4, 7));
+    for mute in [false, true] {
+        let fuse = Fuse::mount((0..300).flat_map(|lba| block(4, lba)).collect());
+        let (folder, local) = folder_with_image(5);
+        let remote = format!("--drive=name=cd0,image={}", fuse.path().display());
+        let local = format!("--drive=name=cd1,image={local}");
+        let mut here = Restarted::start_in(folder, &["--read-deadline", "1", &remote, &local]);
+        drop(here.guest());
+        let _patience = fuse.patience();
+        if mute {
+            fuse.set_mute();
+        } else {
+            fuse.set_hanging(0..300 * 2048);
+        }
+        here.restart();
+        let drives = here.client().ok("drive-query", json!({}));
+        assert!(drives[0]["absent"]["reason"].as_str().unwrap().contains("has not answered in time"), "{drives}");
+        assert_eq!((drives[0].get("medium"), &drives[1]["medium"]["format"]), (None, &json!("iso")));
+        let log = here.daemon().log().join("\n");
+        assert!(mute || !log.contains("thread(s)"), "{log}");
+        // It can be put in again when it answers.
+        fuse.release();
+        let image = fuse.path();
+        run(SPINDLE, &["insert", "--control", &here.path("control"), "--drive", "cd0", image.to_str().unwrap()]);
+        let mut guest = here.guest();
+        assert_eq!(read(&mut guest, 7), block(4, 7));
+    }
 }
 
 /// Changed, replaced, cut, gone: the image itself, or a file that it names.
