@@ -211,10 +211,16 @@ impl Backend {
         handler: &impl Handler,
     ) -> (usize, RunEnd) {
         let mut ring = Split::new(memory.get(), queue);
-        let end = ring.as_ref().map(Split::available);
-        // The memory as it is after the index was read: whatever those chains name is in it.
+        let mut end = ring.as_ref().map(Split::available);
+        // The memory as it is after the index was read: whatever those chains name is in it. The ring may have been in none before.
         if !self.is_now(memory) {
-            *memory = self.memory_now();
+            end = loop {
+                *memory = self.memory_now();
+                let end = Split::new(memory.get(), queue).map(|ring| ring.available());
+                if self.is_now(memory) {
+                    break end;
+                }
+            };
             ring = Split::new(memory.get(), queue);
         }
         let (Some(end), Some(ring)) = (end, ring) else {
