@@ -119,6 +119,7 @@ const HOST_SOUND: &[c_long] = &[
 /// What it takes to wait for the process that makes the sockets, and to give up the rest.
 const OPENING: &[c_long] = &[
     libc::SYS_wait4,
+    libc::SYS_listen,
     libc::SYS_capget,
     libc::SYS_capset,
     libc::SYS_seccomp,

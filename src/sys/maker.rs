@@ -62,6 +62,8 @@ impl SocketMaker {
         let (len, descriptors) = receive(&self.to, &mut answer)?;
         match (&answer[..len], descriptors.into_iter().next()) {
             ([MADE, file @ ..], Some(socket)) if file.len() == 16 => {
+                // Who connects is told the process that listens, which is this one from now on.
+                rustix::net::listen(&socket, 4096)?;
                 let (device, inode) = file.split_at(8);
                 let number = |bytes: &[u8]| bytes.iter().fold(0, |number, &byte| number << 8 | u64::from(byte));
                 Ok(BoundSocket::made(UnixListener::from(socket), path, (number(device), number(inode))))
