@@ -77,6 +77,16 @@ fn a_socket_that_nobody_listens_on_is_replaced() {
     assert_eq!(guest.command(REQUESTS, &Command::new(&INQUIRY, 36)).data.len(), 36);
 }
 
+/// Another process has made them, and is gone.
+#[test]
+fn who_connects_is_told_the_daemons_process() {
+    let daemon = Daemon::start(&[]);
+    let stream = UnixStream::connect(daemon.path()).unwrap();
+    let peer = rustix::net::sockopt::socket_peercred(&stream).unwrap();
+    let name = std::fs::read_to_string(format!("/proc/{}/comm", peer.pid.as_raw_nonzero())).unwrap();
+    assert_eq!(name, "spindled\n");
+}
+
 #[test]
 fn a_socket_that_another_has_put_in_its_place_is_not_removed() {
     let daemon = Daemon::start(&[]);
