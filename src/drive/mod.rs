@@ -184,7 +184,7 @@ impl Drive {
             identity,
             behaviours: Behaviours::default(),
             faults: Faults::default(),
-            fetch: Fetch::new(Duration::ZERO),
+            fetch: Fetch::new(fetch::Patience::default()),
             clock: HostClock::shared(),
             core: Arc::new(Core { state: Mutex::new(state), unkept, head: AtomicI32::new(0) }),
             mechanism: Mutex::default(),

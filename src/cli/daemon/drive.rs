@@ -12,6 +12,7 @@ use super::confine::{hold, places_of};
 use super::patience::Begun;
 use super::spec::DriveSpec;
 use super::state::{How, Remembered, Reopening, StateFile, StateFolder};
+use super::targets::{Group, has_others};
 use crate::cli::error::{CliError, Exit};
 use crate::cli::open::locator;
 use crate::drive::{Absent, Drive, Identity, Medium, Tray};
@@ -26,6 +27,8 @@ pub struct Planned<'a> {
     remembered: Option<Remembered>,
     identity: Identity,
     sink: Option<Box<dyn Sink>>,
+    /// Others are behind the same socket.
+    beside_others: bool,
     /// The storage of what it remembers has not even said whether that is there.
     silent: bool,
 }
@@ -34,15 +37,24 @@ pub struct Planned<'a> {
 ///
 /// # Errors
 /// When two have the same name, another daemon has the state of one, or its sound cannot be opened.
-pub fn plan<'a>(specs: &'a [DriveSpec], state: Option<&StateFolder>) -> Result<Vec<Planned<'a>>, CliError> {
+pub fn plan<'a>(
+    specs: &'a [DriveSpec],
+    groups: &[Group],
+    state: Option<&StateFolder>,
+) -> Result<Vec<Planned<'a>>, CliError> {
     let mut names = HashSet::new();
     if let Some(twice) = specs.iter().find(|spec| !names.insert(&spec.name)) {
         return Err(CliError::new(Exit::Usage, format!("two drives are named {}", twice.name)));
     }
-    specs.iter().map(|spec| plan_one(spec, state)).collect()
+    let plan = |(at, spec)| plan_one(spec, has_others(groups, at), state);
+    specs.iter().enumerate().map(plan).collect()
 }
 
-fn plan_one<'a>(spec: &'a DriveSpec, state: Option<&StateFolder>) -> Result<Planned<'a>, CliError> {
+fn plan_one<'a>(
+    spec: &'a DriveSpec,
+    beside_others: bool,
+    state: Option<&StateFolder>,
+) -> Result<Planned<'a>, CliError> {
     let (file, remembered) = state.map(|folder| folder.drive(&spec.name)).transpose()?.unzip();
     let remembered = remembered.flatten();
     let otherwise = remembered.as_ref().map_or_else(|| Identity::named(&spec.name), |was| was.identity(&spec.name));
@@ -57,7 +69,7 @@ fn plan_one<'a>(spec: &'a DriveSpec, state: Option<&StateFolder>) -> Result<Plan
             .map_err(|error| CliError::new(Exit::Failure, format!("drive {}: audio {audio}: {error}", spec.name)))?,
         None => None,
     };
-    Ok(Planned { spec, file, remembered, identity: spec.identity(otherwise), sink, silent: false })
+    Ok(Planned { spec, file, remembered, identity: spec.identity(otherwise), sink, beside_others, silent: false })
 }
 
 /// The files that are opened for the drives, and the folders whose files they may name. Those that drives remember are looked for side by
@@ -126,10 +138,13 @@ fn make_one(
     state: Option<&StateFolder>,
     read_deadline: Duration,
 ) -> Result<Arc<Drive>, CliError> {
-    let Planned { spec, file, remembered, identity, sink, .. } = planned;
+    let Planned { spec, file, remembered, identity, sink, beside_others, silent: _ } = planned;
     let tray = if spec.tray_open { Tray::Open } else { Tray::Closed };
     let drive = Drive::new(identity.clone(), tray).behaving(spec.behaviours.unwrap_or_default());
     let mut drive = drive.with_read_deadline(read_deadline);
+    if beside_others {
+        drive = drive.beside_others();
+    }
     if let Some(sink) = sink {
         drive = drive.heard_by(sink);
     }

@@ -98,7 +98,7 @@ fn run(args: &Args) -> Result<(), CliError> {
     let manager = service_manager();
     let state = args.state_dir.as_deref().map(|path| StateFolder::open(path, &spool, manager.clone(), kept));
     let state = state.transpose()?;
-    let mut planned = drive::plan(&specs, state.as_ref())?;
+    let mut planned = drive::plan(&specs, &groups, state.as_ref())?;
     // They end this process as they would any, until the disc is in the drive: it may ask for a password.
     let (signals, ending) = (Signals::new::<[i32; 0], i32>([])?, ending_signals());
     let host_sound = specs.iter().any(|spec| matches!(spec.audio, Some(sound::Choice::Host(_))));

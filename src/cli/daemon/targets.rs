@@ -66,6 +66,11 @@ pub fn group(specs: &[DriveSpec], args: &Args) -> Result<Vec<Group>, CliError> {
     Ok(groups)
 }
 
+/// Whether drives other than this one are behind its socket.
+pub fn has_others(groups: &[Group], drive: usize) -> bool {
+    groups.iter().any(|group| group.drives.len() > 1 && group.drives.contains(&drive))
+}
+
 /// Opens the sockets, which `maker` makes in the order of the groups.
 ///
 /// # Errors

@@ -1,6 +1,6 @@
 //! The threads that read from one disc, and who waits for them.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak, mpsc};
 use std::thread;
 use std::time::Duration;
@@ -17,6 +17,9 @@ use crate::scsi::{Delay, Wake};
 const MOST_THREADS: usize = 4;
 /// Blocks that are read at once.
 const STEP: u32 = 32;
+/// How long a command waits whose ring serves other drives too, while a read that was late has not come back: long enough for what a
+/// server has at hand, and that a guest that tries again at once does so no more than fifty times a second.
+const BRIEF: Duration = Duration::from_millis(20);
 /// What is remembered until commands are carried out. A ring has one, and may be stopped before that.
 const MOST_ENDED: usize = 64;
 /// With so many that wait, those are looked for that nobody waits for any more.
@@ -27,9 +30,17 @@ const MANY_WAITING: usize = 64;
 pub struct Crew {
     medium: Weak<Medium>,
     clock: Arc<dyn Clock>,
-    deadline: Duration,
+    patience: Patience,
     jobs: Mutex<Jobs>,
     changed: Condvar,
+}
+
+/// How long commands wait.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Patience {
+    pub deadline: Duration,
+    /// Other drives are served by the same rings: they wait for one deadline, not for one after the other.
+    pub shared: bool,
 }
 
 #[derive(Debug, Default)]
@@ -40,9 +51,11 @@ struct Jobs {
     ended: VecDeque<(Wanted, bool)>,
     threads: usize,
     idle: usize,
+    /// Threads whose read was late and has not come back.
+    hanging: usize,
     last: u64,
-    /// An alarm is set.
-    alarm: bool,
+    /// When alarms ring that are set.
+    alarms: BTreeSet<Duration>,
     /// The disc has left.
     dismissed: bool,
 }
@@ -60,6 +73,16 @@ impl Jobs {
             self.ended.pop_front();
         }
         self.ended.push_back((job.wanted, in_time));
+    }
+
+    /// Whether an alarm is to be set for this time, as none rings before.
+    fn needs_alarm(&mut self, at: Duration) -> bool {
+        self.alarms.first().is_none_or(|&first| first > at) && self.alarms.insert(at)
+    }
+
+    /// How long a command waits that comes now.
+    fn patience(&self, Patience { deadline, shared }: Patience) -> Duration {
+        if shared && self.hanging > 0 { deadline.min(BRIEF) } else { deadline }
     }
 }
 
@@ -88,11 +111,11 @@ impl Job {
 
 impl Crew {
     /// Threads for a disc, none of which runs yet.
-    pub fn new(medium: &Arc<Medium>, clock: &Arc<dyn Clock>, deadline: Duration) -> Arc<Self> {
+    pub fn new(medium: &Arc<Medium>, clock: &Arc<dyn Clock>, patience: Patience) -> Arc<Self> {
         Arc::new(Self {
             medium: Arc::downgrade(medium),
             clock: Arc::clone(clock),
-            deadline,
+            patience,
             jobs: Mutex::default(),
             changed: Condvar::new(),
         })
@@ -115,7 +138,7 @@ impl Crew {
 
     /// Has something read; `delay` ends with that, or with the deadline. False when the disc has left, or there is no thread to be had.
     pub fn read(self: &Arc<Self>, wanted: Wanted, delay: &Delay, wake: &Wake) -> bool {
-        let due = self.clock.now().saturating_add(self.deadline);
+        let now = self.clock.now();
         let mut jobs = self.jobs();
         if jobs.dismissed {
             return false;
@@ -131,10 +154,11 @@ impl Crew {
                 Err(_) => {}
             }
         }
+        let due = now.saturating_add(jobs.patience(self.patience));
         jobs.last += 1;
         let number = jobs.last;
         jobs.waiting.push_back(Job { number, wanted, due, delay: delay.clone(), wake: Arc::clone(wake) });
-        let alarm = !std::mem::replace(&mut jobs.alarm, true);
+        let alarm = jobs.needs_alarm(due);
         drop(jobs);
         self.changed.notify_one();
         if alarm {
@@ -188,8 +212,9 @@ impl Crew {
             let mut jobs = self.jobs();
             let ended = jobs.under_way.iter().position(|other| other.number == number);
             let ended = ended.map(|at| jobs.under_way.swap_remove(at));
-            if let Some(job) = &ended {
-                jobs.remember(job, true);
+            match &ended {
+                Some(job) => jobs.remember(job, true),
+                None => jobs.hanging -= 1,
             }
             drop(jobs);
             // Nobody waits for one that was overdue.
@@ -205,24 +230,26 @@ impl Crew {
             at,
             Box::new(move || {
                 if let Some(crew) = crew.upgrade() {
-                    crew.expire();
+                    crew.expire(at);
                 }
             }),
         );
     }
 
-    /// Ends what has waited too long, and sets the alarm for what is left.
-    fn expire(self: &Arc<Self>) {
+    /// The alarm for `at` rings: ends what has waited too long, and sets the next.
+    fn expire(self: &Arc<Self>, at: Duration) {
         let now = self.clock.now();
         let mut jobs = self.jobs();
+        jobs.alarms.remove(&at);
         let late = |job: &Job| job.due <= now;
         let mut expired: Vec<_> = jobs.under_way.extract_if(.., |job| late(job)).collect();
+        jobs.hanging += expired.len();
         let (over, waiting) = std::mem::take(&mut jobs.waiting).into_iter().partition::<Vec<_>, _>(late);
         jobs.waiting = waiting.into();
         expired.extend(over);
         expired.iter().for_each(|job| jobs.remember(job, false));
         let next = jobs.waiting.iter().chain(&jobs.under_way).map(|job| job.due).min();
-        jobs.alarm = next.is_some();
+        let next = next.filter(|&next| jobs.needs_alarm(next));
         drop(jobs);
         if let Some(next) = next {
             self.set_alarm(next);
@@ -235,6 +262,7 @@ impl Crew {
         let mut jobs = self.jobs();
         jobs.dismissed = true;
         let mut all: Vec<_> = jobs.waiting.drain(..).collect();
+        jobs.hanging += jobs.under_way.len();
         all.append(&mut jobs.under_way);
         drop(jobs);
         self.changed.notify_all();

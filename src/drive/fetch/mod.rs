@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-pub(super) use self::crew::Crew;
+pub(super) use self::crew::{Crew, Patience};
 use super::clock::Clock;
 use super::read_cd::Sub;
 use super::{Context, Drive, DriveEvent, Medium, lock};
@@ -69,8 +69,8 @@ impl Wanted {
 /// What a drive has for such discs.
 #[derive(Debug)]
 pub(super) struct Fetch {
-    /// How long a command waits; zero for drives that do not fetch.
-    deadline: Duration,
+    /// How long a command waits; a deadline of zero for drives that do not fetch.
+    patience: Patience,
     /// The disc in the drive is such a one.
     in_use: AtomicBool,
     /// Those who read from it.
@@ -78,8 +78,8 @@ pub(super) struct Fetch {
 }
 
 impl Fetch {
-    pub fn new(deadline: Duration) -> Self {
-        Self { deadline, in_use: AtomicBool::new(false), crew: Mutex::default() }
+    pub fn new(patience: Patience) -> Self {
+        Self { patience, in_use: AtomicBool::new(false), crew: Mutex::default() }
     }
 
     /// Whether commands may have to wait.
@@ -89,9 +89,9 @@ impl Fetch {
 
     /// The disc left, or another came. Called with the state locked: of two changes the later one counts.
     pub fn medium_changed(&self, medium: Option<&Arc<Medium>>, clock: &Arc<dyn Clock>) {
-        let medium = medium.filter(|medium| medium.remote && !self.deadline.is_zero());
+        let medium = medium.filter(|medium| medium.remote && !self.patience.deadline.is_zero());
         self.in_use.store(medium.is_some(), Ordering::Relaxed);
-        self.replace(medium.map(|medium| Crew::new(medium, clock, self.deadline)));
+        self.replace(medium.map(|medium| Crew::new(medium, clock, self.patience)));
     }
 
     fn replace(&self, crew: Option<Arc<Crew>>) {
@@ -120,7 +120,15 @@ impl Drive {
     /// The same drive, which reads from storage that may not answer so long and no longer; zero is for ever. The disc comes later.
     #[must_use]
     pub fn with_read_deadline(self, deadline: Duration) -> Self {
-        Self { fetch: Fetch::new(deadline), ..self }
+        let patience = Patience { deadline, shared: self.fetch.patience.shared };
+        Self { fetch: Fetch::new(patience), ..self }
+    }
+
+    /// The same drive, whose rings serve other drives too. The disc comes later.
+    #[must_use]
+    pub fn beside_others(self) -> Self {
+        let patience = Patience { shared: true, ..self.fetch.patience };
+        Self { fetch: Fetch::new(patience), ..self }
     }
 
     /// How many commands wait for storage.
@@ -145,14 +153,14 @@ impl Context<'_> {
     pub(super) fn fetched(&self, wanted: Wanted) -> Result<(), Sense> {
         let fetch = &self.drive.fetch;
         let Some(medium) = self.medium.as_ref().filter(|medium| medium.remote) else { return Ok(()) };
-        if fetch.deadline.is_zero() {
+        if fetch.patience.deadline.is_zero() {
             return Ok(());
         }
         let crew = fetch.crew_of(medium).ok_or(Sense::BECOMING_READY)?;
         match crew.ended(wanted).or_else(|| crew.read_now(wanted)) {
             Some(true) => Ok(()),
             Some(false) => {
-                let reason = format!("the storage has not answered for {} s", fetch.deadline.as_secs_f64());
+                let reason = format!("the storage has not answered for {} s", fetch.patience.deadline.as_secs_f64());
                 self.drive.tell(DriveEvent::ReadError { block: wanted.start.0, reason });
                 Err(Sense::BECOMING_READY)
             }

@@ -71,9 +71,13 @@ impl Room {
         self.is_late(pending);
     }
 
-    /// The command ends after the deadline, and no sooner.
+    /// The command ends after the deadline.
     pub fn is_late(&mut self, pending: Pending) {
-        self.clock.advance(DEADLINE);
+        self.ends_late(pending, DEADLINE);
+    }
+
+    fn ends_late(&mut self, pending: Pending, after: Duration) {
+        self.clock.advance(after);
         let reply = self.guest.finish(pending);
         // LOGICAL UNIT IS IN PROCESS OF BECOMING READY.
         assert_eq!(
@@ -162,6 +166,42 @@ fn as_many_reads_as_there_are_rings_may_hang_and_each_is_answered() {
     room.gate.open();
     for lba in 200..208 {
         assert_eq!(room.read(REQUESTS, 0, lba).data, block(1, lba.into()));
+    }
+}
+
+/// A ring is served in order: whoever waits in it waits for one deadline, not for that of each command that is tried again.
+#[test]
+fn drives_of_the_same_ring_wait_for_one_deadline_of_a_disc_that_hangs() {
+    let (gate, medium) = gated(1, 300, 200);
+    let clock = ManualClock::new();
+    let drive = hurried(Arc::clone(&clock) as _).beside_others();
+    drive.change_medium(medium, false).unwrap();
+    let mut room = Room::of(gate, clock, drive);
+    let hanging = Command::new(&[0x28, 0, 0, 0, 0, 210, 0, 0, 1, 0], 2048);
+    let pending = room.guest.begin(REQUESTS, &hanging);
+    room.wait_until("somebody reads", |room| room.gate.waiting() > 0);
+    room.is_late(pending);
+    for threads in [2, 3, 4, 4, 4] {
+        if threads < 4 {
+            // What comes at once is read.
+            assert_eq!(room.read(REQUESTS, 0, 7).data, block(1, 7));
+        }
+        let pending = room.guest.begin(REQUESTS, &hanging);
+        room.wait_until("it is asked for", |room| room.drive.waiting_reads() == 1);
+        room.wait_until("as many hang as can", |room| room.gate.waiting() == threads);
+        room.ends_late(pending, Duration::from_millis(20));
+        assert_eq!(room.read(REQUESTS, 1, 210).data, block(2, 210));
+    }
+    room.gate.open();
+    // Once all have come back, the deadline is as it was.
+    let began = Instant::now();
+    loop {
+        room.clock.advance(DEADLINE);
+        assert_eq!(room.read(REQUESTS, 0, 210).data, block(1, 210));
+        if room.clock.wait_for_alarm() == DEADLINE {
+            return;
+        }
+        assert!(began.elapsed() < PATIENCE, "it has no patience any more");
     }
 }
 

@@ -24,18 +24,23 @@ fn storage() -> Fuse {
     Fuse::mount((0..BLOCKS).flat_map(|lba| block(7, lba)).collect())
 }
 
-/// Two drives with sockets of their own: the first has that disc, the second the one with the seed 8, which is on no such storage.
-/// In the guest they are sr0 and sr1, sg0 and sg1.
-fn start(fuse: &Fuse, folder: &TempDir) -> (Daemon, Vm, Client) {
+/// Two drives: the first has that disc, the second the one with the seed 8, which is on no such storage. In the guest they are sr0
+/// and sr1, sg0 and sg1.
+fn start(fuse: &Fuse, folder: &TempDir, sockets: Sockets) -> (Daemon, Vm, Client) {
     let socket = folder.path().join("other").display().to_string();
     let first = format!("name=cd0,image={}", fuse.path().display());
-    let second = format!("name=cd1,image={},socket={socket}", disc(folder, 8));
-    let daemon = Daemon::start(&["--read-deadline", DEADLINE, "--drive", &first, "--drive", &second]);
+    let second = format!("name=cd1,image={}", disc(folder, 8));
     let chardev = format!("socket,id=other,path={socket}");
-    // Linux counts drives as they are on the bus.
-    let device = "vhost-user-scsi-pci,id=cd1,chardev=other,addr=0x10";
-    let arguments = ["-smp", "2", "-chardev", &chardev, "-device", device];
-    let mut vm = Vm::start_with(&daemon, Start::Kernel, &arguments);
+    let (second, machine) = match sockets {
+        // Linux counts drives as they are on the bus.
+        Sockets::Two => (
+            format!("{second},socket={socket}"),
+            vec!["-chardev", &chardev, "-device", "vhost-user-scsi-pci,id=cd1,chardev=other,addr=0x10"],
+        ),
+        Sockets::One => (second, vec![]),
+    };
+    let daemon = Daemon::start(&["--read-deadline", DEADLINE, "--drive", &first, "--drive", &second]);
+    let mut vm = Vm::start_with(&daemon, Start::Kernel, &[&["-smp", "2"], &machine[..]].concat());
     vm.wait_for_shell();
     vm.ok("udevadm settle");
     assert_eq!(
@@ -44,6 +49,13 @@ fn start(fuse: &Fuse, folder: &TempDir) -> (Daemon, Vm, Client) {
     );
     let events = Client::negotiated(&daemon.folder().join("control"));
     (daemon, vm, events)
+}
+
+/// Of two drives.
+#[derive(Clone, Copy)]
+enum Sockets {
+    One,
+    Two,
 }
 
 fn disc(folder: &TempDir, seed: u32) -> String {
@@ -85,7 +97,7 @@ fn a_deadline_passes(events: &mut Client) {
 #[test]
 fn a_read_outlasts_storage_that_hangs_for_three_deadlines() {
     let (fuse, folder) = (storage(), TempDir::with_prefix("spindle-").unwrap());
-    let (daemon, mut vm, mut events) = start(&fuse, &folder);
+    let (daemon, mut vm, mut events) = start(&fuse, &folder, Sockets::Two);
     let _patience = fuse.patience();
     hang(&fuse);
     load::start(&mut vm, BLOCKS);
@@ -108,10 +120,32 @@ fn a_read_outlasts_storage_that_hangs_for_three_deadlines() {
     assert_eq!(complaints, "", "the kernel's own view");
 }
 
+/// Two programs read from it all the time, each of their commands is given again at once, and all come through the same ring.
+#[test]
+fn a_drive_of_the_same_socket_is_read_beside_a_disc_that_hangs() {
+    let (fuse, folder) = (storage(), TempDir::with_prefix("spindle-").unwrap());
+    let (daemon, mut vm, mut events) = start(&fuse, &folder, Sockets::One);
+    let _patience = fuse.patience();
+    hang(&fuse);
+    load::start(&mut vm, BLOCKS);
+    wait_until("a read hangs", || fuse.waiting() > 0);
+    a_deadline_passes(&mut events);
+    reads_the_other_drive(&mut vm);
+    assert_eq!(daemon.status()[0]["tray"], "closed");
+    assert_eq!(vm.run("cat /tmp/*.status").0, 1, "both readers go on");
+    fuse.release();
+    vm.ok("sleep 3");
+    let reports = load::end(&mut vm);
+    let [told] = reports.errors()[..] else { panic!("{:?}", reports.both()) };
+    assert!(count(&reports.generic, "sense 2/04/01 ") > 0, "{told}");
+    assert!(count(&reports.block, "reads ") > 100, "{}", reports.block);
+    assert_eq!(vm.run("dmesg | grep -iE 'sr[01]|I/O error|reset|hung|offline'").1, "", "the kernel's own view");
+}
+
 #[test]
 fn a_disc_on_storage_that_hangs_is_swapped_and_ejected_like_any_other() {
     let (fuse, folder) = (storage(), TempDir::with_prefix("spindle-").unwrap());
-    let (daemon, mut vm, mut events) = start(&fuse, &folder);
+    let (daemon, mut vm, mut events) = start(&fuse, &folder, Sockets::Two);
     let _patience = fuse.patience();
     let read = |reader: &str| format!("rm -f /tmp/status; ({reader} >/dev/null 2>/tmp/said; echo $? >/tmp/status) &");
     hang(&fuse);
