@@ -78,7 +78,11 @@ impl Clock for ManualClock {
         let mut state = self.0.lock().unwrap();
         state.count += 1;
         let key = AlarmKey { at, number: state.count };
-        state.alarms.insert(key, alarm);
+        if at <= state.now {
+            std::thread::spawn(alarm);
+        } else {
+            state.alarms.insert(key, alarm);
+        }
         key
     }
 

@@ -162,8 +162,8 @@ pub fn cd(seed: u32, sessions: &[&[(TrackMode, u32)]]) -> Disc {
 #[derive(Debug)]
 pub struct Gated {
     good: Patterned,
-    first: u32,
-    closed: Mutex<bool>,
+    /// The first block that does not come.
+    closed: Mutex<u32>,
     opened: Condvar,
     waiting: AtomicUsize,
     furthest: AtomicU64,
@@ -171,7 +171,12 @@ pub struct Gated {
 
 impl Gated {
     pub fn open(&self) {
-        *self.closed.lock().unwrap() = false;
+        self.open_up_to(u32::MAX);
+    }
+
+    /// The blocks before this one come.
+    pub fn open_up_to(&self, block: u32) {
+        *self.closed.lock().unwrap() = block;
         self.opened.notify_all();
     }
 
@@ -198,11 +203,14 @@ impl ByteSource for Gated {
 
     fn read_exact_at(&self, buf: &mut [u8], offset: u64) -> std::io::Result<()> {
         self.furthest.fetch_max(offset + buf.len() as u64, Ordering::SeqCst);
-        if offset + buf.len() as u64 > u64::from(self.first) * 2048 {
+        let is_closed = |first: &mut u32| offset + buf.len() as u64 > u64::from(*first) * 2048;
+        let mut closed = self.closed.lock().unwrap();
+        if is_closed(&mut closed) {
             self.waiting.fetch_add(1, Ordering::SeqCst);
-            drop(self.opened.wait_while(self.closed.lock().unwrap(), |closed| *closed).unwrap());
+            closed = self.opened.wait_while(closed, is_closed).unwrap();
             self.waiting.fetch_sub(1, Ordering::SeqCst);
         }
+        drop(closed);
         self.good.read_exact_at(buf, offset)
     }
 
@@ -213,20 +221,20 @@ impl ByteSource for Gated {
 
 /// A patterned medium on storage that may not answer: its blocks from `first` on do not come until the gate is opened.
 pub fn gated(seed: u32, blocks: u32, first: u32) -> (Arc<Gated>, Arc<Medium>) {
-    let (good, closed) = (Patterned { seed, blocks }, Mutex::new(false));
+    let (good, closed) = (Patterned { seed, blocks }, Mutex::new(u32::MAX));
     let (opened, waiting) = (Condvar::new(), AtomicUsize::new(0));
-    let gate = Arc::new(Gated { good, first, closed, opened, waiting, furthest: AtomicU64::new(0) });
+    let gate = Arc::new(Gated { good, closed, opened, waiting, furthest: AtomicU64::new(0) });
     let opened = open_source(Arc::clone(&gate) as _, &OpenOptions::default()).unwrap();
-    *gate.closed.lock().unwrap() = true;
+    *gate.closed.lock().unwrap() = first;
     let medium = Arc::into_inner(medium(opened)).unwrap();
     (gate, Arc::new(Medium { remote: true, ..medium }))
 }
 
 /// A CD built by hand on storage that may not answer: none of what `part` names comes until the gate is opened.
 pub fn gated_cd(mut disc: Disc, part: impl Fn(&mut Extent, Arc<Gated>)) -> (Arc<Gated>, Arc<Medium>) {
-    let (good, closed) = (Patterned { seed: 1, blocks: 449_000 }, Mutex::new(true));
+    let (good, closed) = (Patterned { seed: 1, blocks: 449_000 }, Mutex::new(0));
     let (opened, waiting, furthest) = (Condvar::new(), AtomicUsize::new(0), AtomicU64::new(0));
-    let gate = Arc::new(Gated { good, first: 0, closed, opened, waiting, furthest });
+    let gate = Arc::new(Gated { good, closed, opened, waiting, furthest });
     let tracks = disc.sessions.iter_mut().flat_map(|session| &mut session.tracks);
     tracks.flat_map(|track| &mut track.extents).for_each(|extent| part(extent, Arc::clone(&gate)));
     let medium = Arc::into_inner(of(disc)).unwrap();

@@ -46,13 +46,14 @@ pub struct Patience {
 #[derive(Debug, Default)]
 struct Jobs {
     waiting: VecDeque<Job>,
+    /// Those that wait for a read.
     under_way: Vec<Job>,
+    /// What threads read, also for nobody any more.
+    reads: Vec<Read>,
     /// What was read, and what was not read in time, until its command comes.
     ended: VecDeque<(Wanted, bool)>,
     threads: usize,
     idle: usize,
-    /// Threads whose read was late and has not come back.
-    hanging: usize,
     last: u64,
     /// When alarms ring that are set.
     alarms: BTreeSet<Duration>,
@@ -82,14 +83,34 @@ impl Jobs {
 
     /// How long a command waits that comes now.
     fn patience(&self, Patience { deadline, shared }: Patience) -> Duration {
-        if shared && self.hanging > 0 { deadline.min(BRIEF) } else { deadline }
+        if shared && self.reads.iter().any(|read| read.hangs) { deadline.min(BRIEF) } else { deadline }
     }
+
+    /// A read that has what is wanted, which others may wait for too. One that has been under way for a deadline may never come: then
+    /// another is tried.
+    fn read_of(&self, wanted: Wanted, since: Duration) -> Option<u64> {
+        let read = self.reads.iter().find(|read| read.wanted.has(wanted) && read.began > since)?;
+        Some(read.number)
+    }
+}
+
+/// What one thread reads.
+#[derive(Debug)]
+struct Read {
+    number: u64,
+    wanted: Wanted,
+    began: Duration,
+    /// A command has waited for it for a whole deadline.
+    hangs: bool,
 }
 
 /// What one command waits for.
 struct Job {
-    number: u64,
+    /// The read that it waits for, if that has begun.
+    read: Option<u64>,
     wanted: Wanted,
+    /// It waits for the whole deadline, until then.
+    patient: bool,
     due: Duration,
     delay: Delay,
     wake: Wake,
@@ -143,21 +164,19 @@ impl Crew {
         if jobs.dismissed {
             return false;
         }
-        if jobs.waiting.len() >= MANY_WAITING {
-            jobs.waiting.retain(|job| job.delay.is_shared());
-        }
-        if jobs.waiting.len() >= jobs.idle && jobs.threads < MOST_THREADS {
-            let crew = Arc::clone(self);
-            match thread::Builder::new().name("fetch".to_owned()).spawn(move || crew.work()) {
-                Ok(_) => jobs.threads += 1,
-                Err(_) if jobs.threads == 0 => return false,
-                Err(_) => {}
+        let patience = jobs.patience(self.patience);
+        let (patient, due) = (patience == self.patience.deadline, now.saturating_add(patience));
+        let read = jobs.read_of(wanted, now.saturating_sub(self.patience.deadline));
+        let job = Job { read, wanted, patient, due, delay: delay.clone(), wake: Arc::clone(wake) };
+        if read.is_some() {
+            jobs.under_way.retain(|job| job.delay.is_shared());
+            jobs.under_way.push(job);
+        } else {
+            if !self.has_thread(&mut jobs) {
+                return false;
             }
+            jobs.waiting.push_back(job);
         }
-        let due = now.saturating_add(jobs.patience(self.patience));
-        jobs.last += 1;
-        let number = jobs.last;
-        jobs.waiting.push_back(Job { number, wanted, due, delay: delay.clone(), wake: Arc::clone(wake) });
         let alarm = jobs.needs_alarm(due);
         drop(jobs);
         self.changed.notify_one();
@@ -167,13 +186,26 @@ impl Crew {
         true
     }
 
+    /// Whether there is a thread for one more, or will be.
+    fn has_thread(self: &Arc<Self>, jobs: &mut Jobs) -> bool {
+        if jobs.waiting.len() >= MANY_WAITING {
+            jobs.waiting.retain(|job| job.delay.is_shared());
+        }
+        if jobs.waiting.len() >= jobs.idle && jobs.threads < MOST_THREADS {
+            let crew = Arc::clone(self);
+            match thread::Builder::new().name("fetch".to_owned()).spawn(move || crew.work()) {
+                Ok(_) => jobs.threads += 1,
+                Err(_) => return jobs.threads > 0,
+            }
+        }
+        true
+    }
+
     /// Whether something was read in time for a command that is carried out now; none when it was not asked for. Told once.
     pub fn ended(&self, wanted: Wanted) -> Option<bool> {
         let mut jobs = self.jobs();
         // A command whose buffer is too short reads less.
-        let covers =
-            |other: &Wanted| Wanted { blocks: wanted.blocks, ..*other } == wanted && other.blocks >= wanted.blocks;
-        let at = jobs.ended.iter().position(|(other, _)| covers(other))?;
+        let at = jobs.ended.iter().position(|(other, _)| other.has(wanted))?;
         jobs.ended.remove(at).map(|(_, in_time)| in_time)
     }
 
@@ -196,31 +228,29 @@ impl Crew {
 
     /// One thread: reads what is wanted until the disc leaves.
     fn work(&self) {
+        let mut jobs = self.jobs();
         loop {
-            let mut jobs = self.jobs();
             jobs.idle += 1;
             let nothing = |jobs: &mut Jobs| jobs.waiting.is_empty() && !jobs.dismissed;
             jobs = self.changed.wait_while(jobs, nothing).unwrap_or_else(PoisonError::into_inner);
             jobs.idle -= 1;
             let Some(job) = jobs.waiting.pop_front() else { return };
-            let (number, wanted) = (job.number, job.wanted);
-            jobs.under_way.push(job);
+            jobs.last += 1;
+            let (number, wanted) = (jobs.last, job.wanted);
+            jobs.reads.push(Read { number, wanted, began: self.clock.now(), hangs: false });
+            jobs.under_way.push(Job { read: Some(number), ..job });
             drop(jobs);
             if let Some(medium) = self.medium.upgrade() {
                 read(&medium.disc, wanted);
             }
-            let mut jobs = self.jobs();
-            let ended = jobs.under_way.iter().position(|other| other.number == number);
-            let ended = ended.map(|at| jobs.under_way.swap_remove(at));
-            match &ended {
-                Some(job) => jobs.remember(job, true),
-                None => jobs.hanging -= 1,
-            }
+            jobs = self.jobs();
+            jobs.reads.retain(|read| read.number != number);
+            let ended: Vec<_> = jobs.under_way.extract_if(.., |job| job.read == Some(number)).collect();
+            ended.iter().for_each(|job| jobs.remember(job, true));
             drop(jobs);
             // Nobody waits for one that was overdue.
-            if let Some(job) = ended {
-                job.end();
-            }
+            ended.into_iter().for_each(Job::end);
+            jobs = self.jobs();
         }
     }
 
@@ -243,7 +273,9 @@ impl Crew {
         jobs.alarms.remove(&at);
         let late = |job: &Job| job.due <= now;
         let mut expired: Vec<_> = jobs.under_way.extract_if(.., |job| late(job)).collect();
-        jobs.hanging += expired.len();
+        for late in expired.iter().filter(|job| job.patient) {
+            jobs.reads.iter_mut().filter(|read| late.read == Some(read.number)).for_each(|read| read.hangs = true);
+        }
         let (over, waiting) = std::mem::take(&mut jobs.waiting).into_iter().partition::<Vec<_>, _>(late);
         jobs.waiting = waiting.into();
         expired.extend(over);
@@ -262,7 +294,6 @@ impl Crew {
         let mut jobs = self.jobs();
         jobs.dismissed = true;
         let mut all: Vec<_> = jobs.waiting.drain(..).collect();
-        jobs.hanging += jobs.under_way.len();
         all.append(&mut jobs.under_way);
         drop(jobs);
         self.changed.notify_all();

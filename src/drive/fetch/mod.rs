@@ -54,6 +54,11 @@ impl Wanted {
         Self { part: Part::Sectors(Sub::None), start, blocks: 1 }
     }
 
+    /// Whether who has read this has read the other.
+    fn has(self, other: Self) -> bool {
+        Self { blocks: other.blocks, ..self } == other && self.blocks >= other.blocks
+    }
+
     /// Whether it lies where the head is moved to.
     pub fn moves_head(self) -> bool {
         matches!(self.part, Part::Blocks | Part::Sectors(_))
