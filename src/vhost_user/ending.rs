@@ -5,11 +5,11 @@
 //! in their order; so the control queue waits until each worker has gone over its rings. No lock is held meanwhile.
 
 use std::cell::Cell;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
 use vhost_user_backend::VringT;
 use virtio_queue::QueueT;
-use vm_memory::GuestAddressSpace;
 
 use super::backend::{Backend, CONTROL_QUEUE, CONTROL_WORKER, workers};
 use super::handlers::{Ending, Requests};
@@ -26,8 +26,6 @@ pub(super) struct Awaited {
     position: u16,
     /// Which is this function and no other: one that comes after it may end the same.
     ends: Arc<Ends>,
-    /// The workers that have not gone over their rings since, one bit each.
-    workers: u64,
     /// Some of the commands are in a ring: those that it asks for, or one that should end and stands behind another that waits.
     left: bool,
 }
@@ -40,11 +38,12 @@ impl Backend {
         if let Some(awaited) = &*ending
             && awaited.position == position
         {
-            return awaited.workers != 0;
+            return self.to_end.load(Ordering::Relaxed) != 0;
         }
         let Some(ends) = Ends::of(&self.target, chain) else { return false };
         let all = (1..=workers()).fold(0, |all, worker| all | 1 << worker);
-        *ending = Some(Awaited { position, ends: Arc::new(ends), workers: all, left: false });
+        *ending = Some(Awaited { position, ends: Arc::new(ends), left: false });
+        self.to_end.store(all, Ordering::Relaxed);
         drop(ending);
         (1..=workers()).for_each(|worker| self.wake(worker));
         true
@@ -52,27 +51,32 @@ impl Backend {
 
     /// Whether commands that the function at `position` is about are in a ring. It waits no more.
     pub(super) fn are_left(&self, position: u16) -> bool {
-        self.ending().take().is_some_and(|awaited| awaited.position == position && awaited.left)
+        self.take_ending().is_some_and(|awaited| awaited.position == position && awaited.left)
     }
 
     /// Nobody waits for the end of commands any more.
     pub(super) fn forget_ending(&self) {
-        *self.ending() = None;
+        self.take_ending();
+    }
+
+    fn take_ending(&self) -> Option<Awaited> {
+        let mut ending = self.ending();
+        self.to_end.store(0, Ordering::Relaxed);
+        ending.take()
     }
 
     /// Whether a function waits for a worker to go over its rings.
     pub(super) fn is_to_end_tasks(&self, worker: usize) -> bool {
-        self.ending().as_ref().is_some_and(|awaited| awaited.workers >> worker & 1 != 0)
+        self.to_end.load(Ordering::Relaxed) >> worker & 1 != 0
     }
 
     /// Goes over the rings of a worker for the function that waits, if there is one.
     pub(super) fn end_tasks(&self, vrings: &[Ring], worker: usize) {
-        let bit = 1 << worker;
         let ends = match &*self.ending() {
-            Some(awaited) if awaited.workers & bit != 0 => Arc::clone(&awaited.ends),
+            Some(awaited) if self.is_to_end_tasks(worker) => Arc::clone(&awaited.ends),
             _ => return,
         };
-        let mut gave_way = false;
+        let (mut gave_way, mut without_memory) = (false, false);
         let left = |(index, vring): (usize, &Ring)| {
             // What the process before this one did is answered as it was.
             self.resume_first(vring, worker, index);
@@ -83,13 +87,19 @@ impl Backend {
                 gave_way |= handler.gave_way.get();
                 served
             });
-            served == Some(Served::Some) || self.is_in(vring, &ends)
+            let is_in = self.is_in(vring, &ends);
+            without_memory |= is_in.is_none();
+            served == Some(Served::Some) || is_in == Some(true)
         };
         // All of them, whatever is left in the first.
         let left = vrings.iter().enumerate().map(left).fold(false, |any, left| any | left);
         if gave_way {
             // Those behind it have their turn when whoever wanted the ring has had theirs.
             return self.wake(worker);
+        }
+        if without_memory {
+            // All workers look again when it is back: what should end is still there then.
+            return;
         }
         let mut ending = self.ending();
         let Some(awaited) = ending.as_mut().filter(|awaited| Arc::ptr_eq(&awaited.ends, &ends)) else {
@@ -98,29 +108,32 @@ impl Backend {
             return self.wake(worker);
         };
         awaited.left |= left;
-        awaited.workers &= !bit;
-        let all = awaited.workers == 0;
+        let bit = 1 << worker;
+        let others = self.to_end.fetch_and(!bit, Ordering::Relaxed) & !bit;
         drop(ending);
-        if all {
+        if others == 0 {
             self.look_again(CONTROL_WORKER, CONTROL_QUEUE as usize);
         }
     }
 
-    /// Whether a ring has such commands.
-    fn is_in(&self, vring: &Ring, ends: &Ends) -> bool {
+    /// Whether a ring has such commands; none where it lies in no memory just then.
+    fn is_in(&self, vring: &Ring, ends: &Ends) -> Option<bool> {
         let state = vring.get_ref();
         if !is_served(&state) {
-            return false;
+            return Some(false);
         }
-        let (queue, memory) = (state.get_queue(), self.memory.memory());
-        let Some(ring) = Split::new(&memory, queue) else { return false };
+        let (queue, memory) = (state.get_queue(), self.memory_now());
+        let Some(ring) = Split::new(memory.get(), queue) else {
+            self.is_without_memory(&memory);
+            return None;
+        };
         let first = queue.next_avail();
         let waiting = ring.available().wrapping_sub(first).min(ring.size());
         let mut chain = Chain::default();
-        (0..waiting).any(|after| {
+        Some((0..waiting).any(|after| {
             chain.walk(&ring, ring.head(first.wrapping_add(after)));
             ends.has(&chain)
-        })
+        }))
     }
 
     fn ending(&self) -> MutexGuard<'_, Option<Awaited>> {

@@ -26,6 +26,14 @@ pub(super) struct Requests<'b> {
     pub yields: bool,
 }
 
+impl Requests<'_> {
+    /// Whether somebody waits for the ring, or for the worker.
+    fn is_asked(&self) -> bool {
+        let Self { backend, worker, ring, yields, .. } = self;
+        ring.is_wanted() || backend.has_ended() || *yields && backend.is_to_end_tasks(*worker)
+    }
+}
+
 impl Handler for Requests<'_> {
     fn may_hold(&self) -> bool {
         self.backend.target.is_slow()
@@ -37,9 +45,8 @@ impl Handler for Requests<'_> {
 
     /// What a command changed is kept before its chain is returned, together with its answer.
     fn execute(&self, position: u16, chain: &Chain<'_>) -> Outcome {
-        let Self { backend, worker, index, ring, yields } = *self;
-        let asked = || ring.is_wanted() || backend.has_ended() || yields && backend.is_to_end_tasks(worker);
-        let outcome = request::execute(&backend.target, backend.nexus, chain, &asked);
+        let Self { backend, worker, index, .. } = *self;
+        let outcome = request::execute(&backend.target, backend.nexus, chain, &|| self.is_asked());
         if outcome.given_up {
             backend.has_waited(worker, index, position);
             backend.look_again(worker, index);
@@ -49,6 +56,14 @@ impl Handler for Requests<'_> {
             backend.target.keep(lun, answer::remember(position, chain, outcome.written).map(note));
         }
         outcome
+    }
+
+    fn gives_way(&self) -> bool {
+        let asked = self.is_asked();
+        if asked {
+            self.backend.look_again(self.worker, self.index);
+        }
+        asked
     }
 
     fn read_ahead(&self, chain: &Chain<'_>) {
@@ -109,7 +124,7 @@ pub(super) struct Ending<'b> {
     pub ends: Ends,
     /// What those are answered with.
     pub response: u8,
-    /// Whether another has given way, so that those behind it are not returned yet.
+    /// Whether others have given way, so that those behind them are not returned yet.
     pub gave_way: Cell<bool>,
 }
 
@@ -134,6 +149,11 @@ impl Handler for Ending<'_> {
         let outcome = self.requests.execute(position, chain);
         self.gave_way.set(self.gave_way.get() || outcome.given_up);
         outcome
+    }
+
+    fn gives_way(&self) -> bool {
+        self.gave_way.set(self.gave_way.get() || self.requests.gives_way());
+        self.gave_way.get()
     }
 }
 

@@ -3,6 +3,7 @@
 //! Not responsible for what a request means (see [`crate::virtio`]) nor for creating sockets (see [`crate::sys::socket`]).
 
 mod backend;
+mod descriptor;
 mod ending;
 mod events;
 mod gather;

@@ -6,10 +6,12 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use log::{debug, warn};
+use rustix::fs::FileType;
 use vhost_user_backend::{VringMutex, VringState, VringStateGuard, VringStateMutGuard, VringT};
 use virtio_queue::{Error, QueueT};
 use vm_memory::GuestMemoryAtomic;
 
+use super::descriptor::look_at;
 use super::pace::Pace;
 use crate::sys::memory::GuestMemory;
 
@@ -40,11 +42,15 @@ pub struct Ring {
     waiting: Arc<AtomicU32>,
 }
 
-/// A front-end's descriptor that is only read and written when that can be done at once.
+/// A front-end's descriptor that is only read and written when that can be done at once. Files and devices are none: what they do
+/// is up to whose file system or driver it is.
 fn never_waits(file: Option<File>) -> Option<File> {
-    file.inspect(|file| {
-        if let Err(error) = rustix::io::ioctl_fionbio(file, true) {
-            debug!("a descriptor of the front-end may make a worker wait: {error}");
+    file.filter(|file| match look_at(file).map(|found| found.kind) {
+        // An eventfd has no type.
+        Ok(FileType::Unknown | FileType::Fifo | FileType::Socket) => rustix::io::ioctl_fionbio(file, true).is_ok(),
+        found => {
+            warn!("a descriptor of the front-end is left out: it is no eventfd, pipe or socket ({found:?})");
+            false
         }
     })
 }

@@ -21,6 +21,9 @@ const BATCH: usize = 64;
 /// over the available one, each chain that is returned makes another available.
 const MOST_BATCHES: usize = 16;
 
+/// Turns that a worker leaves to the front-end before it takes a ring's lock.
+const MOST_TURNS: u32 = 1000;
+
 /// For how long nothing is announced of what is done while others are served that wait for storage, unless that is as much as those
 /// others. An announcement costs a system call here and an interrupt there, and a driver that is told of many sends as many, which
 /// storage then gets at once; while it does, the other half keeps storage busy.
@@ -34,7 +37,7 @@ const MOST_NAMED: u16 = 64;
 pub(super) enum RunEnd {
     /// There was none.
     Empty,
-    /// The next one waits for time to pass, has given way, or the ring is broken.
+    /// The next one waits for time to pass, all give way, or the ring is broken.
     Stuck,
 }
 
@@ -72,6 +75,11 @@ pub(super) trait Handler {
 
     /// Carries out what the chain at a position says.
     fn execute(&self, position: u16, chain: &Chain<'_>) -> Outcome;
+
+    /// Whether no further chain is to be carried out for now, as somebody waits for that. The worker then comes back to the ring.
+    fn gives_way(&self) -> bool {
+        false
+    }
 
     /// It will be carried out soon, after others that may wait.
     fn read_ahead(&self, _chain: &Chain<'_>) {}
@@ -124,8 +132,9 @@ impl Backend {
 
     /// Serves at most [`BATCH`] chains. With `wait` the guest must kick for what it adds to an empty ring.
     pub(super) fn look(&self, vring: &Ring, wait: bool, handler: &impl Handler) -> Look {
-        // The front-end first: this worker would have the lock again before it.
-        while vring.is_wanted() {
+        // The front-end first: this worker would have the lock again before it. Not for ever: it may not be coming.
+        let mut turns = 0..MOST_TURNS;
+        while vring.is_wanted() && turns.next().is_some() {
             std::thread::yield_now();
         }
         let mut state = vring.get_mut();
@@ -143,6 +152,10 @@ impl Backend {
         let gathers = handler.gathers().filter(|_| wait);
         let mut end = RunEnd::Empty;
         while served < BATCH && end == RunEnd::Empty {
+            if served > 0 && handler.gives_way() {
+                end = RunEnd::Stuck;
+                break;
+            }
             if waits::expected() {
                 untold_since.get_or_insert_with(Instant::now);
             }
@@ -254,6 +267,9 @@ impl Backend {
         now.walk(&ring, first_head);
         for (served, &head) in heads.iter().enumerate() {
             let position = first.wrapping_add(served as u16);
+            if served > 0 && handler.gives_way() {
+                return (served, RunEnd::Stuck);
+            }
             if let Some(&next_head) = heads.get(served + 1) {
                 next.walk(&ring, next_head);
                 next.prefetch();

@@ -4,8 +4,10 @@ use std::io;
 use std::sync::PoisonError;
 use std::sync::atomic::{Ordering, fence};
 
-use vm_memory::{GuestAddressSpace, GuestMemoryLoadGuard};
+use rustix::fs::FileType;
+use vm_memory::{GuestAddressSpace, GuestMemoryBackend, GuestMemoryLoadGuard, GuestMemoryRegion};
 
+use super::super::descriptor::look_at;
 use super::Backend;
 use crate::sys::dirty;
 use crate::sys::memory::{GuestMemory, watch};
@@ -48,9 +50,10 @@ impl Backend {
     /// The front-end has given the guest's memory anew.
     ///
     /// # Errors
-    /// When the log of dirty pages cannot be taken along.
+    /// When a region is longer than its file, which ends the connection, or the log of dirty pages cannot be taken along.
     pub(super) fn replace_memory(&self, now: &GuestMemory) -> io::Result<()> {
         watch(now, &self.memory_gone);
+        now.iter().try_for_each(is_all_there)?;
         dirty::go_on(&self.memory.memory(), now)?;
         self.memory.lock().unwrap_or_else(PoisonError::into_inner).replace(now.clone());
         self.memory_changes.fetch_add(1, Ordering::Release);
@@ -60,4 +63,18 @@ impl Backend {
         }
         Ok(())
     }
+}
+
+/// Refuses a region whose file ends before it does: what is beyond would be zeros to the guest, and an error of its disc. Files that
+/// have no length, as those of devices, are taken at their word.
+fn is_all_there(region: &impl GuestMemoryRegion) -> io::Result<()> {
+    let Some(place) = region.file_offset() else { return Ok(()) };
+    let file = look_at(place.file())?;
+    let end = place.start().saturating_add(region.len());
+    if file.kind == FileType::RegularFile && end > file.len {
+        let (at, len) = (region.start_addr().0, file.len);
+        let reason = format!("the front-end's memory at {at:#x} ends at byte {end} of a file of {len} bytes");
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
+    }
+    Ok(())
 }

@@ -85,6 +85,8 @@ pub struct Backend {
     held: Mutex<HashMap<(usize, usize), (u16, Delay)>>,
     /// The task management function that waits until the workers have ended what it ends.
     pub(super) ending: Mutex<Option<Awaited>>,
+    /// The workers that have not gone over their rings for it, one bit each. Written with that locked.
+    pub(super) to_end: AtomicU64,
     /// For each worker what has it look again, and the rings that have more chains than were served at a time, by index within it.
     wakers: Vec<Arc<EventFd>>,
     again: Vec<AtomicU64>,
@@ -125,6 +127,7 @@ impl Backend {
             notes: Mutex::default(),
             held: Mutex::default(),
             ending: Mutex::default(),
+            to_end: AtomicU64::new(0),
             wakers: (0..=workers()).map(waker).collect::<io::Result<_>>()?,
             again: numbers(),
             exits: Mutex::new((0..=workers()).map(exit).collect::<io::Result<_>>()?),

@@ -286,6 +286,23 @@ fn a_call_descriptor_that_cannot_be_written_holds_up_no_end() {
     next_is_answered(&backend);
 }
 
+/// Whoever's file system it is on could have a worker wait for as long as it likes.
+#[test]
+fn a_call_descriptor_that_is_a_file_is_left_out() {
+    let (_drive, backend) = served();
+    let file = tempfile::tempfile().unwrap();
+    let mut guest = with_descriptor(&backend, SET_VRING_CALL, file.as_fd());
+    for queue in [REQUESTS, REQUESTS + 1] {
+        guest.begin(queue, &Command::new(&TEST_UNIT_READY, 0));
+        while guest.poll(queue).is_none() {
+            std::thread::yield_now();
+        }
+        // It would be called by now.
+        guest.stop_ring(queue);
+    }
+    assert_eq!(file.metadata().unwrap().len(), 0, "it was called");
+}
+
 #[test]
 fn a_kick_descriptor_that_gives_too_little_holds_up_no_end() {
     let (_drive, backend) = served();

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use spindle::disc::Lba;
 use spindle::drive::{Drive, Fault, FaultKind, Identity, Tray};
+use vhost::vhost_user::VhostUserFrontend;
 
 use crate::support::backend::Backend;
 use crate::support::clock::ManualClock;
 use crate::support::disc::{block, patterned};
-use crate::support::guest::{Command, END, Guest, Options, Pending, REQUESTS, Reply, lun};
+use crate::support::guest::{CONTROL, Command, END, Guest, Options, Pending, Piece, REQUESTS, Reply, lun};
 
 const ABORT_TASK: u32 = 0;
 const ABORT_TASK_SET: u32 = 1;
@@ -125,6 +126,35 @@ fn functions_that_end_all_commands_of_a_unit_return_those_that_wait_first() {
         slow.clock.advance(DELAY);
         assert_eq!(slow.guest.finish(pending).data, block(1, 77));
     }
+}
+
+/// As QEMU takes a region away before it gives it back changed: what is in the ring is not known meanwhile, and still there afterwards.
+#[test]
+fn a_function_waits_for_a_ring_whose_memory_is_away() {
+    let mut slow = Slow::new();
+    let [near, far] = slow.guest.regions()[..] else { panic!("the guest has two parts of memory") };
+    slow.guest.move_ring(REQUESTS + 1, far.guest_phys_addr + far.memory_size - 0x10_0000);
+    let pending = slow.read(1, 0, 5);
+    slow.clock.wait_for_alarm();
+    slow.guest.frontend.remove_mem_region(&far).unwrap();
+    // In the other part: the function, and room for its answer.
+    let request = near.guest_phys_addr + near.memory_size / 2;
+    let mut function = [0; 24];
+    function[4..8].copy_from_slice(&ABORT_TASK.to_le_bytes());
+    function[8..16].copy_from_slice(&lun(0));
+    function[16] = 5;
+    slow.guest.write(request, &function);
+    slow.guest.write(request + 24, &[0xA5]);
+    let pieces = [Piece { at: request, len: 24, write: false }, Piece { at: request + 24, len: 1, write: true }];
+    slow.guest.submit_quietly(CONTROL, &pieces);
+    slow.guest.kick(CONTROL);
+    // Far more than it takes to look at rings, without which this shows nothing.
+    std::thread::sleep(Duration::from_millis(100));
+    assert_eq!(slow.guest.poll(CONTROL), None, "it is answered");
+    slow.guest.frontend.add_mem_region(&far).unwrap();
+    slow.guest.wait(CONTROL);
+    assert_eq!(slow.guest.read(request + 24, 1), [COMPLETE]);
+    slow.is_ended(pending, ABORTED);
 }
 
 #[test]

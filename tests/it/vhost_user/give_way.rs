@@ -1,4 +1,4 @@
-//! Commands that go over a whole disc while somebody wants their ring: a front-end, which the machine's monitor waits for, a function
+//! Commands that go over a whole disc, alone or one after the other, while somebody wants their ring: a front-end, which the machine's monitor waits for, a function
 //! that is to end them, or the next front-end.
 
 use std::sync::Arc;
@@ -17,11 +17,12 @@ const GATE: u32 = 20_000;
 const TAG: u64 = 5;
 
 const ABORT_TASK: u32 = 0;
+const ABORT_TASK_SET: u32 = 1;
 const COMPLETE: u8 = 0;
 const ABORTED: u8 = 2;
 
-/// VERIFY (12) of a whole disc, which has come to a gate. On local storage: its worker holds the ring meanwhile.
-fn verifying() -> (Arc<Gated>, Backend, Guest, Pending) {
+/// A guest with such a disc, which has a gate, on local storage: a worker holds the ring while it reads.
+fn ready() -> (Arc<Gated>, Backend, Guest) {
     let drive = Arc::new(Drive::new(Identity::named("cd0"), Tray::Closed));
     let (gate, medium) = gated(1, BLOCKS, GATE);
     let medium = Arc::into_inner(medium).unwrap();
@@ -29,9 +30,31 @@ fn verifying() -> (Arc<Gated>, Backend, Guest, Pending) {
     let backend = Backend::serve(&[drive]);
     let mut guest = backend.guest(Options::default());
     while guest.command(REQUESTS, &Command::new(&[0; 6], 0)).status != 0 {}
+    (gate, backend, guest)
+}
+
+/// VERIFY (12) of the whole disc, which has come to the gate.
+fn verifying() -> (Arc<Gated>, Backend, Guest, Pending) {
+    let (gate, backend, mut guest) = ready();
     let [a, b, c, d] = BLOCKS.to_be_bytes();
     let verify = [0xAF, 0, 0, 0, 0, 0, a, b, c, d, 0, 0];
     let pending = guest.begin(REQUESTS, &Command { tag: TAG, ..Command::new(&verify, 0) });
+    while gate.waiting() == 0 {
+        std::thread::yield_now();
+    }
+    (gate, backend, guest, pending)
+}
+
+/// Fewer than are served at a time.
+const MANY: u64 = 40;
+
+/// VERIFY (10) of 16,000 blocks, which is too short to give way, many times over. The first has come to the gate.
+fn queued() -> (Arc<Gated>, Backend, Guest, Vec<Pending>) {
+    const SHORT: [u8; 10] = [0x2F, 0, 0, 0, 0x4A, 0x38, 0, 0x3E, 0x80, 0];
+    let (gate, backend, mut guest) = ready();
+    let command = |number| Command { tag: TAG + number, ..Command::new(&SHORT, 0) };
+    let pending = (0..MANY).map(|number| guest.begin_quietly(REQUESTS, &command(number))).collect();
+    guest.kick(REQUESTS);
     while gate.waiting() == 0 {
         std::thread::yield_now();
     }
@@ -55,6 +78,33 @@ fn a_ring_that_is_stopped_waits_for_no_whole_disc() {
     assert_eq!(guest.poll(REQUESTS), None);
     guest.start_ring(REQUESTS, position);
     assert_eq!(guest.finish(pending).status, 0);
+}
+
+#[test]
+fn a_ring_that_is_stopped_waits_for_one_of_many_commands() {
+    let (gate, _backend, mut guest, pending) = queued();
+    let after_the_first = guest.next_position(REQUESTS).wrapping_sub(MANY as u16 - 1);
+    open_soon(gate);
+    assert_eq!(guest.stop_ring(REQUESTS), after_the_first);
+    guest.start_ring(REQUESTS, after_the_first);
+    for pending in pending {
+        assert_eq!(guest.finish(pending).status, 0);
+    }
+}
+
+#[test]
+fn a_function_that_ends_commands_waits_for_one_of_them() {
+    let (gate, _backend, mut guest, pending) = queued();
+    open_soon(gate);
+    assert_eq!(guest.manage_task(ABORT_TASK_SET, lun(0), 0), COMPLETE);
+    let mut responses = Vec::new();
+    for pending in pending {
+        let (head, written) = guest.poll(REQUESTS).expect("it was returned before the function was answered");
+        assert_eq!(head, pending.head);
+        responses.push(guest.reply(pending, written).response);
+    }
+    assert_eq!((responses[0], responses[1..].iter().all(|&response| response == ABORTED)), (0, true), "{responses:?}");
+    assert_eq!(guest.command(REQUESTS, &Command::new(&[0; 6], 0)).status, 0);
 }
 
 #[test]

@@ -180,6 +180,14 @@ impl Guest {
         self.start_ring_with(index, 0, available, used);
     }
 
+    /// Has a ring that is empty lie elsewhere, and starts it there.
+    pub fn move_ring(&mut self, index: usize, at: u64) {
+        self.stop_ring(index);
+        let ring = &self.rings[index];
+        self.rings[index] = Ring::new(at, ring.size, ring.event_idx);
+        self.start_ring(index, 0);
+    }
+
     /// Tells the back-end where a ring is, that it knows.
     pub fn name_ring(&mut self, index: usize) {
         let ring = &self.rings[index];
