@@ -3,6 +3,7 @@
 //! Every block states why it is sound. Nothing here knows about discs or SCSI.
 #![allow(unsafe_code, reason = "this is the one module that may")]
 
+pub mod busy;
 pub mod copy;
 pub mod counting;
 pub mod descriptors;

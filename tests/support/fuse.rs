@@ -8,6 +8,7 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use rustix::fs::{Mode, OFlags};
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
@@ -51,6 +52,8 @@ struct State {
 struct Storage {
     bad: Vec<Range<u64>>,
     hanging: Vec<Range<u64>>,
+    /// How long each read takes.
+    pause: Duration,
     /// Names are not looked up; those who look wait, by the number of their request.
     mute: bool,
     looking: Vec<u64>,
@@ -92,6 +95,11 @@ impl Fuse {
         self.state.storage().hanging.push(range);
     }
 
+    /// Each read takes so long from now on.
+    pub fn set_slow(&self, pause: Duration) {
+        self.state.storage().pause = pause;
+    }
+
     /// Not even names are found from now on.
     pub fn set_mute(&self) {
         self.state.storage().mute = true;
@@ -111,6 +119,7 @@ impl Fuse {
     pub fn release(&self) {
         let mut storage = self.state.storage();
         storage.hanging.clear();
+        storage.pause = Duration::ZERO;
         storage.mute = false;
         std::mem::take(&mut storage.looking).into_iter().for_each(|unique| self.state.found(unique));
         for (unique, range) in std::mem::take(&mut storage.waiting) {
@@ -145,7 +154,6 @@ impl State {
         self.storage.lock().unwrap()
     }
 
-    /// Answers until the file system is unmounted.
     /// The file's name.
     fn found(&self, unique: u64) {
         // Node, generation; the name is valid for no time, the attributes for an hour.
@@ -153,6 +161,7 @@ impl State {
         self.reply(unique, Ok(&entry));
     }
 
+    /// Answers until the file system is unmounted.
     fn serve(&self) {
         let mut buf = vec![0; 1 << 17];
         loop {
@@ -203,6 +212,7 @@ impl State {
     }
 
     fn read(&self, unique: u64, range: Range<u64>) {
+        std::thread::sleep(self.storage().pause);
         let mut storage = self.storage();
         let touches =
             |ranges: &[Range<u64>]| ranges.iter().any(|other| other.start < range.end && range.start < other.end);

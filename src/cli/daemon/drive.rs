@@ -1,6 +1,7 @@
 //! Making the drives that `--drive` asks for.
 
 use std::collections::{HashMap, HashSet};
+use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use std::time::Duration;
 use log::{info, warn};
 
 use super::confine::{hold, places_of};
-use super::patience::Begun;
+use super::patience::{Begun, end_all};
 use super::spec::DriveSpec;
 use super::state::{How, Remembered, Reopening, StateFile, StateFolder};
 use super::targets::{Group, has_others};
@@ -72,47 +73,61 @@ fn plan_one<'a>(
     Ok(Planned { spec, file, remembered, identity: spec.identity(otherwise), sink, beside_others, silent: false })
 }
 
-/// The files that are opened for the drives, and the folders whose files they may name. Those that drives remember are looked for side by
-/// side, while `left` lasts.
-pub fn images(planned: &mut [Planned<'_>], mut left: Duration) -> Vec<OwnedFd> {
-    let begin = |planned: &Planned<'_>| {
-        let files = planned.remembered.as_ref()?.files();
-        Begun::begin(move || files.iter().filter_map(|file| hold(file).ok()).collect::<Vec<_>>()).ok()
+/// The files that are opened for the drives, and the folders whose files they may name. They are looked for side by side, and no longer
+/// than storage is silent for `patience`.
+///
+/// # Errors
+/// When that of an image of the command line is.
+pub fn images(
+    planned: &mut [Planned<'_>],
+    state: Option<&StateFolder>,
+    patience: Duration,
+) -> Result<Vec<OwnedFd>, CliError> {
+    let begin = |planned: &Planned<'_>| match (planned.remembered.as_ref().zip(state), planned.spec.image.clone()) {
+        (Some((remembered, folder)), _) => {
+            let files = remembered.files(folder);
+            Begun::begin(move || files.iter().filter_map(|file| hold(file).ok()).collect()).map(Some)
+        }
+        (None, Some(image)) => Begun::begin(move || places_of(&image)).map(Some),
+        (None, None) => Ok(None),
     };
-    let begun: Vec<_> = planned.iter().map(begin).collect();
+    let begun = planned.iter().map(begin).collect::<io::Result<Vec<_>>>()?;
     let mut images = Vec::new();
-    for (planned, begun) in planned.iter_mut().zip(begun) {
-        if let Some(begun) = begun {
-            let found = begun.end(&mut left, || false);
-            planned.silent = found.is_none();
-            images.extend(found.into_iter().flatten());
-        } else if let Some(image) = &planned.spec.image {
-            images.extend(places_of(image));
+    for (planned, found) in planned.iter_mut().zip(end_all(begun, patience, || false)) {
+        match (found, &planned.remembered, &planned.spec.image) {
+            (Some(found), ..) => images.extend(found),
+            (None, Some(_), _) => planned.silent = true,
+            (None, None, Some(image)) => return Err(silent(image, patience)),
+            (None, None, None) => {}
         }
     }
-    images
+    Ok(images)
+}
+
+fn silent(image: &Path, patience: Duration) -> CliError {
+    let reason = format!("its storage has not answered for {} s (--read-deadline)", patience.as_secs());
+    CliError::new(Exit::Failure, format!("{}: {reason}", image.display()))
 }
 
 /// Makes the drives with their discs in them, as they were kept in `state` if they were. Discs that were in drives before are waited for
-/// while `left` lasts: a drive whose storage does not answer holds up no other.
+/// until their storage has been silent for `patience`: a drive whose storage does not answer holds up no other.
 ///
 /// # Errors
-/// When two have the same serial number, or an image cannot be opened.
+/// When two have the same serial number, an image cannot be opened, or the storage of one of the command line is silent for as long.
 pub fn make(
     planned: Vec<Planned<'_>>,
     how: &How,
     spool: Option<&Path>,
     mut state: Option<StateFolder>,
-    (read_deadline, mut left): (Duration, Duration),
+    (read_deadline, patience): (Duration, Duration),
 ) -> Result<Vec<Arc<Drive>>, CliError> {
     let begin = |planned: &Planned<'_>| match planned.remembered.as_ref()? {
         remembered if planned.silent => remembered.unanswered(),
         remembered => remembered.reopen(state.as_mut()?, how),
     };
     let reopening: Vec<_> = planned.iter().map(begin).collect();
-    let end = |reopening: Option<Reopening>| reopening.map(|reopening| reopening.end(&mut left, &how.passwords));
-    let discs: Vec<_> = reopening.into_iter().map(end).collect();
-    let make = |(planned, disc)| make_one(planned, disc, how, spool, state.as_ref(), read_deadline);
+    let discs = Reopening::end_all(reopening, patience, &how.passwords);
+    let make = |(planned, disc)| make_one(planned, disc, (how, spool), state.as_ref(), (read_deadline, patience));
     let drives = planned.into_iter().zip(discs).map(make).collect::<Result<Vec<_>, _>>()?;
     // A guest would take the two for two ways to one drive (SPC-4, Device Identification VPD page). One may be what was remembered.
     let mut serials = HashMap::new();
@@ -133,10 +148,9 @@ pub fn make(
 fn make_one(
     planned: Planned<'_>,
     disc: Option<Result<Arc<Medium>, Absent>>,
-    how: &How,
-    spool: Option<&Path>,
+    (how, spool): (&How, Option<&Path>),
     state: Option<&StateFolder>,
-    read_deadline: Duration,
+    (read_deadline, patience): (Duration, Duration),
 ) -> Result<Arc<Drive>, CliError> {
     let Planned { spec, file, remembered, identity, sink, beside_others, silent: _ } = planned;
     let tray = if spec.tray_open { Tray::Open } else { Tray::Closed };
@@ -151,11 +165,10 @@ fn make_one(
     let image = spec.image.as_deref();
     drive = match (remembered, file.as_ref().zip(state)) {
         (Some(remembered), Some((file, folder))) => remembered.restore(drive, file, folder, disc),
-        _ => {
-            let How { cache, passwords, allow_outside } = how;
-            let cache = Arc::clone(cache);
-            with_image(drive, image, &OpenOptions { cache, passwords, allow_outside: *allow_outside, spool })?
-        }
+        (_, _) => match image {
+            Some(image) => put_in(drive, open(image, (how, spool), patience)?)?,
+            None => drive,
+        },
     };
     if let Some(file) = file {
         drive = drive.kept_by(file.keeper(&identity, image));
@@ -163,9 +176,19 @@ fn make_one(
     Ok(Arc::new(drive))
 }
 
-/// The new drive with an image in it.
-fn with_image(drive: Drive, image: Option<&Path>, options: &OpenOptions<'_>) -> Result<Drive, CliError> {
-    let Some(image) = image else { return Ok(drive) };
+/// Opens an image of the command line.
+fn open(image: &Path, (how, spool): (&How, Option<&Path>), patience: Duration) -> Result<Medium, CliError> {
+    let (path, clone, into) = (image.to_owned(), how.clone(), spool.map(Path::to_owned));
+    let begun = Begun::begin(move || {
+        let How { cache, passwords, allow_outside } = clone;
+        let (passwords, spool) = (&passwords, into.as_deref());
+        open_now(&path, &OpenOptions { cache, passwords, allow_outside, spool })
+    })?;
+    let opened = begun.end(patience, || how.passwords.is_asking());
+    opened.unwrap_or_else(|| Err(silent(image, patience)))
+}
+
+fn open_now(image: &Path, options: &OpenOptions<'_>) -> Result<Medium, CliError> {
     let passable = open_passable(image, options)?;
     for warning in &passable.opened.warnings {
         warn!("{}: {warning}", image.display());
@@ -173,7 +196,11 @@ fn with_image(drive: Drive, image: Option<&Path>, options: &OpenOptions<'_>) -> 
     let origin = Origin::by_path(image, &passable, options.spool.is_some())?;
     let locator = locator(image).unwrap_or_else(|_| image.to_string_lossy().into_owned());
     let remote = origin.is_remote();
-    let medium = Medium { disc: passable.opened.disc, locator, format: passable.opened.format.id, origin, remote };
+    Ok(Medium { disc: passable.opened.disc, locator, format: passable.opened.format.id, origin, remote })
+}
+
+/// The new drive with a disc in it.
+fn put_in(drive: Drive, medium: Medium) -> Result<Drive, CliError> {
     // A drive that nobody has seen yet is not locked.
     drive.change_medium(Arc::new(medium), false).map_err(|refused| CliError::new(Exit::Locked, refused.to_string()))?;
     Ok(drive)

@@ -106,7 +106,7 @@ fn run(args: &Args) -> Result<(), CliError> {
     let deadline = Duration::from_secs(args.read_deadline.into());
     let patience = if deadline.is_zero() { Duration::MAX } else { deadline };
     if args.sandbox == Sandbox::On {
-        let mut images = drive::images(&mut planned, patience);
+        let mut images = drive::images(&mut planned, state.as_ref(), patience)?;
         if args.how.allow_outside {
             images.push(confine::hold(Path::new("/"))?);
         }

@@ -1,17 +1,30 @@
-//! Work on storage that may not answer: by a thread, for as long as there is patience.
+//! Work on storage that may not answer: by threads, side by side, for as long as there is patience.
 
 use std::io;
+use std::mem;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// How often is looked whether somebody is asked for a password meanwhile.
+use crate::sys::busy::busy_time;
+
+/// How often is looked whether work gets on.
 const STEP: Duration = Duration::from_millis(50);
 
 /// Work that has begun.
 pub struct Begun<T> {
     thread: JoinHandle<()>,
     result: Receiver<T>,
+    /// How long the processor had worked for it when it was last looked at, and since when that has not become more.
+    busy: Option<Duration>,
+    silent_since: Instant,
+}
+
+/// How work stands.
+enum Stands<T> {
+    Goes(Begun<T>),
+    /// With its result, if it is not left behind.
+    Ended(Option<T>),
 }
 
 impl<T: Send + 'static> Begun<T> {
@@ -24,24 +37,52 @@ impl<T: Send + 'static> Begun<T> {
         let thread = thread::Builder::new().name("opening".to_owned());
         // Nobody waits any more where it came too late.
         let thread = thread.spawn(move || drop(done.send(work())))?;
-        Ok(Self { thread, result })
+        Ok(Self { busy: busy_time(&thread), thread, result, silent_since: Instant::now() })
     }
 
-    /// Waits for it as long as `left` lasts, which is used up; time in which `holds` is true does not count. None for work that has not
-    /// ended, which is left behind.
-    pub fn end(self, left: &mut Duration, holds: impl Fn() -> bool) -> Option<T> {
-        loop {
-            match self.result.recv_timeout(STEP.min(*left)) {
-                Ok(result) => {
-                    // It has nothing more to do.
-                    let _ = self.thread.join();
-                    return Some(result);
-                }
-                Err(RecvTimeoutError::Disconnected) => return None,
-                Err(RecvTimeoutError::Timeout) if left.is_zero() => return None,
-                Err(RecvTimeoutError::Timeout) if holds() => {}
-                Err(RecvTimeoutError::Timeout) => *left = left.saturating_sub(STEP),
+    /// Waits for it: see [`end_all`].
+    pub fn end(self, patience: Duration, holds: impl Fn() -> bool) -> Option<T> {
+        end_all(vec![Some(self)], patience, holds).pop().flatten()
+    }
+
+    /// Waits for no longer than a step.
+    fn look(mut self, wait: Duration, patience: Duration, holds: bool) -> Stands<T> {
+        match self.result.recv_timeout(wait) {
+            Ok(result) => {
+                // It has nothing more to do.
+                let _ = self.thread.join();
+                return Stands::Ended(Some(result));
             }
+            Err(RecvTimeoutError::Disconnected) => return Stands::Ended(None),
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+        let before = mem::replace(&mut self.busy, busy_time(&self.thread));
+        if holds || self.busy != before {
+            self.silent_since = Instant::now();
+        }
+        if self.silent_since.elapsed() > patience { Stands::Ended(None) } else { Stands::Goes(self) }
+    }
+}
+
+/// Waits for all of it. None for work that has not got on for as long as there is `patience`, which is left behind; time in which
+/// `holds` is true does not count.
+pub fn end_all<T: Send + 'static>(
+    begun: Vec<Option<Begun<T>>>,
+    patience: Duration,
+    holds: impl Fn() -> bool,
+) -> Vec<Option<T>> {
+    let mut all: Vec<_> = begun.into_iter().map(|begun| begun.map_or(Stands::Ended(None), Stands::Goes)).collect();
+    loop {
+        // The first that is not done is waited for, the others are looked at.
+        let mut wait = STEP;
+        for work in &mut all {
+            *work = match mem::replace(work, Stands::Ended(None)) {
+                Stands::Goes(begun) => begun.look(mem::take(&mut wait), patience, holds()),
+                ended => ended,
+            };
+        }
+        if !wait.is_zero() {
+            return all.into_iter().map(|work| if let Stands::Ended(result) = work { result } else { None }).collect();
         }
     }
 }
@@ -50,20 +91,35 @@ impl<T: Send + 'static> Begun<T> {
 mod tests {
     use super::*;
 
+    /// Far more than anything here takes.
+    const FOREVER: Duration = Duration::from_secs(60);
+
     #[test]
-    fn work_that_does_not_end_uses_up_the_patience_and_no_more() {
-        let mut left = Duration::from_secs(60);
-        assert_eq!(Begun::begin(|| 5).unwrap().end(&mut left, || false), Some(5));
+    fn work_that_does_not_end_is_waited_for_together_and_keeps_nothing_back() {
+        assert_eq!(Begun::begin(|| 5).unwrap().end(FOREVER, || false), Some(5));
         let (go, wait) = mpsc::channel::<()>();
-        let mut left = Duration::from_millis(60);
-        let hangs = Begun::begin(move || wait.recv().is_ok()).unwrap();
-        assert_eq!((hangs.end(&mut left, || false), left), (None, Duration::ZERO));
-        // What has ended by then is not lost.
-        let ended = Begun::begin(|| 6).unwrap();
-        thread::sleep(Duration::from_millis(20));
-        while !ended.thread.is_finished() {}
-        assert_eq!(ended.end(&mut left, || false), Some(6));
-        drop(go);
+        let (other_go, other_wait) = mpsc::channel::<()>();
+        let begun = [
+            Begun::begin(move || wait.recv().map_or(1, |()| 2)),
+            Begun::begin(move || other_wait.recv().map_or(3, |()| 4)),
+            Begun::begin(|| 6),
+        ];
+        let begun = begun.into_iter().map(Result::ok).chain([None]).collect();
+        let (patience, before) = (Duration::from_secs(1), Instant::now());
+        assert_eq!(end_all(begun, patience, || false), [None, None, Some(6), None]);
+        assert!(before.elapsed() >= patience);
+        drop((go, other_go));
+    }
+
+    #[test]
+    fn work_that_gets_on_has_all_the_time_it_takes() {
+        // A busy machine may have no turn for it at times.
+        let patience = STEP * 20;
+        let slowly = Begun::begin(move || {
+            (0..8).for_each(|_| thread::sleep(patience / 4));
+            8
+        });
+        assert_eq!(slowly.unwrap().end(patience, || false), Some(8));
     }
 
     #[test]
@@ -78,6 +134,6 @@ mod tests {
             }
             true
         };
-        assert_eq!(asked.end(&mut Duration::from_millis(100), asking), Some(7));
+        assert_eq!(asked.end(Duration::from_millis(100), asking), Some(7));
     }
 }

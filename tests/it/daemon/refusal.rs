@@ -1,13 +1,16 @@
 //! What `spindled` refuses, and how it says so: one line on stderr, before there is any socket.
 
+use std::io::{BufRead, BufReader};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
-use std::process::Output;
+use std::process::{Output, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::support::daemon::spindled;
+use crate::support::disc::block;
+use crate::support::fuse::Fuse;
 
 fn run(folder: &TempDir, arguments: &[&str]) -> Output {
     spindled(folder).args(arguments).output().unwrap()
@@ -142,10 +145,40 @@ fn help_and_version_go_to_stdout() {
 
 /// 20 seconds are less than the 30 after which Linux gives up on a command (docs/adr/0015).
 #[test]
-fn a_read_from_storage_that_hangs_ends_after_20_seconds_unless_another_deadline_is_given() {
+fn the_deadline_for_reads_is_20_seconds_unless_another_is_given() {
     let folder = tempfile::tempdir().unwrap();
     let help = String::from_utf8(run(&folder, &["--help"]).stdout).unwrap();
     let (_, from_there) = help.split_once("--read-deadline <SECONDS>").unwrap();
     let of_it = from_there.split("\n      --").next().unwrap();
     assert!(of_it.contains("[default: 20]"), "{of_it}");
+}
+
+/// Neither its bytes nor, at worst, its name. A drive that has had it before is started without it instead.
+#[test]
+fn an_image_whose_storage_is_silent_is_refused_after_the_deadline() {
+    let fuse = Fuse::mount((0..300).flat_map(|lba| block(4, lba)).collect());
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("socket");
+    for sandbox in ["on", "none"] {
+        for mute in [false, true] {
+            let _patience = fuse.patience();
+            if mute {
+                fuse.set_mute();
+            } else {
+                fuse.set_hanging(0..300 * 2048);
+            }
+            let image = fuse.path();
+            let paths = [socket.to_str().unwrap(), image.to_str().unwrap()];
+            let arguments = ["--sandbox", sandbox, "--read-deadline", "1", "--socket-path", paths[0], paths[1]];
+            let mut daemon = spindled(&folder).args(arguments).stderr(Stdio::piped()).spawn().unwrap();
+            let mut said = String::new();
+            BufReader::new(daemon.stderr.take().unwrap()).read_line(&mut said).unwrap();
+            let expected = format!("spindled: {}: its storage has not answered for 1 s (--read-deadline)\n", paths[1]);
+            assert_eq!(said, expected, "sandbox {sandbox}, mute {mute}");
+            // The kernel lets no process end that has a request at such a file system.
+            fuse.release();
+            assert_eq!(daemon.wait().unwrap().code(), Some(1));
+            assert!(!socket.exists());
+        }
+    }
 }

@@ -128,9 +128,9 @@ impl Remembered {
         self.0.asked == image.map(record::asked)
     }
 
-    /// Where the files of its disc are, as far as that is known.
-    pub fn files(&self) -> Vec<PathBuf> {
-        self.0.medium.iter().flat_map(MediumRecord::paths).collect()
+    /// Where those files of its disc are, as far as that is known, that nobody has kept open.
+    pub fn files(&self, folder: &StateFolder) -> Vec<PathBuf> {
+        self.0.medium.iter().flat_map(|medium| medium.paths(&folder.kept)).collect()
     }
 
     /// The names that the drive had.

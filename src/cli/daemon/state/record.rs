@@ -81,9 +81,10 @@ impl MediumRecord {
         self.files.iter().filter_map(|file| file.stored.as_deref())
     }
 
-    /// Where its files were.
-    pub fn paths(&self) -> impl Iterator<Item = PathBuf> {
-        self.files.iter().filter_map(FileRecord::path)
+    /// Where those of its files were that are not among the ones that were kept open.
+    pub fn paths(&self, kept: &HashMap<String, OwnedFd>) -> impl Iterator<Item = PathBuf> {
+        let is_kept = |file: &&FileRecord| file.stored.as_ref().is_some_and(|name| kept.contains_key(name));
+        self.files.iter().filter(move |file| !is_kept(file)).filter_map(FileRecord::path)
     }
 
     /// Where it was, with those of its files that were kept open.

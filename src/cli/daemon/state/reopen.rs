@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::record::MediumRecord;
-use crate::cli::daemon::patience::Begun;
+use crate::cli::daemon::patience::{Begun, end_all};
 use crate::cli::open::Asked;
 use crate::drive::{Absent, Medium};
 use crate::image::{ImageErrorKind, OpenOptions, Origin};
@@ -24,13 +24,11 @@ pub struct How {
 }
 
 /// A disc, or why there is none.
-type Disc = Result<Arc<Medium>, Absent>;
+pub type Disc = Result<Arc<Medium>, Absent>;
 
 /// A disc that is being opened.
 pub struct Reopening {
     locator: String,
-    /// It is decoded to its end first, which takes what it takes.
-    spools: bool,
     /// None where there is nothing to wait for.
     begun: io::Result<Option<Begun<Disc>>>,
 }
@@ -38,29 +36,32 @@ pub struct Reopening {
 impl Reopening {
     /// Begins to open a disc from where it was; with `spool`, by way of a temporary file there.
     pub fn begin(record: MediumRecord, origin: Origin, spool: Option<PathBuf>, how: How) -> Self {
-        let (locator, spools) = (record.locator.clone(), spool.is_some());
-        Self { locator, spools, begun: Begun::begin(move || reopen(record, origin, spool.as_deref(), &how)).map(Some) }
+        let locator = record.locator.clone();
+        Self { locator, begun: Begun::begin(move || reopen(record, origin, spool.as_deref(), &how)).map(Some) }
     }
 
     /// One that will not come.
     pub fn unanswered(locator: &str) -> Self {
-        Self { locator: locator.to_owned(), spools: false, begun: Ok(None) }
+        Self { locator: locator.to_owned(), begun: Ok(None) }
     }
 
-    /// The disc, if it can be had while `left` lasts.
-    ///
-    /// # Errors
-    /// Why it is not in the drive.
-    pub fn end(self, left: &mut Duration, passwords: &Asked) -> Disc {
-        let Self { locator, spools, begun } = self;
-        let mut forever = Duration::MAX;
-        let left = if spools { &mut forever } else { left };
-        let reason = match begun.map(|begun| begun.and_then(|begun| begun.end(left, || passwords.is_asking()))) {
-            Ok(Some(medium)) => return medium,
-            Ok(None) => "its storage has not answered in time: insert it again".to_owned(),
-            Err(error) => error.to_string(),
+    /// The discs, or why they are not in their drives. None waits for another, and all no longer than until those that are left have been
+    /// silent for `patience`.
+    pub fn end_all(all: Vec<Option<Self>>, patience: Duration, passwords: &Asked) -> Vec<Option<Disc>> {
+        let apart = |reopening: Option<Self>| match reopening.map(|Self { locator, begun }| (locator, begun)) {
+            None => (None, None),
+            Some((locator, Ok(begun))) => (Some((locator, None)), begun),
+            Some((locator, Err(error))) => (Some((locator, Some(error))), None),
         };
-        Err(Absent { locator, reason })
+        let (named, begun): (Vec<_>, Vec<_>) = all.into_iter().map(apart).unzip();
+        let discs = end_all(begun, patience, || passwords.is_asking());
+        let end = |(named, disc): (Option<(String, Option<io::Error>)>, Option<Disc>)| {
+            let (locator, error) = named?;
+            let silent = || "its storage has not answered in time: insert it again".to_owned();
+            let reason = error.map_or_else(silent, |error| error.to_string());
+            Some(disc.unwrap_or(Err(Absent { locator, reason })))
+        };
+        named.into_iter().zip(discs).map(end).collect()
     }
 }
 

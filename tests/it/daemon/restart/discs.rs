@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::fs::{self, File};
 use std::os::fd::AsFd;
 use std::path::Path;
+use std::time::Duration;
 
 use serde_json::json;
 use tempfile::TempDir;
@@ -125,6 +126,39 @@ fn storage_that_does_not_answer_at_a_start_holds_up_no_other_drive_and_nobody_at
         let mut guest = here.guest();
         assert_eq!(read(&mut guest, 7), block(4, 7));
     }
+}
+
+/// A disc that is decoded to its end before it is in the drive.
+#[test]
+fn storage_that_is_slow_at_a_start_is_waited_for_and_no_disc_waits_for_one_that_is_silent() {
+    // Nothing that can be packed.
+    let bytes = (0..300 * 2048_u32).map(|at| (at.wrapping_mul(at) >> 13) as u8).collect::<Vec<_>>();
+    let packed = TempDir::new().unwrap();
+    let iso = packed.path().join("disc.iso");
+    fs::write(&iso, &bytes).unwrap();
+    run("bzip2", &[iso.to_str().unwrap()]);
+    let fuse = Fuse::mount(fs::read(iso.with_extension("iso.bz2")).unwrap());
+    let (folder, local) = folder_with_image(5);
+    let first = format!("--drive=name=cd0,image={}", fuse.path().display());
+    let second = format!("--drive=name=cd1,image={local}");
+    let mut here = Restarted::start_in(folder, &["--read-deadline", "1", "--spool", &first, &second]);
+    drop(here.guest());
+    let _patience = fuse.patience();
+    // Several deadlines, and never silent for one.
+    fuse.set_slow(Duration::from_millis(40));
+    here.restart();
+    let drives = here.client().ok("drive-query", json!({}));
+    assert_eq!(drives[0]["medium"]["format"], "iso", "{drives}");
+    let mut guest = here.guest();
+    assert_eq!(read(&mut guest, 7), bytes[7 * 2048..8 * 2048]);
+    drop(guest);
+    fuse.release();
+    let half = fs::metadata(fuse.path()).unwrap().len() / 2;
+    fuse.set_hanging(half..half + 1);
+    here.restart();
+    let drives = here.client().ok("drive-query", json!({}));
+    assert!(drives[0]["absent"]["reason"].as_str().unwrap().contains("has not answered in time"), "{drives}");
+    assert_eq!(drives[1]["medium"]["format"], "iso", "{drives}");
 }
 
 /// Changed, replaced, cut, gone: the image itself, or a file that it names.
