@@ -132,7 +132,9 @@ fn storage_that_does_not_answer_at_a_start_holds_up_no_other_drive_and_nobody_at
 #[test]
 fn storage_that_is_slow_at_a_start_is_waited_for_and_no_disc_waits_for_one_that_is_silent() {
     // Nothing that can be packed.
-    let bytes = (0..300 * 2048_u32).map(|at| (at.wrapping_mul(at) >> 13) as u8).collect::<Vec<_>>();
+    let next = |last: &u32| Some(last.wrapping_mul(1_664_525).wrapping_add(1_013_904_223));
+    let bytes: Vec<_> =
+        std::iter::successors(Some(1), next).map(|number| (number >> 24) as u8).take(300 * 2048).collect();
     let packed = TempDir::new().unwrap();
     let iso = packed.path().join("disc.iso");
     fs::write(&iso, &bytes).unwrap();
