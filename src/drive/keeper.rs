@@ -24,10 +24,12 @@ pub(super) struct Keeping {
 }
 
 impl Drive {
-    /// The same drive, kept by `keeper`, from now on.
+    /// The same drive, kept by `keeper` as it is now, and from now on.
     #[must_use]
     pub fn kept_by(self, keeper: Arc<dyn Keeper>) -> Self {
         lock(&self.keeping).keeper = Some(keeper);
+        // What was changed before had nobody to keep it.
+        self.core.unkept.store(true, Ordering::Relaxed);
         self.keep_all(None);
         self
     }

@@ -142,10 +142,10 @@ impl Daemon {
         prlimit(Some(pid), Resource::As, Rlimit { current: Some(bytes), maximum: None }).unwrap();
     }
 
-    /// What `/proc` tells of each thread.
+    /// What `/proc` tells of each thread. One may end meanwhile.
     pub fn statuses(&self) -> Vec<String> {
         let tasks = std::fs::read_dir(self.proc("task")).unwrap();
-        tasks.map(|task| std::fs::read_to_string(task.unwrap().path().join("status")).unwrap()).collect()
+        tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("status")).ok()).collect()
     }
 
     /// How often any thread was given a processor after it had waited.

@@ -24,6 +24,7 @@ fn nonsense_costs_errors_and_nobody_else_anything() {
         b"\"text\"\n",
         b"}\n",
         b"\xEF\xBB\xBF{}\n",
+        b"{\"open\": [1, \"",
     ] {
         bad.send(nonsense);
         good.ok("query-version", json!({}));
@@ -294,6 +295,24 @@ fn a_client_that_sends_no_more_and_reads_slowly_keeps_its_place() {
     assert_eq!(slow.line(), None);
     // And then its place is free.
     while Client::connect(&control.path()).line().unwrap().get("QMP").is_none() {}
+}
+
+#[test]
+fn a_message_in_many_pieces_brings_no_more_descriptors_than_a_client_may_have() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("control");
+    let daemon = Daemon::start(&["--control", path.to_str().unwrap()]);
+    let mut client = Client::negotiated(&path);
+    client.ok("query-version", json!({}));
+    let before = daemon.descriptors();
+    let file = File::open("/dev/null").unwrap();
+    client.send_with(b"{", &[file.as_fd(); 16]);
+    for _ in 0..20 {
+        client.send_with(b" ", &[file.as_fd(); 16]);
+    }
+    client.send(b"\"execute\": \"query-version\"}");
+    assert!(client.answer()["return"].is_object());
+    assert_eq!(daemon.descriptors(), before + 16);
 }
 
 #[test]

@@ -49,20 +49,26 @@ fn settle(guest: &mut Guest) {
 const EVENTS: [u8; 10] = [0x4A, 1, 0, 0, 0x10, 0, 0, 0, 8, 0];
 const CHANGES: [u8; 10] = [0x4A, 1, 0, 0, 0x02, 0, 0, 0, 8, 0];
 
+/// Ends the back-end, if it has not ended, and has the guest go on with the next.
+fn again(memory: &Arc<Memory>, guest: &mut Guest, here: &mut Option<(Arc<Drive>, Backend)>) {
+    *here = None;
+    let next = here.insert(started(memory));
+    guest.reconnect(&next.1.path());
+}
+
 /// Carries out `cdb`, and once more in a back-end that goes on where the first ended just before it returned the chain.
 fn twice(memory: &Arc<Memory>, guest: &mut Guest, here: &mut Option<(Arc<Drive>, Backend)>, cdb: &[u8]) -> Reply {
     let pending = guest.begin(REQUESTS, &Command::new(cdb, 64));
     let first = guest.finish(pending);
     *here = None;
     guest.unreturn(REQUESTS);
-    let next = here.insert(started(memory));
-    guest.reconnect(&next.1.path());
+    self::again(memory, guest, here);
     let again = guest.finish(pending);
     assert_eq!(again, first, "{cdb:x?}");
     first
 }
 
-/// What a guest is told that sends `cdb` three times, with or without a restart amid each.
+/// What a guest is told that sends `cdb` three times, with or without a restart before and amid each.
 fn story(cdb: &[u8], prepare: &str, restarts: bool) -> Vec<Reply> {
     let memory = Arc::<Memory>::default();
     let here = started(&memory);
@@ -77,6 +83,9 @@ fn story(cdb: &[u8], prepare: &str, restarts: bool) -> Vec<Reply> {
         _ => {}
     }
     let mut here = Some(here);
+    if restarts {
+        again(&memory, &mut guest, &mut here);
+    }
     let send = |_| {
         if restarts { twice(&memory, &mut guest, &mut here, cdb) } else { run(&mut guest, cdb) }
     };
@@ -103,19 +112,45 @@ fn a_command_whose_answer_was_not_returned_is_answered_as_before() {
 /// The late answer to a request to eject: carried out twice it would throw the new disc out.
 #[test]
 fn a_late_eject_does_not_take_the_new_disc() {
+    for before in [false, true] {
+        let memory = Arc::<Memory>::default();
+        let here = started(&memory);
+        let mut guest = here.1.guest(Options::default());
+        settle(&mut guest);
+        assert_eq!(run(&mut guest, &[0x1E, 0, 0, 0, 1, 0]).status, 0);
+        here.0.request_eject();
+        assert_eq!(run(&mut guest, &EVENTS).data[4], 1);
+        here.0.change_medium(patterned(2, 300), true).unwrap();
+        let mut here = Some(here);
+        if before {
+            again(&memory, &mut guest, &mut here);
+        }
+        while run(&mut guest, &[0; 6]).status != 0 {}
+        let reply = twice(&memory, &mut guest, &mut here, &[0x1B, 0, 0, 0, 2, 0]);
+        assert_eq!((reply.status, reply.sense[2], reply.sense[12]), (2, 6, 0x28));
+        assert_eq!(here.unwrap().0.snapshot().tray, Tray::Closed);
+    }
+}
+
+/// A driver that has begun anew may have another request at the place of one that was answered.
+#[test]
+fn another_request_at_the_same_place_is_carried_out() {
     let memory = Arc::<Memory>::default();
     let here = started(&memory);
     let mut guest = here.1.guest(Options::default());
     settle(&mut guest);
-    assert_eq!(run(&mut guest, &[0x1E, 0, 0, 0, 1, 0]).status, 0);
-    here.0.request_eject();
-    assert_eq!(run(&mut guest, &EVENTS).data[4], 1);
-    here.0.change_medium(patterned(2, 300), true).unwrap();
-    while run(&mut guest, &[0; 6]).status != 0 {}
+    here.0.change_medium(patterned(2, 300), false).unwrap();
+    // Where the request will be.
+    let at = guest.allocate(0);
+    let pending = guest.begin(REQUESTS, &Command::new(&[0; 6], 64));
+    assert_eq!(guest.finish(pending).status, 2);
     let mut here = Some(here);
-    let reply = twice(&memory, &mut guest, &mut here, &[0x1B, 0, 0, 0, 2, 0]);
-    assert_eq!((reply.status, reply.sense[2], reply.sense[12]), (2, 6, 0x28));
-    assert_eq!(here.unwrap().0.snapshot().tray, Tray::Closed);
+    guest.unreturn(REQUESTS);
+    // Its CDB.
+    guest.write(at + 19, &[0x12, 0, 0, 0, 36, 0]);
+    again(&memory, &mut guest, &mut here);
+    let reply = guest.finish(pending);
+    assert_eq!((reply.status, reply.data.len()), (0, 36));
 }
 
 /// Reads change nothing that must be kept, and cost nothing of it.

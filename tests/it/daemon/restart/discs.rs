@@ -4,13 +4,13 @@ use std::fmt::Write;
 use std::fs::{self, File};
 use std::os::fd::AsFd;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 use tempfile::TempDir;
 
 use super::files::newest;
-use super::{Restarted, TEST_UNIT_READY, events, folder_with_image, read, sense, write_image};
+use super::{EJECT, Restarted, TEST_UNIT_READY, events, folder_with_image, good, read, sense, write_image};
 use crate::support::disc::block;
 use crate::support::fuse::Fuse;
 use crate::support::host::run;
@@ -117,6 +117,13 @@ fn storage_that_does_not_answer_at_a_start_holds_up_no_other_drive_and_nobody_at
         assert!(drives[0]["absent"]["reason"].as_str().unwrap().contains("has not answered in time"), "{drives}");
         assert_eq!(drives[0].get("medium"), None);
         assert!((1..20).all(|number| drives[number]["medium"]["format"] == "iso"), "{drives}");
+        // Whoever looks for it is left behind, and nobody looks for it again.
+        let opens = |status: &&String| status.starts_with("Name:\topening\n");
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while here.daemon().statuses().iter().filter(opens).count() != 1 {
+            assert!(Instant::now() < deadline, "two look for it");
+            std::thread::sleep(Duration::from_millis(10));
+        }
         let log = here.daemon().log().join("\n");
         assert!(mute || !log.contains("thread(s)"), "{log}");
         // It can be put in again when it answers.
@@ -228,6 +235,35 @@ fn a_file_that_changed_meanwhile_is_not_put_in_and_the_guest_and_the_log_say_so(
             assert_eq!(read(&mut guest, 2), block(7, 2));
         }
     }
+}
+
+#[test]
+fn a_disc_that_no_machine_has_seen_yet_is_remembered() {
+    let (folder, image) = folder_with_image(5);
+    let mut here = Restarted::start_in(folder, &[&image]);
+    let runtime = here.kill();
+    fs::remove_file(&image).unwrap();
+    write_image(image.into(), 7);
+    here.start_again(runtime);
+    let query = here.query();
+    assert!(query["absent"]["reason"].as_str().unwrap().contains("has changed"), "{query}");
+}
+
+/// It lay in an open tray: nothing moves when another is put in its place.
+#[test]
+fn a_disc_that_is_missing_from_an_open_tray_is_missed_until_there_is_another() {
+    let images = TempDir::new().unwrap();
+    let sheet = sheet(images.path(), 5);
+    let mut here = Restarted::start(&[&sheet]);
+    let mut guest = here.guest();
+    good(&mut guest, &EJECT, 0);
+    let runtime = here.kill();
+    fs::remove_file(images.path().join("disc.bin")).unwrap();
+    here.start_again(runtime);
+    let query = here.query();
+    assert_eq!((&query["absent"]["locator"], &query["tray"]), (&json!(sheet), &json!("open")));
+    insert(&here, &here.image("other.iso", 7));
+    assert_eq!(here.query().get("absent"), None);
 }
 
 /// No password is kept anywhere. Where somebody can be asked, they are asked again.

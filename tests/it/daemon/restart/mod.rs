@@ -9,6 +9,7 @@ mod store;
 
 use std::fs;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -85,6 +86,14 @@ impl Restarted {
     /// The same under a running machine.
     fn restart_under(&mut self, guest: &mut Guest) {
         self.restart();
+        guest.reconnect(&self.daemon().path());
+    }
+
+    /// The same when some time has passed in between.
+    fn restart_late_under(&mut self, guest: &mut Guest) {
+        let runtime = self.kill();
+        std::thread::sleep(Duration::from_millis(300));
+        self.start_again(runtime);
         guest.reconnect(&self.daemon().path());
     }
 

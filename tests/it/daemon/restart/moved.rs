@@ -4,7 +4,7 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::json;
 
-use super::state::{lock_and_set, page};
+use super::state::{lock_and_set, page, reserved_by};
 use super::{EJECT, Restarted, TEST_UNIT_READY, events, folder_with_image, good, read, sense, settle};
 use crate::support::disc::block;
 use crate::support::guest::{Guest, REQUESTS};
@@ -58,11 +58,16 @@ fn lock_settings_speed_and_reservation_move() {
     assert_eq!(good(&mut guest, &[0xAC, 0x10, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0], 64), performance);
     assert_eq!(sense(&mut guest, &EJECT), (5, 0x53, 2));
     assert_eq!(read(&mut guest, 9), block(3, 9));
-    assert_eq!(there.query()["locked-by"], json!([0]));
+    assert_eq!((&there.query()["locked-by"], reserved_by(&there)), (&json!([0]), json!(0)));
     // What was loaded is kept, as any change is.
     there.restart_under(&mut guest);
     assert_eq!(sense(&mut guest, &EJECT), (5, 0x53, 2));
     assert_eq!(page(&mut guest, 0x3F), all);
+    // Also when nothing has happened since.
+    go(&mut there, &mut here, &mut guest);
+    here.restart_under(&mut guest);
+    assert_eq!(page(&mut guest, 0x3F), all);
+    assert_eq!(sense(&mut guest, &EJECT), (5, 0x53, 2));
 }
 
 #[test]
@@ -100,6 +105,22 @@ fn a_wish_for_the_medium_and_an_open_tray_move() {
     good(&mut guest, &[0x1B, 0, 0, 0, 3, 0], 0);
     assert_eq!(sense(&mut guest, &TEST_UNIT_READY), (6, 0x28, 0));
     assert_eq!(read(&mut guest, 9), block(3, 9));
+}
+
+#[test]
+fn a_disc_that_is_missed_on_one_host_is_not_missed_on_the_other() {
+    let (folder, image) = folder_with_image(3);
+    let mut here = Restarted::start_in(folder, &[&image]);
+    let mut there = Restarted::start(&[]);
+    let mut guest = here.guest();
+    let runtime = here.kill();
+    std::fs::remove_file(&image).unwrap();
+    here.start_again(runtime);
+    guest.reconnect(&here.daemon().path());
+    assert_eq!(here.query()["absent"]["locator"], image);
+    go(&mut here, &mut there, &mut guest);
+    assert_eq!(there.query().get("absent"), None);
+    assert_eq!(sense(&mut guest, &TEST_UNIT_READY), (6, 0x3A, 0));
 }
 
 #[test]

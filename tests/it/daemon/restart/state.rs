@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rustix::process::Signal;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{EJECT, LOAD, Restarted, TEST_UNIT_READY, events, folder_with_image, good, read, run, sense, settle};
 use crate::support::disc::block;
@@ -34,6 +34,13 @@ pub fn lock_and_set(guest: &mut Guest) {
     select(guest, &audio);
 }
 
+/// Who holds the reservation. There is nobody whom it could be seen to keep out: a connection is one nexus.
+pub fn reserved_by(here: &Restarted) -> Value {
+    let saved = here.client().ok("state-save", json!({}));
+    let mut saved: Value = serde_json::from_str(saved["state"].as_str().unwrap().lines().nth(1).unwrap()).unwrap();
+    saved["drive"]["reservation"].take()
+}
+
 #[test]
 fn a_guest_at_rest_sees_no_change() {
     let (folder, image) = folder_with_image(3);
@@ -48,6 +55,8 @@ fn a_guest_at_rest_sees_no_change() {
     // The next machine finds a drive that was just switched on.
     guest.hang_up();
     let mut next = here.daemon().guest(Options::default());
+    // What was answered at the first place of a ring may be kept of the machine before.
+    good(&mut next, &[0x12, 0, 0, 0, 36, 0], 36);
     assert_eq!(sense(&mut next, &TEST_UNIT_READY), (6, 0x29, 0));
 }
 
@@ -67,13 +76,13 @@ fn locks_settings_speed_and_reservation_hold() {
     assert_eq!((all[0], performance[10..12].to_vec()), (0x01, vec![0; 2]));
     assert_eq!(good(&mut guest, &[0xAC, 0x10, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0], 64), performance);
     assert_eq!(sense(&mut guest, &EJECT), (5, 0x53, 2));
-    assert_eq!(here.query()["locked-by"], json!([0]));
+    assert_eq!((&here.query()["locked-by"], reserved_by(&here)), (&json!([0]), json!(0)));
     let answer = here.client().ask("eject", json!({"id": "cd0"})).to_string();
     assert!(answer.contains("is locked"), "{answer}");
-    // Let go of, it stays let go of.
-    for allow in [0, 2] {
-        good(&mut guest, &[0x1E, 0, 0, 0, allow, 0], 0);
-    }
+    // One of the two locks, and then none: let go of, it stays let go of.
+    good(&mut guest, &[0x1E, 0, 0, 0, 0, 0], 0);
+    assert_eq!(here.query()["locked-by"], json!([0]));
+    good(&mut guest, &[0x1E, 0, 0, 0, 2, 0], 0);
     here.restart_under(&mut guest);
     assert_eq!(here.query()["locked-by"], json!([]));
     good(&mut guest, &EJECT, 0);
@@ -171,28 +180,34 @@ fn what_plays_goes_on_and_what_is_paused_stays() {
     good(&mut guest, &[0x45, 0, 0, 0, 0, 100, 0, 0x16, 0xA8, 0], 0);
     let (status, before) = at(&mut guest);
     assert_eq!(status, 0x11);
-    here.restart_under(&mut guest);
+    here.restart_late_under(&mut guest);
     let (status, after) = at(&mut guest);
     assert_eq!(status, 0x11);
-    assert!((before..5900).contains(&after) && before >= 100, "{before}, then {after}");
+    // 75 in a second.
+    assert!((before + 15..5900).contains(&after) && before >= 100, "{before}, then {after}");
     // PAUSE, after it has gone on for some sectors at least.
     while at(&mut guest).1 < after + 10 {
         std::thread::sleep(Duration::from_millis(10));
     }
     good(&mut guest, &[0x4B, 0, 0, 0, 0, 0, 0, 0, 0, 0], 0);
     let paused = at(&mut guest);
-    here.restart_under(&mut guest);
+    here.restart_late_under(&mut guest);
     assert_eq!(at(&mut guest), paused);
     assert_eq!(paused.0, 0x12);
-    // To the end, which is told once, also over a restart.
-    good(&mut guest, &[0x45, 0, 0, 0, 0, 100, 0, 0, 5, 0], 0);
-    while here.query()["audio"] == "playing" {
-        std::thread::sleep(Duration::from_millis(10));
+    // To the end, which is told once, also over a restart, whether or not something was kept since.
+    for lock in [false, true] {
+        good(&mut guest, &[0x45, 0, 0, 0, 0, 100, 0, 0, 5, 0], 0);
+        while here.query()["audio"] == "playing" {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        if lock {
+            good(&mut guest, &[0x1E, 0, 0, 0, 1, 0], 0);
+        }
+        here.restart_under(&mut guest);
+        assert_eq!(at(&mut guest).0, 0x13);
+        here.restart_under(&mut guest);
+        assert_eq!(at(&mut guest).0, 0x15);
     }
-    here.restart_under(&mut guest);
-    assert_eq!(at(&mut guest).0, 0x13);
-    here.restart_under(&mut guest);
-    assert_eq!(at(&mut guest).0, 0x15);
 }
 
 #[test]
