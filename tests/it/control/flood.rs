@@ -1,0 +1,69 @@
+//! A client that sends commands as fast as it can, and takes every answer: it gets them all, and so do the others.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+
+use serde_json::{Value, json};
+
+use crate::support::control::Client;
+use crate::support::daemon::Daemon;
+use crate::support::disc::block;
+use crate::support::guest::{Command, Options, REQUESTS};
+
+/// Commands of the flood, if the others are done by then.
+const FLOOD: u64 = 20_000;
+/// Reads of the guest, and commands of the other client, in that time.
+const ROUNDS: u64 = 500;
+
+#[test]
+fn a_flood_of_commands_is_answered_and_so_are_the_guest_and_another_client() {
+    let folder = tempfile::tempdir().unwrap();
+    let (control, image) = (folder.path().join("control"), folder.path().join("disc.iso"));
+    std::fs::write(&image, (0..64).flat_map(|lba| block(1, lba)).collect::<Vec<_>>()).unwrap();
+    let daemon = Daemon::start(&["--control", control.to_str().unwrap(), image.to_str().unwrap()]);
+    let mut guest = daemon.guest(Options::default());
+    while guest.command(REQUESTS, &Command::new(&[0; 6], 0)).status != 0 {}
+    let (mut flood, mut other) = (Client::negotiated(&control), Client::negotiated(&control));
+    let mut sending = flood.half();
+    // How far the others are, and the flood.
+    let (rounds, answered) = (AtomicU64::new(0), AtomicU64::new(0));
+    let verbs = ["drive-query", "query-block", "query-version", "query-fdsets"];
+    thread::scope(|scope| {
+        let sender = scope.spawn(|| {
+            let mut sent = 0;
+            while sent < FLOOD || rounds.load(Ordering::Relaxed) < ROUNDS {
+                let verb = verbs[sent as usize % verbs.len()];
+                sending.send(json!({ "execute": verb, "id": sent }).to_string().as_bytes());
+                sent += 1;
+            }
+            sending.half_close();
+            sent
+        });
+        let reader = scope.spawn(|| {
+            let mut known: [Option<Value>; 4] = Default::default();
+            // In order, and each right: the drive does not change.
+            while let Some(mut answer) = flood.line() {
+                let number = answered.fetch_add(1, Ordering::Relaxed);
+                assert_eq!(answer["id"], number, "{answer}");
+                let answer = answer["return"].take();
+                assert!(!answer.is_null(), "command {number}");
+                let first = known[number as usize % verbs.len()].get_or_insert_with(|| answer.clone());
+                assert_eq!(*first, answer, "command {number}");
+            }
+        });
+        while answered.load(Ordering::Relaxed) == 0 {
+            thread::yield_now();
+        }
+        for round in 0..ROUNDS {
+            guest.free_all();
+            let lba = (7 * round % 64) as u8;
+            let reply = guest.command(REQUESTS, &Command::new(&[0x28, 0, 0, 0, 0, lba, 0, 0, 1, 0], 2048));
+            assert!(reply.status == 0 && reply.data == block(1, lba.into()), "round {round}: {:x?}", reply.sense);
+            assert_eq!(other.ok("drive-query", json!({}))[0]["name"], "cd0");
+            rounds.store(round + 1, Ordering::Relaxed);
+        }
+        let sent = sender.join().unwrap();
+        reader.join().unwrap();
+        assert_eq!(answered.load(Ordering::Relaxed), sent, "answers are missing");
+    });
+}
