@@ -101,7 +101,7 @@ fn a_daemon_of_an_ordinary_user_serves() {
     const USER: u32 = 65_534;
     let folder = TempDir::new().unwrap();
     // The programs that are tested may lie where nobody else may look.
-    let program = folder.path().join("spindled");
+    let program = folder.path().join("program");
     fs::copy(env!("CARGO_BIN_EXE_spindled"), &program).unwrap();
     let image = image(folder.path(), "disc.iso");
     fs::set_permissions(&image, fs::Permissions::from_mode(0o444)).unwrap();
