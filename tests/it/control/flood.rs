@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -14,6 +15,8 @@ use crate::support::guest::{Command, Options, REQUESTS};
 const FLOOD: u64 = 20_000;
 /// Reads of the guest, and commands of the other client, in that time.
 const ROUNDS: u64 = 500;
+/// Far more than anything takes: reached only when it never comes.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 #[test]
 fn a_flood_of_commands_is_answered_and_so_are_the_guest_and_another_client() {
@@ -25,20 +28,9 @@ fn a_flood_of_commands_is_answered_and_so_are_the_guest_and_another_client() {
     while guest.command(REQUESTS, &Command::new(&[0; 6], 0)).status != 0 {}
     let (mut flood, mut other) = (Client::negotiated(&control), Client::negotiated(&control));
     let mut sending = flood.half();
-    // How far the others are, and the flood.
-    let (rounds, answered) = (AtomicU64::new(0), AtomicU64::new(0));
+    let answered = AtomicU64::new(0);
     let verbs = ["drive-query", "query-block", "query-version", "query-fdsets"];
     thread::scope(|scope| {
-        let sender = scope.spawn(|| {
-            let mut sent = 0;
-            while sent < FLOOD || rounds.load(Ordering::Relaxed) < ROUNDS {
-                let verb = verbs[sent as usize % verbs.len()];
-                sending.send(json!({ "execute": verb, "id": sent }).to_string().as_bytes());
-                sent += 1;
-            }
-            sending.half_close();
-            sent
-        });
         let reader = scope.spawn(|| {
             let mut known: [Option<Value>; 4] = Default::default();
             // In order, and each right: the drive does not change.
@@ -51,19 +43,30 @@ fn a_flood_of_commands_is_answered_and_so_are_the_guest_and_another_client() {
                 assert_eq!(*first, answer, "command {number}");
             }
         });
-        while answered.load(Ordering::Relaxed) == 0 {
-            thread::yield_now();
+        let others = scope.spawn(|| {
+            let began = Instant::now();
+            while answered.load(Ordering::Relaxed) == 0 {
+                assert!(began.elapsed() < PATIENCE, "the flood does not begin");
+                thread::yield_now();
+            }
+            for round in 0..ROUNDS {
+                guest.free_all();
+                let lba = (7 * round % 64) as u8;
+                let reply = guest.command(REQUESTS, &Command::new(&[0x28, 0, 0, 0, 0, lba, 0, 0, 1, 0], 2048));
+                assert!(reply.status == 0 && reply.data == block(1, lba.into()), "round {round}: {:x?}", reply.sense);
+                assert_eq!(other.ok("drive-query", json!({}))[0]["name"], "cd0");
+            }
+        });
+        let mut sent = 0;
+        while sent < FLOOD || !others.is_finished() {
+            let verb = verbs[sent as usize % verbs.len()];
+            sending.send(json!({ "execute": verb, "id": sent }).to_string().as_bytes());
+            sent += 1;
         }
-        for round in 0..ROUNDS {
-            guest.free_all();
-            let lba = (7 * round % 64) as u8;
-            let reply = guest.command(REQUESTS, &Command::new(&[0x28, 0, 0, 0, 0, lba, 0, 0, 1, 0], 2048));
-            assert!(reply.status == 0 && reply.data == block(1, lba.into()), "round {round}: {:x?}", reply.sense);
-            assert_eq!(other.ok("drive-query", json!({}))[0]["name"], "cd0");
-            rounds.store(round + 1, Ordering::Relaxed);
-        }
-        let sent = sender.join().unwrap();
+        sending.half_close();
+        others.join().unwrap();
         reader.join().unwrap();
+        println!("commands {sent}, reads {ROUNDS} meanwhile");
         assert_eq!(answered.load(Ordering::Relaxed), sent, "answers are missing");
     });
 }
