@@ -59,9 +59,11 @@ fn a_flood_of_commands_is_answered_and_so_are_the_guest_and_another_client() {
         });
         let mut sent = 0;
         while sent < FLOOD || !others.is_finished() {
-            let verb = verbs[sent as usize % verbs.len()];
-            sending.send(json!({ "execute": verb, "id": sent }).to_string().as_bytes());
-            sent += 1;
+            // Many at once, so that there is always more to read.
+            let next = sent..sent + 100;
+            sent = next.end;
+            let command = |id: u64| json!({ "execute": verbs[id as usize % verbs.len()], "id": id }).to_string();
+            sending.send(next.map(command).collect::<String>().as_bytes());
         }
         sending.half_close();
         others.join().unwrap();
