@@ -108,3 +108,26 @@ fn take(fd: RawFd) -> Option<OwnedFd> {
     rustix::io::fcntl_setfd(&taken, rustix::io::FdFlags::CLOEXEC).ok()?;
     Some(taken)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::{AsRawFd, IntoRawFd};
+
+    use rustix::io::{FdFlags, fcntl_getfd, fcntl_setfd};
+
+    use super::*;
+
+    #[test]
+    fn a_descriptor_that_was_passed_belongs_to_whoever_takes_it_and_to_no_program_that_is_run() {
+        let (ours, theirs) = UnixDatagram::pair().unwrap();
+        fcntl_setfd(&theirs, FdFlags::empty()).unwrap();
+        // Nobody owns it from here on.
+        let number = theirs.into_raw_fd();
+        let taken = take(number).unwrap();
+        assert_eq!((taken.as_raw_fd(), fcntl_getfd(&taken).unwrap()), (number, FdFlags::CLOEXEC));
+        ours.send(b"still open").unwrap();
+        drop(taken);
+        assert_eq!(ours.send(b"closed").unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
+        assert!([-1, RawFd::MAX].into_iter().all(|number| take(number).is_none()));
+    }
+}

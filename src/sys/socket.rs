@@ -225,7 +225,53 @@ pub fn inherited(fd: i32) -> io::Result<Inherited> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::fd::{AsFd, IntoRawFd, RawFd};
+
+    use rustix::fs::fcntl_getfl;
+    use rustix::io::{FdFlags, fcntl_getfd, fcntl_setfd};
+
     use super::*;
+
+    /// What a parent passes: its number alone, which nobody owns.
+    fn passed(socket: impl Into<OwnedFd>) -> RawFd {
+        let socket = socket.into();
+        fcntl_setfd(&socket, FdFlags::empty()).unwrap();
+        socket.into_raw_fd()
+    }
+
+    #[test]
+    fn a_socket_that_a_parent_passed_is_known_by_what_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let listener = UnixListener::bind(folder.path().join("socket")).unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let Inherited::Listening(taken) = inherited(passed(listener)).unwrap() else { panic!("it listens") };
+        let is_ready = |socket: &dyn AsFd| {
+            let waits = !fcntl_getfl(socket.as_fd()).unwrap().contains(OFlags::NONBLOCK);
+            waits && fcntl_getfd(socket.as_fd()).unwrap() == FdFlags::CLOEXEC
+        };
+        assert!(is_ready(&taken));
+        UnixStream::connect(folder.path().join("socket")).unwrap();
+        taken.accept().unwrap();
+
+        let (theirs, ours) = UnixStream::pair().unwrap();
+        theirs.set_nonblocking(true).unwrap();
+        let Inherited::Connected(taken) = inherited(passed(theirs)).unwrap() else { panic!("it is connected") };
+        assert!(is_ready(&taken));
+        assert_eq!(taken.peer_addr().unwrap().as_pathname(), ours.local_addr().unwrap().as_pathname());
+    }
+
+    #[test]
+    fn what_is_no_socket_for_a_front_end_is_refused() {
+        let (datagrams, ours) = UnixDatagram::pair().unwrap();
+        let number = passed(datagrams);
+        assert_eq!(inherited(number).unwrap_err().to_string(), "is not a Unix stream socket");
+        // It was this process' to close.
+        assert_eq!(ours.send(b"closed").unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
+        let file = passed(tempfile::tempfile().unwrap());
+        assert_eq!(inherited(file).unwrap_err().raw_os_error(), Some(Errno::NOTSOCK.raw_os_error()));
+        assert_eq!(inherited(RawFd::MAX).unwrap_err().raw_os_error(), Some(Errno::BADF.raw_os_error()));
+        assert!((0..3).all(|number| inherited(number).unwrap_err().kind() == io::ErrorKind::InvalidInput));
+    }
 
     #[test]
     fn a_link_that_took_the_place_of_the_socket_is_not_followed() {

@@ -8,7 +8,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
-use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, prlimit};
 use tempfile::TempDir;
 
 use super::guest::{Guest, Options};
@@ -55,14 +55,19 @@ impl Daemon {
     }
 
     /// Runs a command that becomes a daemon.
-    pub fn run(mut command: Command, folder: TempDir) -> Self {
+    pub fn run(command: Command, folder: TempDir) -> Self {
+        let mut daemon = Self::begin(command, folder);
+        daemon.wait_for_line("ready");
+        daemon
+    }
+
+    /// As [`run`](Self::run), for one that is not ready by itself.
+    pub fn begin(mut command: Command, folder: TempDir) -> Self {
         let mut child = command.process_group(0).stderr(Stdio::piped()).spawn().unwrap();
         let errors = BufReader::new(child.stderr.take().unwrap());
         let (sender, lines) = channel();
         std::thread::spawn(move || errors.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
-        let mut daemon = Self { child, lines, log: Vec::new(), folder };
-        daemon.wait_for_line("ready");
-        daemon
+        Self { child, lines, log: Vec::new(), folder }
     }
 
     pub fn path(&self) -> PathBuf {
@@ -140,6 +145,13 @@ impl Daemon {
     pub fn limit_memory(&self, bytes: u64) {
         let pid = Pid::from_child(&self.child);
         prlimit(Some(pid), Resource::As, Rlimit { current: Some(bytes), maximum: None }).unwrap();
+    }
+
+    /// From now on it may have so many descriptors and no more.
+    pub fn limit_descriptors(&self, count: u64) {
+        let pid = Pid::from_child(&self.child);
+        let limit = getrlimit(Resource::Nofile);
+        prlimit(Some(pid), Resource::Nofile, Rlimit { current: Some(count), ..limit }).unwrap();
     }
 
     /// What `/proc` tells of each thread. One may end meanwhile.

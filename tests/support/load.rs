@@ -29,6 +29,14 @@ pub fn end(vm: &mut Vm) -> Reports {
     Reports { generic, block }
 }
 
+/// Every kind of complaint that the guest's kernel has about a drive since its messages were last taken, and that its driver has about a
+/// ring: of a chain that comes back twice it says that it "is not a head", and looks at that ring no more.
+pub fn complaints(vm: &mut Vm) -> String {
+    const WORDS: &str = "sense key|i/o error|reset|abort|timed out|unit attention|disc change|hung|\
+                         is not a head|out of range|virtio_scsi|virtio_ring";
+    vm.run(&format!("dmesg | grep -iE '{WORDS}'")).1
+}
+
 impl Reports {
     pub fn both(&self) -> [&str; 2] {
         [&self.generic, &self.block]

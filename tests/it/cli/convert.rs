@@ -286,6 +286,41 @@ fn a_disk_that_is_full_is_told_and_nothing_stays_on_it() {
     }
 }
 
+/// From as many as the program starts with to as many as it takes.
+#[test]
+fn descriptors_that_run_out_are_told_and_nothing_stays() {
+    let shelf = TempDir::new().unwrap();
+    let (image, _, blocks) = real(&shelf);
+    let folder = TempDir::new().unwrap();
+    for name in ["out.iso", "out.cue", "out.ccd", "out.chd", "out.cso"] {
+        let out = inside(&folder, name);
+        let limited = |count: u32, arguments: &[&str]| {
+            let mut command = Command::new("sh");
+            command.args(["-c", &format!("ulimit -n {count} && exec \"$0\" \"$@\""), env!("CARGO_BIN_EXE_spindle")]);
+            command.args(arguments).output().unwrap()
+        };
+        let starts = (3..20).find(|&count| limited(count, &["--version"]).status.success()).unwrap();
+        let mut refusals = 0;
+        for count in starts.. {
+            let output = limited(count, &["convert", &image, &out]);
+            if output.status.success() {
+                break;
+            }
+            refusals += 1;
+            let words = stderr(&output);
+            println!("{name} {count}: {words}");
+            assert_eq!(output.status.code(), Some(1), "{name}, {count}: {words}");
+            let named = words.contains(&image) || words.contains(&inside(&folder, "out"));
+            assert!(named && words.contains("Too many open files"), "{name}, {count}: {words}");
+            assert_eq!(files(folder.path()), [""; 0], "{name}, {count}");
+        }
+        assert!(refusals > 0, "{name}: {refusals}");
+        convert(&[&out, &inside(&shelf, "again.iso"), "--force", "--lossy"]);
+        assert!(fs::read(inside(&shelf, "again.iso")).unwrap() == blocks, "{name}");
+        files(folder.path()).iter().for_each(|name| fs::remove_file(inside(&folder, name)).unwrap());
+    }
+}
+
 #[test]
 fn a_sheet_tells_titles_to_programs_that_know_no_packs() {
     let shelf = TempDir::new().unwrap();

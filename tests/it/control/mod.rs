@@ -3,6 +3,7 @@
 mod crowd;
 mod events;
 mod fault;
+mod flood;
 mod images;
 mod media;
 mod protocol;

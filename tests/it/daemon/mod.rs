@@ -1,5 +1,6 @@
 //! `spindled` as a person and as a management program meet it.
 
+mod descriptors;
 mod drives;
 mod full_disk;
 mod lifecycle;

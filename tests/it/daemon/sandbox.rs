@@ -3,15 +3,17 @@
 
 use std::fs;
 use std::os::fd::AsFd;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use serde_json::json;
 use tempfile::TempDir;
 
 use crate::support::control::Client;
 use crate::support::daemon::{Daemon, spindled};
-use crate::support::guest::{Command, Options, REQUESTS};
+use crate::support::fuse::Fuse;
+use crate::support::guest::{self, Options, REQUESTS};
 use crate::support::host::run;
 
 /// A daemon with a control socket, and a client of it.
@@ -40,10 +42,10 @@ fn every_thread_of_a_daemon_that_serves_has_given_up_its_privileges() {
         let (daemon, mut client) =
             start(folder.path(), &["--sandbox", sandbox, "--behaviour", "real-speed", "--poll", &wave, packed]);
         let mut guest = daemon.guest(Options { request_queues: 4, ..Options::default() });
-        while guest.command(REQUESTS, &Command::new(&[0; 6], 0)).status != 0 {}
+        while guest.command(REQUESTS, &guest::Command::new(&[0; 6], 0)).status != 0 {}
         // Blocks that are decoded, some ahead, at the pace of the disc.
         for lba in 0..32 {
-            let reply = guest.command(REQUESTS, &Command::new(&[0x28, 0, 0, 0, 0, lba, 0, 0, 1, 0], 2048));
+            let reply = guest.command(REQUESTS, &guest::Command::new(&[0x28, 0, 0, 0, 0, lba, 0, 0, 1, 0], 2048));
             assert_eq!((reply.status, reply.data), (0, vec![7; 2048]));
         }
         client.ok("drive-query", json!({}));
@@ -54,6 +56,71 @@ fn every_thread_of_a_daemon_that_serves_has_given_up_its_privileges() {
             let nothing = status.contains("CapEff:\t0000000000000000\n") && status.contains("NoNewPrivs:\t1\n");
             assert!(nothing || sandbox == "none", "{status}");
         }
+    }
+}
+
+/// Who opens an image can be taken over by it: the image of the command line, and one that a drive remembers, which a thread opens.
+#[test]
+fn what_opens_an_image_has_given_up_all_but_the_right_to_open_it() {
+    const LEN: u64 = 40 * 2048;
+    /// The numbers of CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH.
+    const OPENING: u64 = 1 << 1 | 1 << 2;
+    let fuse = Fuse::mount(vec![7; LEN as usize]);
+    let folder = TempDir::new().unwrap();
+    let command = |runtime: &TempDir| {
+        let mut command = spindled(runtime);
+        command.arg("--socket-path").arg(runtime.path().join("socket"));
+        command.arg("--state-dir").arg(folder.path().join("state")).arg(fuse.path());
+        command
+    };
+    for start in ["the first", "the second"] {
+        let runtime = TempDir::new().unwrap();
+        fuse.set_hanging(0..LEN);
+        let mut daemon = Daemon::begin(command(&runtime), runtime);
+        let _patience = fuse.patience();
+        while fuse.waiting() == 0 {
+            std::thread::yield_now();
+        }
+        for status in daemon.statuses() {
+            let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim();
+            assert_eq!((field("Seccomp:"), field("NoNewPrivs:")), ("2", "1"), "{start}: {status}");
+            for set in ["CapInh:", "CapPrm:", "CapEff:"] {
+                let more = u64::from_str_radix(field(set), 16).unwrap() & !OPENING;
+                assert_eq!(more, 0, "{start}: {set} {status}");
+            }
+        }
+        fuse.release();
+        daemon.wait_for_line("ready");
+        daemon.kill();
+    }
+}
+
+/// Needs root, to become somebody else.
+#[test]
+fn a_daemon_of_an_ordinary_user_serves() {
+    const USER: u32 = 65_534;
+    let folder = TempDir::new().unwrap();
+    // The programs that are tested may lie where nobody else may look.
+    let program = folder.path().join("program");
+    fs::copy(env!("CARGO_BIN_EXE_spindled"), &program).unwrap();
+    let image = image(folder.path(), "disc.iso");
+    fs::set_permissions(&image, fs::Permissions::from_mode(0o444)).unwrap();
+    let user = USER.to_string();
+    chown(folder.path(), Some(USER), Some(USER)).unwrap();
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid", &user, "--regid", &user, "--clear-groups", "--"]).arg(program);
+    command.env("XDG_RUNTIME_DIR", folder.path()).env("TMPDIR", folder.path()).env_remove("RUST_LOG");
+    command.arg("--socket-path").arg(folder.path().join("socket"));
+    command.arg("--state-dir").arg(folder.path().join("state")).arg(image);
+    let daemon = Daemon::run(command, folder);
+    let mut guest = daemon.guest(Options::default());
+    while guest.command(REQUESTS, &guest::Command::new(&[0; 6], 0)).status != 0 {}
+    let reply = guest.command(REQUESTS, &guest::Command::new(&[0x28, 0, 0, 0, 0, 9, 0, 0, 1, 0], 2048));
+    assert_eq!((reply.status, reply.data), (0, vec![7; 2048]));
+    for status in daemon.statuses() {
+        assert!(status.contains(&format!("Uid:\t{USER}\t{USER}\t{USER}\t{USER}\n")), "{status}");
+        let nothing = status.contains("CapPrm:\t0000000000000000\n") && status.contains("NoNewPrivs:\t1\n");
+        assert!(nothing && status.contains("Seccomp:\t2\n"), "{status}");
     }
 }
 
@@ -117,8 +184,8 @@ fn temporary_files_lie_in_a_private_folder() {
         let insert = json!({"file": packed, "spool": true});
         assert!(client.ask("media-insert", insert).get("return").is_some());
         let mut guest = daemon.guest(Options::default());
-        while guest.command(REQUESTS, &Command::new(&[0; 6], 0)).status != 0 {}
-        let reply = guest.command(REQUESTS, &Command::new(&[0x28, 0, 0, 0, 0, 39, 0, 0, 1, 0], 2048));
+        while guest.command(REQUESTS, &guest::Command::new(&[0; 6], 0)).status != 0 {}
+        let reply = guest.command(REQUESTS, &guest::Command::new(&[0x28, 0, 0, 0, 0, 39, 0, 0, 1, 0], 2048));
         assert_eq!(reply.data, [7; 2048]);
         assert_eq!(fs::read_dir(&private).unwrap().count(), 0, "they have no names");
     }

@@ -9,6 +9,7 @@ use crate::support::daemon::Daemon;
 use crate::support::disc::block;
 use crate::support::fuse::Fuse;
 use crate::support::guest::{Command, Guest, Options, REQUESTS, Reply, lun};
+use crate::support::host::run;
 use crate::support::images::described::cso;
 
 const BLOCKS: u32 = 400;
@@ -172,6 +173,52 @@ fn clients_whose_images_hang_hold_up_no_end() {
     fuse.release();
     let (status, log) = daemon.end();
     assert!(status.success(), "{log:#?}");
+}
+
+/// An image is looked at before anything is changed, for as long as its storage hangs.
+#[test]
+fn an_insert_that_hangs_holds_up_neither_other_clients_nor_guests() {
+    let fuse = Fuse::mount(content(1));
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    for (seed, name) in [(2, "first.iso"), (3, "second.iso")] {
+        std::fs::write(at(name), content(seed)).unwrap();
+    }
+    let remote = fuse.path().to_str().unwrap().to_owned();
+    let daemon = Daemon::start(&[
+        &format!("--control={}", at("control")),
+        &format!("--media-root={}", at("")),
+        &format!("--media-root={}", fuse.path().parent().unwrap().display()),
+        &format!("--drive=name=cd0,image={}", at("first.iso")),
+        &format!("--drive=name=cd1,image={}", at("second.iso")),
+    ]);
+    let _patience = fuse.patience();
+    let mut guest = daemon.guest(Options::default());
+    settle(&mut guest, 0);
+    settle(&mut guest, 1);
+    fuse.set_hanging(bytes(0, BLOCKS.into()));
+    let mut hanging = Client::negotiated(at("control").as_ref());
+    let insert = json!({ "execute": "media-insert", "arguments": { "drive": "cd0", "file": remote } });
+    hanging.send(insert.to_string().as_bytes());
+    while fuse.waiting() == 0 {
+        std::thread::yield_now();
+    }
+    let mut other = Client::negotiated(at("control").as_ref());
+    assert_eq!(other.ok("drive-query", json!({}))[0]["medium"]["locator"], at("first.iso"));
+    other.ok("media-eject", json!({ "drive": "cd1" }));
+    assert!(run(env!("CARGO_BIN_EXE_spindle"), &["status", "--control", &at("control")]).contains("cd1: empty"));
+    other.ok("media-insert", json!({ "drive": "cd1", "file": at("second.iso") }));
+    settle(&mut guest, 1);
+    assert_eq!(command(&mut guest, REQUESTS, 1, &read(300, 1)).data, block(3, 300));
+    // The drive itself too.
+    assert_eq!(command(&mut guest, REQUESTS, 0, &read(300, 1)).data, block(2, 300));
+    other.ok("tray-open", json!({ "drive": "cd0" }));
+    other.ok("tray-close", json!({ "drive": "cd0" }));
+    assert!(fuse.waiting() > 0, "it does not hang any more");
+    fuse.release();
+    assert_eq!(hanging.answer()["return"]["locator"], remote);
+    settle(&mut guest, 0);
+    assert_eq!(command(&mut guest, REQUESTS, 0, &read(300, 1)).data, block(1, 300));
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod boot;
 mod clients;
 mod decoders;
 mod dvd;
+mod faults;
 mod filesystems;
 mod formats;
 mod gives_up;

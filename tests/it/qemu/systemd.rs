@@ -40,6 +40,14 @@ fn property(vm: &mut Vm, name: &str) -> String {
     vm.ok(&format!("systemctl show --value -p {name} {SERVICE}")).trim().to_owned()
 }
 
+/// The process is of the user that the unit names, and can do nothing that this user may not.
+fn owns_nothing(status: &str) {
+    let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim();
+    assert_eq!(field("Uid:").split('\t').collect::<Vec<_>>(), ["64055"; 4], "{status}");
+    assert_eq!((field("CapEff:"), field("CapPrm:")), ("0000000000000000", "0000000000000000"), "{status}");
+    assert_eq!((field("NoNewPrivs:"), field("Seccomp:")), ("1", "2"), "{status}");
+}
+
 #[test]
 fn a_service_that_is_killed_comes_back_with_discs_that_no_path_leads_to() {
     let folder = TempDir::with_prefix("spindle-").unwrap();
@@ -57,6 +65,8 @@ fn a_service_that_is_killed_comes_back_with_discs_that_no_path_leads_to() {
     // A unit that has anything systemd does not know is said in its log.
     vm.ok(&format!("systemctl start {SERVICE} || {{ journalctl -u {SERVICE} -o cat; exit 1; }}"));
     assert_eq!(status(&mut vm)[0]["medium"]["locator"], "/mnt/first.iso");
+    let mut process = property(&mut vm, "MainPID");
+    owns_nothing(&vm.ok(&format!("cat /proc/{process}/status")));
 
     vm.ok(&format!(
         "cp -r /mnt/sheet /tmp/sheet
@@ -66,7 +76,6 @@ fn a_service_that_is_killed_comes_back_with_discs_that_no_path_leads_to() {
     assert_eq!(property(&mut vm, "NFileDescriptorStore"), "2");
     let before = status(&mut vm);
     assert_eq!(before[0]["medium"]["format"], "cue");
-    let mut process = property(&mut vm, "MainPID");
     for end in ["kill --signal=KILL", "kill --signal=KILL", "kill --signal=ABRT", "restart"] {
         vm.ok(&format!("systemctl {end} {SERVICE}"));
         vm.ok(&format!(

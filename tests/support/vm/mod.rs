@@ -277,6 +277,16 @@ impl Vm {
         }
     }
 
+    /// Waits for QEMU's end, which nobody asked it for; what it said.
+    pub fn ended(&mut self) -> String {
+        let deadline = Instant::now() + BOOT;
+        while self.process.try_wait().unwrap().is_none() {
+            assert!(Instant::now() < deadline, "QEMU's end: not within {BOOT:?}\n{}", self.story());
+            thread::sleep(Duration::from_millis(50));
+        }
+        self.story()
+    }
+
     fn try_qmp(&self, command: &str, arguments: &Value) -> io::Result<Value> {
         let mut stream = UnixStream::connect(self.folder.path().join("qmp"))?;
         stream.set_read_timeout(Some(COMMAND))?;

@@ -6,6 +6,7 @@ mod moved;
 mod requests;
 mod state;
 mod store;
+mod terminal;
 
 use std::fs;
 use std::path::PathBuf;
