@@ -121,6 +121,14 @@ need_rust() {
     rust_reaches "$wanted" || die "Spindle needs Rust $wanted or newer and apt has none; install rustup as rustup.rs says"
 }
 
+# need_nightly: a nightly Rust, after need_rust. Only rustup has one, and Debian's Rust may be there without it.
+need_nightly() {
+    rustup run nightly cargo --version >/dev/null 2>&1 && return
+    command -v rustup >/dev/null || die "fuzzing needs a nightly Rust, and only rustup has one: install rustup as rustup.rs says" \
+        "(where Debian's Rust is installed, give its installer -y), then run: rustup toolchain install nightly --profile minimal"
+    long "installing a nightly Rust" rustup toolchain install nightly --profile minimal
+}
+
 rust_reaches() {
     command -v cargo >/dev/null && at_least "$1" "$(rustc --version 2>/dev/null | awk '{print $2}')"
 }

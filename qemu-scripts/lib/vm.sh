@@ -18,6 +18,11 @@ start_daemon() {
     done
 }
 
+# defects FOLDER: what the daemon there has said of a defect of its own; fails if it has met none. A panic ends a connection at most.
+defects() {
+    grep -e panicked -e 'a defect of spindled' "$1/spindled.log"
+}
+
 # drive_arguments FOLDER MEMORY BOOTINDEX: sets `drive_arguments`, QEMU's for the drive in FOLDER and memory that it shares.
 drive_arguments() {
     drive_arguments=(-m "$2" -object "memory-backend-memfd,id=memory,size=$2,share=on" -machine memory-backend=memory

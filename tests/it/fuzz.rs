@@ -1,4 +1,5 @@
-//! The bodies of the fuzz targets on stable: the corpus in the repository, and inputs from a fixed generator.
+//! The bodies of the fuzz targets on stable: the corpus in the repository, and inputs from a fixed generator. None may take over a second,
+//! three times (tests/fuzz/slow.rs).
 
 #[path = "../fuzz/bodies/cdb.rs"]
 mod cdb;
@@ -16,6 +17,8 @@ mod image;
 mod mdx;
 #[path = "../fuzz/bodies/rings.rs"]
 mod rings;
+#[path = "../fuzz/slow.rs"]
+mod slow;
 
 use std::fs;
 use std::path::Path;
@@ -38,17 +41,22 @@ fn corpus(name: &str) -> Vec<Vec<u8>> {
     inputs
 }
 
+/// Runs `body` on an input, over which nobody may wait long.
+fn soon(name: &str, input: &[u8], body: impl FnMut(&[u8])) {
+    assert!(!slow::is_slow(input, body), "{name}: {} bytes take over a second, each of three times", input.len());
+}
+
 /// Runs `body` on the corpus, and on `rounds` of it with a few bytes changed each.
 fn corpus_and_changes(name: &str, rounds: u64, mut body: impl FnMut(&[u8])) {
     for original in corpus(name) {
-        body(&original);
+        soon(name, &original, &mut body);
         for round in 0..rounds {
             let mut input = original.clone();
             for change in bytes(round, 5 * 4).chunks_exact(5) {
                 let at = u32::from_le_bytes([change[0], change[1], change[2], change[3]]) as usize % input.len();
                 input[at] = change[4];
             }
-            body(&input);
+            soon(name, &input, &mut body);
         }
     }
 }
@@ -67,7 +75,7 @@ fn bytes(seed: u64, len: usize) -> Vec<u8> {
 
 #[test]
 fn commands_in_any_order_keep_the_drive_sound() {
-    corpus("cdb").iter().for_each(|input| cdb::run(input));
+    corpus("cdb").iter().for_each(|input| soon("cdb", input, cdb::run));
     for seed in 0..2000 {
         let mut input = bytes(seed, 24 * 40);
         // Random operation codes are mostly invalid: let two of three be ones that the drive has.
@@ -75,7 +83,7 @@ fn commands_in_any_order_keep_the_drive_sound() {
             let rows = &spindle::drive::COMMANDS;
             record[3] = rows[usize::from(record[2]) % rows.len()].opcode;
         }
-        cdb::run(&input);
+        soon("cdb", &input, cdb::run);
     }
 }
 
@@ -93,7 +101,7 @@ fn a_guest_may_write_anything_into_its_rings() {
 fn a_guest_may_put_its_rings_anywhere_and_nothing_else_of_it_is_written() {
     let (mut compared, mut left, mut inputs, mut without) = (0, 0, 0, 0);
     corpus_and_changes("rings", 300, |input| {
-        let looks = rings::looks(input);
+        let looks = rings::run(input);
         (compared, left) = (compared + looks.compared, left + looks.left);
         (inputs, without) = (inputs + 1, without + u32::from(looks.compared == 0));
     });
@@ -101,7 +109,7 @@ fn a_guest_may_put_its_rings_anywhere_and_nothing_else_of_it_is_written() {
     assert!(compared > 4 * left, "{compared} looks compared, {left} not");
     assert!(without * 20 < inputs, "nothing is compared of {without} of {inputs} inputs");
     for input in corpus("rings") {
-        let looks = rings::looks(&input);
+        let looks = rings::run(&input);
         assert!(looks.compared > 3 && looks.left == 0, "{looks:?}");
     }
 }
@@ -154,7 +162,7 @@ fn every_prefix_of_an_image_of_every_format_is_opened_or_refused() {
     let sweep = |format: &str| {
         let seeds = corpus(format).into_iter().filter(|input| is_of(input, format));
         let seed = seeds.min_by_key(Vec::len).unwrap();
-        (0..seed.len()).for_each(|len| image::run(&seed[..len]));
+        (0..seed.len()).for_each(|len| soon(format, &seed[..len], image::run));
     };
     let (one, other): (Vec<_>, Vec<_>) = formats.iter().enumerate().partition(|(at, _)| at % 2 == 0);
     std::thread::scope(|scope| {

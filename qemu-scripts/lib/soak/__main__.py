@@ -11,7 +11,7 @@ import tempfile
 import threading
 import time
 
-from daemon import Daemon
+from daemon import Daemon, defects
 from discs import ENDINGS, Discs
 from guest import Guest
 from machine import Machine
@@ -22,6 +22,9 @@ BLOCKS = 4096
 GUESTS = ["old", "new"]
 ROWS = ["requests", "bytes checked", "swaps", "tray moves", "faults", "stops", "restarts of spindled",
         "resets, panics, kills of a machine", "connections of bare front-ends"]
+# A front-end without a machine takes seconds: its work, and until it says of a request that it was lost.
+FRONT_END = 300
+NUDGE = 30
 # What an idle daemon may have more of at the end. Free memory is given back after each connection, but not within a page of one in use.
 MORE = {"resident kB, no file's": 4096, "descriptors": 0, "threads": 0}
 
@@ -56,9 +59,15 @@ def main():
         progress(tally, begin, options.minutes)
     for guest in guests:
         guest.machine.kill()
-    late = idle(steady)
-    steady.end()
-    killed.end()
+    late = early
+    with tally.failing("at the end"):
+        late = idle(steady)
+    for daemon in (steady, killed):
+        name = f"spindled, {daemon.folder.name}"
+        with tally.failing(name):
+            daemon.end()
+        for line in defects(daemon.log):
+            tally.unexpected(name, line)
     good = table(tally, early, late, (time.monotonic() - begin) / 60)
     if good:
         shutil.rmtree(folder)
@@ -96,7 +105,7 @@ def warm_up(driver, daemon, discs, tally):
 
 def front_end(driver, daemon, drive, plain, tally, *arguments, killed_after=None):
     """One front-end without a machine, which compares all that it reads with the plain ISO."""
-    command = [driver, "--json", "--call", "--socket", daemon.socket(drive), "--verify", plain, *arguments]
+    command = [driver, "--json", "--call", "--nudge", NUDGE, "--socket", daemon.socket(drive), "--verify", plain, *arguments]
     running = subprocess.Popen([str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     tally.add("connections of bare front-ends")
     if killed_after is not None:
@@ -104,7 +113,11 @@ def front_end(driver, daemon, drive, plain, tally, *arguments, killed_after=None
         running.kill()
         running.communicate()
         return
-    told, errors = running.communicate()
+    try:
+        told, errors = running.communicate(timeout=FRONT_END)
+    except subprocess.TimeoutExpired:
+        running.kill()
+        told, errors = None, f"not done after {FRONT_END} s: {running.communicate()[1]}"
     if told:
         tally.driven(f"front-end of {drive}", json.loads(told))
     else:
@@ -114,13 +127,14 @@ def front_end(driver, daemon, drive, plain, tally, *arguments, killed_after=None
 def front_ends(driver, daemon, plain, tally, over):
     """They come, read some of one drive, and go; some are killed at it."""
     choose = random.Random("front-ends")
-    while not over():
-        drive = choose.choice(ENDINGS)
-        how = ["--count", choose.randint(1, 20000), "--depth", choose.choice([1, 4, 32]), "--queues", choose.randint(1, 4)]
-        how += ["--block", choose.choice(["2K", "4K", "64K"]), *choose.choice([[], ["--random"], ["--no-indirect"], ["--no-event-idx"]])]
-        killed_after = choose.uniform(0, 0.5) if choose.random() < 0.3 else None
-        front_end(driver, daemon, drive, plain[drive], tally, *how, killed_after=killed_after)
-        time.sleep(0.5)
+    with tally.failing("front-ends"):
+        while not over():
+            drive = choose.choice(ENDINGS)
+            how = ["--count", choose.randint(1, 20000), "--depth", choose.choice([1, 4, 32]), "--queues", choose.randint(1, 4)]
+            how += ["--block", choose.choice(["2K", "4K", "64K"]), *choose.choice([[], ["--random"], ["--no-indirect"], ["--no-event-idx"]])]
+            killed_after = choose.uniform(0, 0.5) if choose.random() < 0.3 else None
+            front_end(driver, daemon, drive, plain[drive], tally, *how, killed_after=killed_after)
+            time.sleep(0.5)
 
 
 def idle(daemon):

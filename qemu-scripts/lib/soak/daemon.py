@@ -9,6 +9,8 @@ import time
 PATIENCE = 120
 # Before a command that is not to outlive whoever starts it.
 MORTAL = ["setpriv", "--pdeathsig", "KILL", "--"]
+# What spindled says of a defect of its own. It ends a connection at most, and a machine that connects again would not notice.
+DEFECTS = ("panicked", "a defect of spindled")
 
 
 class Daemon:
@@ -40,7 +42,9 @@ class Daemon:
 
     def end(self):
         self.process.terminate()
-        self.process.wait(PATIENCE)
+        # Killed, where the thread has ended that started it again.
+        if (status := self.process.wait(PATIENCE)) not in (0, -signal.SIGKILL):
+            raise RuntimeError(f"spindled ended with status {status}")
 
     def connections(self):
         return self.log.read_text().count("a front-end connected")
@@ -61,6 +65,11 @@ class Daemon:
         proc = pathlib.Path(f"/proc/{self.process.pid}")
         status = dict(line.split(":", 1) for line in (proc / "status").read_text().splitlines())
         return int(status["RssAnon"].split()[0]), len(list((proc / "fd").iterdir())), int(status["Threads"])
+
+
+def defects(log):
+    """The lines of a log that tell of a defect."""
+    return [line for line in log.read_text(errors="replace").splitlines() if any(word in line for word in DEFECTS)]
 
 
 def wait(what, done, patience=PATIENCE):

@@ -4,6 +4,8 @@ import itertools
 import subprocess
 import threading
 
+from daemon import PATIENCE
+
 BLOCK = 2048
 # What `spindle convert` writes, and the ending of its file; the plain ISO first.
 ENDINGS = ["iso", "cso", "chd", "cue", "zso", "ccd"]
@@ -42,5 +44,6 @@ class Discs:
         plain.write_bytes(pattern(seed, self.blocks))
         if ending == "iso":
             return seed, plain, plain
-        subprocess.run([self.spindle, "convert", plain, image], check=True, stdin=subprocess.DEVNULL, capture_output=True)
+        subprocess.run([self.spindle, "convert", plain, image], check=True, stdin=subprocess.DEVNULL, capture_output=True,
+                       timeout=PATIENCE)
         return seed, image, plain

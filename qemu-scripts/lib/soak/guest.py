@@ -24,6 +24,8 @@ class Guest:
         self.others = [self.read_error, self.delay, self.stand_still]
         if restarts:
             self.others += [self.restart_daemon] * 6
+        # Of the daemon.
+        self.restarts = 0
         self.sessions = 0
         self.ends = [self.reset, self.panic, self.kill_qemu]
         self.seed = self.image = None
@@ -38,6 +40,7 @@ class Guest:
             while not over():
                 self.session()
             self.check_console()
+            self.check_connections()
         except Exception as error:
             self.tally.unexpected(self.name, f"{error!r}, in\n{traceback.format_exc()}{self.machine.registers()}")
 
@@ -98,6 +101,12 @@ class Guest:
                 self.tally.wrong(f"{self.name} console", line)
             elif "unexpected:" in line or "panicked" in line:
                 self.tally.unexpected(f"{self.name} console", line)
+
+    def check_connections(self):
+        """A connection that spindled ends by itself costs a machine that connects again nothing that its guest would see."""
+        made, most = self.daemon.connections(), self.machine.starts + self.restarts
+        if self.restarts and made > most:
+            self.tally.unexpected(self.name, f"{made} connections, of which {most} have a reason")
 
     def sees_its_disc(self):
         seen = self.machine.ok("spindle-read-load seed /dev/sg0")
@@ -165,6 +174,7 @@ class Guest:
     def restart_daemon(self):
         before = self.daemon.connections()
         self.daemon.restart()
+        self.restarts += 1
         self.tally.add("restarts of spindled")
         # Sometimes it is killed again before the machine is back.
         if self.random.random() < 0.8:

@@ -34,6 +34,7 @@ class Machine:
             "-kernel", guest / "vmlinuz", "-initrd", guest / "initrd.img", "-append", "console=ttyS0 panic=-1 quiet",
         ]
         self.process = self.shell = None
+        self.starts = 0
         self.start()
 
     def path(self, name):
@@ -41,6 +42,7 @@ class Machine:
 
     def start(self):
         """Starts QEMU; the guest is there when its shell says so."""
+        self.starts += 1
         self.path("shell").unlink(missing_ok=True)
         with socket.socket(socket.AF_UNIX) as listener, open(self.folder / "qemu.log", "ab") as log:
             listener.bind(str(self.path("shell")))

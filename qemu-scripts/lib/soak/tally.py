@@ -1,7 +1,9 @@
 """What was done and what came of it, counted by all threads."""
 
 import collections
+import contextlib
 import threading
+import traceback
 
 # What is counted of the guests' sessions: all; those whose readers have reported; those of them in which no error was forgiven.
 SESSIONS = "sessions of guests"
@@ -29,6 +31,14 @@ class Tally:
         with self.lock:
             self.counts["unexpected errors"] += 1
             self.stories.append(f"{who}: {what}")
+
+    @contextlib.contextmanager
+    def failing(self, who):
+        """What goes wrong inside is told, and fails the soak."""
+        try:
+            yield
+        except Exception as error:
+            self.unexpected(who, f"{error!r}, in\n{traceback.format_exc()}")
 
     def wrong(self, who, what):
         with self.lock:
@@ -61,5 +71,5 @@ class Tally:
         self.add("bytes checked", told["bytes"])
         if told["mismatches"]:
             self.wrong(who, told)
-        elif told["errors"]:
+        elif told["errors"] or told["stalls"]:
             self.unexpected(who, told)

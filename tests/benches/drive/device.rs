@@ -133,7 +133,7 @@ impl Cold {
         self.name()?;
         if self.named.is_empty() {
             if !self.device.ask_for_kick(true) {
-                kick.wait()?;
+                kick.wait(None)?;
             }
             self.device.ask_for_kick(false);
             return Ok(());

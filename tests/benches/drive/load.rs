@@ -144,7 +144,7 @@ impl Driver {
                 continue;
             }
             if session.call.is_some() {
-                wait_for_call(session)?;
+                session.wait_for_call()?;
             } else {
                 session.nudge_after(&mut last)?;
             }
@@ -183,14 +183,4 @@ impl Driver {
         }
         Ok(())
     }
-}
-
-/// Sleeps until some ring is called, unless one has something already.
-fn wait_for_call(session: &mut Session) -> Result<(), Failure> {
-    if !session.rings.iter_mut().any(Ring::ask_for_call)
-        && let Some(call) = &session.call
-    {
-        call.wait()?;
-    }
-    Ok(())
 }

@@ -92,6 +92,10 @@ pub struct Options {
     /// Sleeps on a call descriptor instead of polling the used rings.
     #[arg(long)]
     pub call: bool,
+    /// Tells the back-end once more of what it has, when it has said nothing for so long, and counts that as a stall: some lose a kick.
+    /// With more than any request takes on a busy machine a stall is a kick or a call that was lost.
+    #[arg(long, value_name = "S", default_value_t = 1.0)]
+    pub nudge: f64,
     /// Does without event idx, also where it is offered.
     #[arg(long)]
     pub no_event_idx: bool,

@@ -51,18 +51,17 @@ impl Call {
         Ok(Self { event, wait })
     }
 
-    /// Sleeps until it is called.
-    pub fn wait(&self) -> io::Result<()> {
-        self.wait.wait(-1, &mut [EpollEvent::default()])?;
+    /// Sleeps until it is called; false when it is not within `limit`, if there is one.
+    pub fn wait(&self, limit: Option<Duration>) -> io::Result<bool> {
+        let limit = limit.map_or(-1, |limit| i32::try_from(limit.as_millis()).unwrap_or(i32::MAX));
+        let called = self.wait.wait(limit, &mut [EpollEvent::default()])? > 0;
         match self.event.read() {
             Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(error),
-            _ => Ok(()),
+            _ => Ok(called),
         }
     }
 }
 
-/// How long a back-end may say nothing before it is told once more of what it has: some lose a kick.
-const NUDGE: Duration = Duration::from_secs(1);
 /// How often it is told before it counts as hung.
 const MOST_STALLS: u32 = 30;
 /// More unit attentions than this are no back-end's.
@@ -79,6 +78,8 @@ pub struct Session {
     pub peer: Process,
     /// How often requests came back only after a second kick, or not yet.
     pub stalls: u32,
+    /// How long the back-end may say nothing.
+    nudge: Duration,
     depth: u16,
 }
 
@@ -138,7 +139,7 @@ impl Session {
         for (index, ring) in rings.iter().enumerate() {
             start(&mut frontend, &memory, index, ring, call.as_ref().map(|call| &call.event))?;
         }
-        Self { _frontend: Some(frontend), memory, rings, call, peer, stalls: 0, depth: options.depth }.prepared(options)
+        Self::of(options, Some(frontend), memory, rings, call, peer)
     }
 
     /// The same rings, for a device in this process.
@@ -148,15 +149,24 @@ impl Session {
     pub fn within(options: &Options) -> Result<Self, Failure> {
         let (memory, rings) = lay_out(options, Features { event_idx: false, indirect: true, call: options.call })?;
         let call = if options.call { Some(Call::new()?) } else { None };
-        let (peer, depth) = (Process::this(), options.depth);
-        Self { _frontend: None, memory, rings, call, peer, stalls: 0, depth }.prepared(options)
+        Self::of(options, None, memory, rings, call, Process::this())
     }
 
     /// The request queues alone, with every request written.
-    fn prepared(mut self, options: &Options) -> Result<Self, Failure> {
-        self.rings.drain(..FIRST_REQUEST_QUEUE);
-        self.prepare(options)?;
-        Ok(self)
+    fn of(
+        options: &Options,
+        frontend: Option<Frontend>,
+        memory: Memory,
+        mut rings: Vec<Ring>,
+        call: Option<Call>,
+        peer: Process,
+    ) -> Result<Self, Failure> {
+        rings.drain(..FIRST_REQUEST_QUEUE);
+        let nudge = Duration::try_from_secs_f64(options.nudge)?;
+        let depth = options.depth;
+        let session = Self { _frontend: frontend, memory, rings, call, peer, stalls: 0, nudge, depth };
+        session.prepare(options)?;
+        Ok(session)
     }
 
     /// Writes every request, except for its command.
@@ -242,15 +252,35 @@ impl Session {
     /// # Errors
     /// When that has not helped often enough.
     pub fn nudge_after(&mut self, last: &mut Instant) -> Result<(), Failure> {
-        if last.elapsed() > NUDGE {
-            self.stalls += 1;
-            if self.stalls > MOST_STALLS {
-                return Err("the back-end hangs: a request has not come back".into());
-            }
-            for ring in &self.rings {
-                ring.kick.write(1)?;
-            }
+        if last.elapsed() > self.nudge {
+            self.kick_again()?;
             *last = Instant::now();
+        }
+        Ok(())
+    }
+
+    /// Sleeps until some ring is called, unless one has something already. Kicks every ring again when no call has come for too long,
+    /// whether there is something by then or not: it may be the call that was lost.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn wait_for_call(&mut self) -> Result<(), Failure> {
+        if !self.rings.iter_mut().any(Ring::ask_for_call)
+            && let Some(call) = &self.call
+            && !call.wait(Some(self.nudge))?
+        {
+            self.kick_again()?;
+        }
+        Ok(())
+    }
+
+    fn kick_again(&mut self) -> Result<(), Failure> {
+        self.stalls += 1;
+        if self.stalls > MOST_STALLS {
+            return Err("the back-end hangs: a request has not come back".into());
+        }
+        for ring in &self.rings {
+            ring.kick.write(1)?;
         }
         Ok(())
     }

@@ -38,7 +38,6 @@ const INDIRECT: u16 = 4;
 
 /// How often a worker looked at a ring.
 #[derive(Debug, Default, Clone, Copy)]
-#[allow(dead_code, reason = "only the tests read it")]
 pub struct Looks {
     /// And the memory was compared.
     pub compared: u32,
@@ -46,14 +45,8 @@ pub struct Looks {
     pub left: u32,
 }
 
-/// Carries out the steps.
-#[allow(dead_code, reason = "only the fuzz target calls it")]
-pub fn run(input: &[u8]) {
-    looks(input);
-}
-
-/// The same, and says what was compared. In `tests/it/fuzz.rs` it is most of it.
-pub fn looks(input: &[u8]) -> Looks {
+/// Carries out the steps; says what was compared.
+pub fn run(input: &[u8]) -> Looks {
     let Some((header, image)) = input.split_at_checked(HEADER) else { return Looks::default() };
     let (options, rest) = header.split_at(OPTIONS);
     let (places, steps) = rest.split_at(RINGS * RING);

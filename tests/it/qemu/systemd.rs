@@ -96,8 +96,9 @@ fn a_service_that_is_killed_comes_back_with_discs_that_no_path_leads_to() {
     // Neither systemd nor the daemon has anything to complain of but those ends.
     let log = vm.ok(&format!("journalctl -b -o cat -t systemd -t spindled | grep -e {SERVICE} -e spindled"));
     let complaint = log.lines().find(|line| {
-        let complains =
-            ["ailed", "gnoring", "nknown", "warn", "cannot", "damaged"].iter().any(|word| line.contains(word));
+        let complains = ["ailed", "gnoring", "nknown", "warn", "cannot", "damaged", "panicked"]
+            .iter()
+            .any(|word| line.contains(word));
         complains && !line.contains("Failed with result 'signal'") && !line.contains("Failed with result 'core-dump'")
     });
     assert_eq!(complaint, None, "{log}");

@@ -12,7 +12,10 @@ use tempfile::TempDir;
 use super::COMMAND;
 use super::programs::mortal;
 
-/// A running `spindled`, killed when dropped.
+/// What it says of a defect of its own. A panic ends a connection at most, and a machine that connects again would not notice.
+const DEFECTS: [&str; 2] = ["panicked", "a defect of spindled"];
+
+/// A running `spindled`, killed when dropped. A test fails at its end if that has met a defect.
 pub struct Daemon {
     process: Child,
     folder: TempDir,
@@ -117,5 +120,11 @@ impl Drop for Daemon {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
+        let log = self.log();
+        if DEFECTS.iter().any(|defect| log.contains(defect)) {
+            let said = format!("the daemon has met a defect\n{log}");
+            // In a test that fails already a second panic would end all tests.
+            if thread::panicking() { eprintln!("{said}") } else { panic!("{said}") }
+        }
     }
 }
