@@ -10,7 +10,7 @@ use std::time::Duration;
 use log::{info, warn};
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use vhost::vhost_user::{Error as ProtocolError, Listener};
-use vhost_user_backend::{Error as DaemonError, ShutdownHandle, VhostUserDaemon};
+use vhost_user_backend::{Error as DaemonError, VhostUserDaemon};
 use vm_memory::GuestMemoryAtomic;
 use vmm_sys_util::epoll::EventSet;
 
@@ -42,15 +42,15 @@ pub struct Stop(Arc<StopState>);
 struct StopState {
     stopped: AtomicBool,
     wake: rustix::fd::OwnedFd,
-    connection: Mutex<Option<ShutdownHandleDebug>>,
+    connection: Mutex<Option<Connection>>,
 }
 
-/// [`ShutdownHandle`] has no `Debug`.
-struct ShutdownHandleDebug(ShutdownHandle);
+/// One that is being served.
+struct Connection(Arc<Backend>);
 
-impl std::fmt::Debug for ShutdownHandleDebug {
+impl std::fmt::Debug for Connection {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("ShutdownHandle")
+        f.write_str("Connection")
     }
 }
 
@@ -69,7 +69,7 @@ impl Stop {
         // Fails only when the counter is full: then it is readable already.
         let _ = rustix::io::write(&self.0.wake, &1_u64.to_ne_bytes());
         if let Some(connection) = &*self.connection() {
-            connection.0.shutdown();
+            connection.0.end_connection();
         }
     }
 
@@ -81,7 +81,7 @@ impl Stop {
         self.0.wake.as_fd()
     }
 
-    fn connection(&self) -> std::sync::MutexGuard<'_, Option<ShutdownHandleDebug>> {
+    fn connection(&self) -> std::sync::MutexGuard<'_, Option<Connection>> {
         self.0.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -223,7 +223,7 @@ impl Server {
     fn begin(
         &self,
         daemon: &mut VhostUserDaemon<Arc<Backend>>,
-        backend: &Backend,
+        backend: &Arc<Backend>,
         listener: &UnixListener,
     ) -> io::Result<()> {
         let workers = daemon.get_epoll_handlers();
@@ -240,11 +240,11 @@ impl Server {
             .map_err(|error| io::Error::other(error.to_string()))?;
         info!("a front-end connected");
         if let Some(connection) = daemon.shutdown_handle() {
-            backend.ends_by(connection.clone());
-            *self.stop.connection() = Some(ShutdownHandleDebug(connection));
+            backend.ends_by(connection);
         }
+        *self.stop.connection() = Some(Connection(Arc::clone(backend)));
         if self.stop.is_stopped() {
-            daemon.request_shutdown();
+            backend.end_connection();
         }
         Ok(())
     }

@@ -69,8 +69,10 @@ pub struct Backend {
     memory_gone: Arc<EventFd>,
     /// Ends the connection.
     connection: OnceLock<ShutdownHandle>,
-    /// It has ended: nobody waits for what its workers do.
+    /// It is to end, or has ended: nobody waits for what its workers do.
     over: AtomicBool,
+    /// The workers that have seen that, one bit each. They return no chain any more.
+    quiet: AtomicU64,
     /// What each worker waits on: readable while there is something for it to do.
     workers_events: OnceLock<Vec<RawFd>>,
     events: Arc<EventQueue>,
@@ -117,6 +119,7 @@ impl Backend {
             memory_gone: Arc::new(EventFd::new(EFD_NONBLOCK | EFD_CLOEXEC)?),
             connection: OnceLock::new(),
             over: AtomicBool::new(false),
+            quiet: AtomicU64::new(0),
             workers_events: OnceLock::new(),
             events,
             features: AtomicU64::new(0),
@@ -162,21 +165,39 @@ impl Backend {
         let _ = self.connection.set(connection);
     }
 
-    /// As long as it is not known how, whatever calls this must come again.
-    fn end_connection(&self) {
-        if let Some(connection) = self.connection.get() {
-            connection.shutdown();
-        }
+    /// Ends the connection once no worker returns a chain any more: when it ends, QEMU looks how far the rings are, and goes on from there
+    /// with the next process. What were returned after that would be carried out twice.
+    pub fn end_connection(&self) {
+        self.is_over();
+        (0..=workers()).for_each(|worker| self.wake(worker));
     }
 
-    /// The connection has ended: commands that take long give way to that.
+    /// The connection is to end or has ended: commands that take long give way to that.
     pub fn is_over(&self) {
-        self.over.store(true, Ordering::Relaxed);
+        self.over.store(true, Ordering::SeqCst);
     }
 
-    /// Whether it has.
+    /// Whether it is or has.
     pub(super) fn has_ended(&self) -> bool {
         self.over.load(Ordering::Relaxed)
+    }
+
+    /// A worker has nothing more to do. The last of them ends the connection.
+    fn rest(&self, worker: usize) {
+        if let Some(waker) = self.wakers.get(worker) {
+            // Read or empty, it is not readable then.
+            let _ = waker.read();
+        }
+        let bit = 1 << worker;
+        if self.quiet.fetch_or(bit, Ordering::SeqCst) | bit == (2 << workers()) - 1 {
+            match self.connection.get() {
+                Some(connection) => connection.shutdown(),
+                // It has only just begun.
+                None => self.wake(worker),
+            }
+        }
+        // What woke it may do so for ever: a kick descriptor that is none.
+        std::thread::sleep(Duration::from_millis(1));
     }
 
     /// What the workers, in order, wait on. It lives as long as they do.
@@ -302,10 +323,12 @@ impl VhostUserBackend for Backend {
     /// Called for a kick of a ring, or when one was enabled: a kick that came while it was not is not lost. `index`
     /// counts within the worker. An error would end the worker, so there is none.
     fn handle_event(&self, index: u16, _events: EventSet, vrings: &[Ring], worker: usize) -> io::Result<()> {
+        if self.over.load(Ordering::SeqCst) {
+            self.rest(worker);
+            return Ok(());
+        }
         if vrings.get(usize::from(index)).is_some_and(Ring::is_deaf) {
             self.end_connection();
-            // It stays readable, and the end may have to wait for another ring.
-            std::thread::sleep(Duration::from_millis(1));
             return Ok(());
         }
         // A worker that is gone would leave its rings unanswered for ever, and nobody would be told.
@@ -341,14 +364,11 @@ impl Backend {
                 }
             }
             (CONTROL_WORKER, MEMORY_GONE) => {
-                // As long as it is not known how to end the connection, this comes again.
-                if let Some(connection) = self.connection.get() {
-                    let _ = self.memory_gone.read();
-                    warn!(
-                        "memory that the front-end shares is gone (its file is shorter than it said); the connection ends"
-                    );
-                    connection.shutdown();
-                }
+                let _ = self.memory_gone.read();
+                warn!(
+                    "memory that the front-end shares is gone (its file is shorter than it said); the connection ends"
+                );
+                self.end_connection();
             }
             (_, LOOK_AGAIN) => {
                 let released = self.released(worker);

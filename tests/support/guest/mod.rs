@@ -4,6 +4,7 @@ mod request;
 mod ring;
 
 use std::fs::File;
+use std::io::Read;
 use std::ops::Range;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -93,6 +94,11 @@ impl Guest {
         let event_idx = options.features & EVENT_IDX != 0;
         let rings = (0..count as u64).map(|at| Ring::new(at * RING_BYTES, options.ring_size, event_idx)).collect();
         Self { frontend, stream, memory, rings, heap: HEAP, features: options.features }
+    }
+
+    /// Waits until the other end has hung up.
+    pub fn wait_for_the_end(&mut self) {
+        while self.stream.read(&mut [0]).unwrap() > 0 {}
     }
 
     /// Ends the connection, and nothing else: the memory stays as it is.
