@@ -308,7 +308,6 @@ fn descriptors_that_run_out_are_told_and_nothing_stays() {
             }
             refusals += 1;
             let words = stderr(&output);
-            println!("{name} {count}: {words}");
             assert_eq!(output.status.code(), Some(1), "{name}, {count}: {words}");
             let named = words.contains(&image) || words.contains(&inside(&folder, "out"));
             assert!(named && words.contains("Too many open files"), "{name}, {count}: {words}");

@@ -49,7 +49,6 @@ fn a_disc_that_there_are_no_descriptors_for_is_refused_by_name_and_the_old_one_s
         assert_eq!((reply.status, reply.data), (0, block(1, 9).to_vec()), "without a unit attention");
         assert_eq!(daemon.descriptors() as u64, open, "some stay open");
     }
-    println!("{refusals:#?}");
     assert!(refusals.len() > FILES, "{refusals:#?}");
     for (spare, words) in refusals.iter().enumerate() {
         assert!(words.contains(&at("new.toc")) && words.contains("Too many open files"), "{spare} left: {words}");

@@ -62,7 +62,7 @@ fn a_linux_guest_gets_the_faults_that_the_guide_describes_and_no_others() {
     // Linux tells a program of no answer to this but in its log (`ioctl_internal_command`).
     vm.run("eject /dev/sr0");
     let told = vm.ok("dmesg -c");
-    assert!(told.contains(EJECT_FAILED), "{told}");
+    assert!(told.contains(EJECT_FAILED), "the log has {told:?}");
     assert_eq!(tray(), "closed");
     all_is_well(&mut vm, &image);
     daemon.spindle_ok(&["fault", "clear"]);

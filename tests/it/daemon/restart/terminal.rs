@@ -12,12 +12,16 @@ use crate::support::disc::block;
 use crate::support::host::run;
 use crate::support::images::described::isz;
 
-/// Reads on until all that was said ends in `text`.
+/// What it says when nobody is asked any more.
+const READY: &str = "ready: ";
+
+/// Reads on until all that was said ends in `text`, which comes no more once it is ready.
 fn reads_to(from: &mut ChildStdout, said: &mut String, text: &str) {
     while !said.ends_with(text) {
         let mut byte = [0];
         assert_eq!(from.read(&mut byte).unwrap(), 1, "it ended: {said}");
         said.push(byte[0].into());
+        assert!(!said.ends_with(READY) || text == READY, "not a word of \"{text}\": {said}");
     }
 }
 
@@ -47,15 +51,26 @@ fn a_disc_under_a_password_is_asked_for_at_the_terminal_and_is_in_the_drive_agai
     let (direct, runtime) = here.command(runtime);
     let quoted = |word: &OsStr| format!("'{}'", word.to_str().unwrap());
     let words: Vec<_> = [direct.get_program()].into_iter().chain(direct.get_args()).map(quoted).collect();
-    let mut command = Command::new("script");
-    command.args(["--quiet", "--return", "--command", &words.join(" "), "/dev/null"]);
+    // With the terminal, which goes with this thread, the daemon ends.
+    let mut command = Command::new("setpriv");
+    command.args([
+        "--pdeathsig",
+        "KILL",
+        "--",
+        "script",
+        "--quiet",
+        "--return",
+        "--command",
+        &words.join(" "),
+        "/dev/null",
+    ]);
     command.env("XDG_RUNTIME_DIR", runtime.path()).env_remove("RUST_LOG");
     let mut terminal = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let (mut to, mut from) = (terminal.stdin.take().unwrap(), terminal.stdout.take().unwrap());
     let mut said = String::new();
     reads_to(&mut from, &mut said, "password for disc.isz: ");
     to.write_all(b"secret\n").unwrap();
-    reads_to(&mut from, &mut said, "ready: 1 drive(s)");
+    reads_to(&mut from, &mut said, READY);
     assert!(!said.contains("secret"), "{said}");
 
     guest.reconnect(&runtime.path().join("socket"));
