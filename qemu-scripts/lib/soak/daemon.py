@@ -34,9 +34,9 @@ class Daemon:
             self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stderr=log)
         wait("spindled is ready", lambda: self.log.read_text().count("ready") > ready)
 
-    def restart(self):
-        """Kills it at whatever it is doing."""
-        self.process.send_signal(signal.SIGKILL)
+    def restart(self, by):
+        """Ends it by this signal at whatever it is doing."""
+        self.process.send_signal(by)
         self.process.wait()
         self.start()
 

@@ -3,6 +3,7 @@
 import contextlib
 import random
 import shutil
+import signal
 import time
 import traceback
 
@@ -173,7 +174,7 @@ class Guest:
 
     def restart_daemon(self):
         before = self.daemon.connections()
-        self.daemon.restart()
+        self.daemon.restart(self.random.choice([signal.SIGKILL, signal.SIGTERM]))
         self.restarts += 1
         self.tally.add("restarts of spindled")
         # Sometimes it is killed again before the machine is back.

@@ -183,7 +183,7 @@ fn drives_of_the_same_ring_wait_for_one_deadline_of_a_disc_that_hangs() {
     room.is_late(pending);
     for _ in 0..6 {
         let pending = room.guest.begin(REQUESTS, &hanging);
-        room.wait_until("it is asked for", |room| room.drive.waiting_reads() == 1);
+        room.wait_until("it is read", |room| room.drive.waiting_reads() == 1 && room.gate.waiting() == 2);
         room.ends_late(pending, Duration::from_millis(20));
         // Its own disc is read where it can be: one more thread is tried for each deadline.
         assert_eq!(room.read(REQUESTS, 0, 7).data, block(1, 7));
@@ -192,7 +192,7 @@ fn drives_of_the_same_ring_wait_for_one_deadline_of_a_disc_that_hangs() {
     }
     // One that is late by no more than that says nothing of the storage.
     let pending = room.guest.begin(REQUESTS, &Command::new(&[0x28, 0, 0, 0, 0, 250, 0, 0, 1, 0], 2048));
-    room.wait_until("it is asked for", |room| room.gate.waiting() == 3);
+    room.wait_until("it is read", |room| room.gate.waiting() == 3);
     room.ends_late(pending, Duration::from_millis(20));
     room.gate.open_up_to(240);
     // Once what hung has come back, the deadline is as it was.

@@ -1,8 +1,9 @@
-//! The daemon is killed while a guest of QEMU 10 reads. `qemu-scripts/restart-soak` does the same more often.
+//! The daemon is killed, or asked to end, while a guest of QEMU 10 reads. `qemu-scripts/restart-soak` does the same more often.
 
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -11,7 +12,7 @@ use crate::support::load::{self, complaints, count};
 use crate::support::vm::{Daemon, Vm};
 
 const BLOCKS: u32 = 8192;
-/// Kills, unless `SPINDLE_RESTARTS` says how many.
+/// Ends, unless `SPINDLE_RESTARTS` says how many.
 const RESTARTS: usize = 8;
 /// For the machine to come back: reached only when it does not.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -27,6 +28,16 @@ fn wait_for_connection(daemon: &Daemon, before: usize) {
 
 #[test]
 fn kills_under_a_guests_read_load_cost_it_nothing() {
+    ends_under_load(Signal::KILL);
+}
+
+/// As when the service is restarted, or updated.
+#[test]
+fn ends_that_are_asked_for_under_a_guests_read_load_cost_it_nothing() {
+    ends_under_load(Signal::TERM);
+}
+
+fn ends_under_load(signal: Signal) {
     let restarts = std::env::var("SPINDLE_RESTARTS").map_or(RESTARTS, |times| times.parse().unwrap());
     let folder = TempDir::with_prefix("spindle-").unwrap();
     let (image, state) = (folder.path().join("disc.iso"), folder.path().join("state"));
@@ -43,8 +54,8 @@ fn kills_under_a_guests_read_load_cost_it_nothing() {
         random ^= random << 17;
         thread::sleep(Duration::from_micros(random % 700_000));
         let before = daemon.connections();
-        daemon.restart();
-        // Most kills come while requests are served; some before the machine is back.
+        daemon.restart_by(signal);
+        // Most ends come while requests are served; some before the machine is back.
         if !random.is_multiple_of(5) {
             wait_for_connection(&daemon, before);
         }
@@ -55,7 +66,7 @@ fn kills_under_a_guests_read_load_cost_it_nothing() {
     let reports = load::end(&mut vm);
     // One that the daemon ends by itself costs a guest that does not read just then nothing that it would see.
     let connections = daemon.connections();
-    assert!(connections <= restarts + 1, "{connections} connections with {restarts} kills\n{}", daemon.log());
+    assert!(connections <= restarts + 1, "{connections} connections with {restarts} ends\n{}", daemon.log());
     assert_eq!(reports.errors(), [""; 0], "{}", vm.ok("dmesg | tail -n 40"));
     for report in reports.both() {
         assert_eq!(count(report, "discs "), 1);
@@ -64,7 +75,7 @@ fn kills_under_a_guests_read_load_cost_it_nothing() {
     let drive = daemon.status();
     assert_eq!(drive[0]["locked-by"], serde_json::json!([0]), "{drive}");
     println!(
-        "restarts {restarts}, connections {connections}, reads {} and {}, errors 0, wrong or doubled 0",
+        "restarts {restarts} by {signal:?}, connections {connections}, reads {} and {}, errors 0, wrong or doubled 0",
         count(&reports.generic, "reads "),
         count(&reports.block, "reads ")
     );

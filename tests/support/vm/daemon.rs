@@ -6,6 +6,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -49,7 +50,12 @@ impl Daemon {
 
     /// Kills it at whatever it is doing, and starts it again with the same arguments.
     pub fn restart(&mut self) {
-        self.process.kill().unwrap();
+        self.restart_by(Signal::KILL);
+    }
+
+    /// Ends it by this signal at whatever it is doing, and starts it again with the same arguments.
+    pub fn restart_by(&mut self, signal: Signal) {
+        kill_process(Pid::from_child(&self.process), signal).unwrap();
         self.process.wait().unwrap();
         self.process = Self::spawn(&self.folder, &self.arguments);
     }
