@@ -23,11 +23,15 @@ pub fn spindled(runtime: &TempDir) -> Command {
     command
 }
 
-/// A daemon that is ready. It is killed with this.
+/// What it says of a defect of its own, which costs a connection at most.
+pub const DEFECTS: [&str; 2] = ["panicked", "a defect of spindled"];
+
+/// A daemon that is ready. It is killed with this. A test fails at its end if that has met a defect.
 pub struct Daemon {
     child: Child,
     lines: Receiver<String>,
     log: Vec<String>,
+    may_panic: bool,
     pub folder: TempDir,
 }
 
@@ -67,7 +71,12 @@ impl Daemon {
         let errors = BufReader::new(child.stderr.take().unwrap());
         let (sender, lines) = channel();
         std::thread::spawn(move || errors.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
-        Self { child, lines, log: Vec::new(), folder }
+        Self { child, lines, log: Vec::new(), may_panic: false, folder }
+    }
+
+    /// It is known to meet one, of a library's.
+    pub fn may_panic(&mut self) {
+        self.may_panic = true;
     }
 
     pub fn path(&self) -> PathBuf {
@@ -107,7 +116,7 @@ impl Daemon {
             self.log.push(line);
         }
         let folder = std::mem::replace(&mut self.folder, tempfile::tempdir().unwrap());
-        (self.child.wait().unwrap(), std::mem::take(&mut self.log), folder)
+        (self.child.wait().unwrap(), self.log.clone(), folder)
     }
 
     /// What it has logged up to when it was last waited for.
@@ -177,5 +186,12 @@ impl Drop for Daemon {
         // It may have ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
+        while let Ok(line) = self.lines.recv_timeout(PATIENCE) {
+            self.log.push(line);
+        }
+        let is_defect = |line: &String| DEFECTS.iter().any(|defect| line.contains(defect));
+        if !self.may_panic && !std::thread::panicking() {
+            assert!(!self.log.iter().any(is_defect), "the daemon has met a defect: {:#?}", self.log);
+        }
     }
 }

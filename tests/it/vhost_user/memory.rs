@@ -168,6 +168,7 @@ fn a_log_of_dirty_pages_that_is_cut_off_takes_the_connection_alone() {
 #[test]
 fn a_region_that_goes_beyond_all_addresses_takes_the_connection_alone() {
     let (_image, mut daemon) = daemon();
+    daemon.may_panic();
     let mut guest = daemon.guest(Options::default());
     take_attentions(&mut guest);
     let mut region = guest.regions().remove(1);

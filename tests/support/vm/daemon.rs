@@ -12,11 +12,10 @@ use tempfile::TempDir;
 
 use super::COMMAND;
 use super::programs::mortal;
+use crate::support::daemon::DEFECTS;
 
-/// What it says of a defect of its own. A panic ends a connection at most, and a machine that connects again would not notice.
-const DEFECTS: [&str; 2] = ["panicked", "a defect of spindled"];
-
-/// A running `spindled`, killed when dropped. A test fails at its end if that has met a defect.
+/// A running `spindled`, killed when dropped. A test fails at its end if that has met a defect: a machine that connects again would
+/// not notice.
 pub struct Daemon {
     process: Child,
     folder: TempDir,
