@@ -10,11 +10,12 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use super::files::newest;
-use super::{EJECT, Restarted, TEST_UNIT_READY, events, folder_with_image, good, read, sense, write_image};
+use super::{
+    EJECT, Restarted, TEST_UNIT_READY, events, folder_with_image, good, read, sense, under_a_password, write_image,
+};
 use crate::support::disc::block;
 use crate::support::fuse::Fuse;
 use crate::support::host::run;
-use crate::support::images::described::isz;
 
 const SPINDLE: &str = env!("CARGO_BIN_EXE_spindle");
 
@@ -269,19 +270,9 @@ fn a_disc_that_is_missing_from_an_open_tray_is_missed_until_there_is_another() {
 /// No password is kept anywhere. Where somebody can be asked, they are asked again.
 #[test]
 fn an_image_under_a_password_asks_for_it_again() {
-    let content: Vec<u8> = (0..64).flat_map(|lba| block(9, lba)).collect();
-    let options = isz::Options {
-        header: 64,
-        chunk: 16384,
-        pointer: Some(3),
-        packed: isz::Packed::ByTurns,
-        cipher: isz::Cipher::Aes256,
-        split: None,
-        footer: false,
-    };
     let images = TempDir::new().unwrap();
     let locked = images.path().join("disc.isz");
-    fs::write(&locked, &isz::files(&content, options)[0].1).unwrap();
+    fs::write(&locked, under_a_password(9)).unwrap();
     let password = images.path().join("password");
     fs::write(&password, "secret\n").unwrap();
     let insert_locked = |here: &Restarted| {

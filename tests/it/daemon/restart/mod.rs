@@ -19,6 +19,7 @@ use crate::support::control::Client;
 use crate::support::daemon::{Daemon, spindled};
 use crate::support::disc::block;
 use crate::support::guest::{Command, Guest, Options, REQUESTS, Reply};
+use crate::support::images::described::isz;
 
 const TEST_UNIT_READY: [u8; 6] = [0; 6];
 /// START STOP UNIT: eject, and load.
@@ -124,6 +125,21 @@ impl Restarted {
 
 fn write_image(path: PathBuf, seed: u32) {
     fs::write(path, (0..64).flat_map(|lba| block(seed, lba)).collect::<Vec<_>>()).unwrap();
+}
+
+/// An ISZ of the same blocks, under the password "secret".
+fn under_a_password(seed: u32) -> Vec<u8> {
+    let content: Vec<u8> = (0..64).flat_map(|lba| block(seed, lba)).collect();
+    let options = isz::Options {
+        header: 64,
+        chunk: 16384,
+        pointer: Some(3),
+        packed: isz::Packed::ByTurns,
+        cipher: isz::Cipher::Aes256,
+        split: None,
+        footer: false,
+    };
+    isz::files(&content, options).remove(0).1
 }
 
 /// A folder with an image in it.

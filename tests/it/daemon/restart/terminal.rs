@@ -7,10 +7,9 @@ use std::process::{ChildStdout, Command, Stdio};
 
 use serde_json::json;
 
-use super::{Restarted, TEST_UNIT_READY, read, sense};
+use super::{Restarted, TEST_UNIT_READY, read, sense, under_a_password};
 use crate::support::disc::block;
 use crate::support::host::run;
-use crate::support::images::described::isz;
 
 /// What it says when nobody is asked any more.
 const READY: &str = "ready: ";
@@ -28,19 +27,9 @@ fn reads_to(from: &mut ChildStdout, said: &mut String, text: &str) {
 /// `script`, of the package bsdutils, is the terminal.
 #[test]
 fn a_disc_under_a_password_is_asked_for_at_the_terminal_and_is_in_the_drive_again() {
-    let content: Vec<u8> = (0..64).flat_map(|lba| block(9, lba)).collect();
-    let options = isz::Options {
-        header: 64,
-        chunk: 16384,
-        pointer: Some(3),
-        packed: isz::Packed::ByTurns,
-        cipher: isz::Cipher::Aes256,
-        split: None,
-        footer: false,
-    };
     let mut here = Restarted::start(&[]);
     let (image, password) = (here.path("disc.isz"), here.path("password"));
-    fs::write(&image, &isz::files(&content, options)[0].1).unwrap();
+    fs::write(&image, under_a_password(9)).unwrap();
     fs::write(&password, "secret\n").unwrap();
     let insert = ["insert", "--control", &here.path("control"), "--password-file", &password, &image];
     run(env!("CARGO_BIN_EXE_spindle"), &insert);
