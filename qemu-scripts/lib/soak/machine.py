@@ -23,8 +23,9 @@ class Machine:
         # The paths of sockets may not be long.
         self.sockets = tempfile.TemporaryDirectory(prefix="spindle-soak-")
         self.arguments = [
-            # One thread for both processors: with one for each, QEMU's own emulation fails at some start (docs/design/reliability.md).
-            *MORTAL, qemu, "-accel", "tcg,thread=single", "-m", "256", "-smp", "2", "-nodefaults", "-display", "none", "-vga", "std",
+            # One thread for both processors, and little translated code: else QEMU's own emulation fails, or takes for ever, at some
+            # start (docs/design/reliability.md).
+            *MORTAL, qemu, "-accel", "tcg,thread=single,tb-size=128", "-m", "256", "-smp", "2", "-nodefaults", "-display", "none", "-vga", "std",
             "-object", "memory-backend-memfd,id=memory,size=256M,share=on", "-machine", "pc,memory-backend=memory,graphics=off",
             "-chardev", f"file,id=console,path={folder}/console,append=on", "-serial", "chardev:console", "-qmp", f"unix:{self.path('qmp')},server=on,wait=off",
             "-device", "virtio-serial-pci", "-chardev", f"socket,id=shell,path={self.path('shell')}",
