@@ -76,7 +76,7 @@ pub(super) trait Handler {
     /// Carries out what the chain at a position says.
     fn execute(&self, position: u16, chain: &Chain<'_>) -> Outcome;
 
-    /// Whether no further chain is to be carried out for now, as somebody waits for that. The worker then comes back to the ring.
+    /// Whether somebody waits for the ring, or for its worker, so that the next chain stays in it. The worker then comes back to it.
     fn gives_way(&self) -> bool {
         false
     }

@@ -20,16 +20,7 @@ impl Room {
     fn new() -> Self {
         let folder = TempDir::new().unwrap();
         let content: Vec<u8> = (0..64).flat_map(|lba| block(9, lba)).collect();
-        let options = isz::Options {
-            header: 64,
-            chunk: 16384,
-            pointer: Some(3),
-            packed: isz::Packed::ByTurns,
-            cipher: isz::Cipher::Aes256,
-            split: None,
-            footer: false,
-        };
-        let locked = isz::files(&content, options).swap_remove(0).1;
+        let locked = isz::files(&content, isz::LOCKED).swap_remove(0).1;
         for (name, bytes) in [("disc.isz", &locked[..]), ("right", b"secret\nnot this\n"), ("wrong", b"other\n")] {
             std::fs::write(folder.path().join(name), bytes).unwrap();
         }

@@ -108,17 +108,8 @@ fn a_locked_image_asks_for_its_password_by_an_error_class() {
     let mut client = control.client();
     let guest = guest(&control);
     let content: Vec<u8> = (0..64).flat_map(|lba| block(9, lba)).collect();
-    let cipher = isz::Options {
-        header: 64,
-        chunk: 16384,
-        pointer: Some(3),
-        packed: isz::Packed::ByTurns,
-        cipher: isz::Cipher::Aes256,
-        split: None,
-        footer: false,
-    };
     let locked_dmg = dmg::Options { encrypted: Some(256), ..dmg::PLAIN };
-    for files in [isz::files(&content, cipher), dmg::files(&content, locked_dmg)] {
+    for files in [isz::files(&content, isz::LOCKED), dmg::files(&content, locked_dmg)] {
         let (name, bytes) = &files[0];
         let path = control.folder.path().join(name);
         fs::write(&path, bytes).unwrap();

@@ -130,16 +130,7 @@ fn write_image(path: PathBuf, seed: u32) {
 /// An ISZ of the same blocks, under the password "secret".
 fn under_a_password(seed: u32) -> Vec<u8> {
     let content: Vec<u8> = (0..64).flat_map(|lba| block(seed, lba)).collect();
-    let options = isz::Options {
-        header: 64,
-        chunk: 16384,
-        pointer: Some(3),
-        packed: isz::Packed::ByTurns,
-        cipher: isz::Cipher::Aes256,
-        split: None,
-        footer: false,
-    };
-    isz::files(&content, options).remove(0).1
+    isz::files(&content, isz::LOCKED).remove(0).1
 }
 
 /// A folder with an image in it.

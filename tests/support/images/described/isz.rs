@@ -51,6 +51,17 @@ pub struct Options {
     pub footer: bool,
 }
 
+/// An image under a password, in chunks of which every other is packed.
+pub const LOCKED: Options = Options {
+    header: 64,
+    chunk: 16384,
+    pointer: Some(3),
+    packed: Packed::ByTurns,
+    cipher: Cipher::Aes256,
+    split: None,
+    footer: false,
+};
+
 pub const PASSWORD: &[u8] = b"secret";
 
 struct Chunk {
