@@ -120,25 +120,38 @@ pub fn log(memory: &GuestMemory, active: bool) {
     }
 }
 
-/// Has the regions that `before` does not have marked in the log that those of `before` are marked in: a front-end that maps
-/// memory anew while the machine migrates does not name the log again.
-///
-/// # Errors
-/// When the log is in use and has no bits for one of them.
-pub fn go_on(before: &GuestMemory, now: &GuestMemory) -> io::Result<()> {
-    let logs = || before.iter().map(|region| region.bitmap().log);
-    let Some(memory) = logs().find_map(Log::memory) else { return Ok(()) };
-    let active = logs().any(|log| log.active.load(Ordering::SeqCst));
-    for region in now.iter().filter(|region| region.bitmap().log.memory().is_none()) {
-        match Pages::new(region, Arc::clone(&memory)) {
-            Ok(pages) => region.bitmap().log.take(pages),
-            Err(error) if active => return Err(error),
-            // The log of a migration that is over.
-            Err(_) => {}
-        }
+/// The log that a memory is marked in, for the memory that comes after it: a front-end that maps memory anew while the machine migrates
+/// does not name the log again.
+#[derive(Debug)]
+pub struct Going {
+    log: Arc<MmapLogReg>,
+    active: bool,
+}
+
+impl Going {
+    /// That of `memory`, if it has one.
+    pub fn of(memory: &GuestMemory) -> Option<Self> {
+        let logs = || memory.iter().map(|region| region.bitmap().log);
+        let log = logs().find_map(Log::memory)?;
+        Some(Self { log, active: logs().any(|log| log.active.load(Ordering::SeqCst)) })
     }
-    log(now, active);
-    Ok(())
+
+    /// Has those regions marked in it that are not marked in any.
+    ///
+    /// # Errors
+    /// When it is in use and has no bits for one of them.
+    pub fn on(&self, memory: &GuestMemory) -> io::Result<()> {
+        for region in memory.iter().filter(|region| region.bitmap().log.memory().is_none()) {
+            match Pages::new(region, Arc::clone(&self.log)) {
+                Ok(pages) => region.bitmap().log.take(pages),
+                Err(error) if self.active => return Err(error),
+                // The log of a migration that is over.
+                Err(_) => {}
+            }
+        }
+        log(memory, self.active);
+        Ok(())
+    }
 }
 
 impl<'a> WithBitmapSlice<'a> for DirtyBitmap {

@@ -190,15 +190,14 @@ fn fill(file: &File, iovecs: &mut [libc::iovec], mut offset: u64, mut wanted: us
     Ok(())
 }
 
-/// Closes descriptors that a library gave up the ownership of (`into_raw_fd`) without closing them.
+/// Owns descriptors that a library gave up the ownership of (`into_raw_fd`) without closing them.
 ///
 /// The caller must be the only one that still knows them, which nothing can check.
-pub fn close_all(descriptors: Vec<RawFd>) {
-    for descriptor in descriptors {
-        // SAFETY: the caller states that nobody else owns the descriptor; a wrong number closes some other file, which
-        // is a fault but no undefined behaviour of this module's.
-        drop(unsafe { OwnedFd::from_raw_fd(descriptor) });
-    }
+#[must_use]
+pub fn owned(descriptors: Vec<RawFd>) -> Vec<OwnedFd> {
+    // SAFETY: the caller states that nobody else owns the descriptor; a wrong number closes some other file, which
+    // is a fault but no undefined behaviour of this module's.
+    descriptors.into_iter().map(|descriptor| unsafe { OwnedFd::from_raw_fd(descriptor) }).collect()
 }
 
 #[cfg(test)]
@@ -259,7 +258,7 @@ mod tests {
     #[test]
     fn descriptors_that_nobody_owns_are_closed() {
         let (mut reader, writer) = std::io::pipe().unwrap();
-        close_all(vec![writer.into_raw_fd()]);
+        drop(owned(vec![writer.into_raw_fd()]));
         // The end of the pipe.
         assert_eq!(io::Read::read(&mut reader, &mut [0]).unwrap(), 0);
     }

@@ -116,7 +116,7 @@ impl Backend {
         }
     }
 
-    /// Whether a ring has such commands; none where it lies in no memory just then.
+    /// Whether a ring has such commands, or some of which that cannot be told; none where it lies in no memory just then.
     fn is_in(&self, vring: &Ring, ends: &Ends) -> Option<bool> {
         let state = vring.get_ref();
         if !is_served(&state) {
@@ -132,7 +132,7 @@ impl Backend {
         let mut chain = Chain::default();
         Some((0..waiting).any(|after| {
             chain.walk(&ring, ring.head(first.wrapping_add(after)));
-            ends.has(&chain)
+            chain.is_out_of_reach() || ends.has(&chain)
         }))
     }
 

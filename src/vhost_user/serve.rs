@@ -214,7 +214,7 @@ impl Backend {
     }
 
     /// Serves the chains that are in a ring now, at most `most`, and no further one when the last may have waited; how many that
-    /// were, and whether the next must wait or cannot be had. `named` is the position up to which the handler was told what comes.
+    /// were, and whether the next must wait or cannot be had or answered. `named` is the position up to which the handler was told what comes.
     pub(super) fn run(
         &self,
         queue: &mut Queue,
@@ -273,6 +273,10 @@ impl Backend {
             if let Some(&next_head) = heads.get(served + 1) {
                 next.walk(&ring, next_head);
                 next.prefetch();
+            }
+            if now.is_out_of_reach() {
+                self.is_without_memory(memory);
+                return (served, RunEnd::Stuck);
             }
             if may_hold && handler.holds(position, now) {
                 return (served, RunEnd::Stuck);

@@ -190,17 +190,20 @@ impl Server {
         let backend = Backend::new(Arc::clone(&self.target), nexus, events, self.poll)?;
         // What the process before this one left for the first driver.
         let backend = Arc::new(backend.resuming(self.target.notes()));
-        let mut daemon = VhostUserDaemon::new("vhost-user".to_owned(), Arc::clone(&backend), memory)
-            .map_err(|error| io::Error::other(error.to_string()))?;
+        let daemon = VhostUserDaemon::new("vhost-user".to_owned(), Arc::clone(&backend), memory);
+        let mut daemon = daemon.map_err(|error| {
+            end_workers(&backend);
+            io::Error::other(error.to_string())
+        })?;
         let served = self.begin(&mut daemon, &backend, listener).map(|()| daemon.wait());
         *self.stop.connection() = None;
         backend.is_over();
         drop(daemon);
-        sys::file::close_all(backend.take_exit_descriptors());
+        drop(backend.take_exit_descriptors());
         sys::heap::give_back();
         let result = served?;
-        // The machine is gone, and its lock with it; the next one finds a drive that was just switched on. Unless this end has hung
-        // up: then the machine goes on with the next process.
+        // The machine is gone, and its lock with it; the next one finds a drive that was just switched on. So does one that this end
+        // has hung up on for a fault. Unless this process ends: then the machine goes on with the next one.
         if backend.is_driven() && !self.stop.is_stopped() {
             self.target.reset_all(Reset::PowerOn);
             self.events.clear();
@@ -250,8 +253,20 @@ impl Server {
     }
 }
 
-/// Whether there are as many descriptors as the workers of a connection need. The crate does not end those that it has started
-/// when there are none for the next.
+/// Ends the workers that the crate had started when it could not start the next, which it leaves alone.
+fn end_workers(backend: &Arc<Backend>) {
+    let exits = backend.take_exit_descriptors();
+    for exit in &exits {
+        // Fails only when the counter is full: then it is readable already.
+        let _ = rustix::io::write(exit, &1_u64.to_ne_bytes());
+    }
+    // They have no ring to serve yet, and each holds the back-end.
+    while Arc::strong_count(backend) > 1 {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Whether there are as many descriptors as a small machine's connection needs: one that lacks them later ends amid its messages.
 fn has_descriptors() -> io::Result<()> {
     const SOME: usize = 64;
     let tried = (0..SOME).map(|_| eventfd(0, EventfdFlags::CLOEXEC));

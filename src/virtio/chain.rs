@@ -23,8 +23,10 @@ pub struct Chain<'m> {
     pub readable: Readable<'m>,
     /// What the device may write, in order.
     pub writable: Writable<'m>,
-    /// The first rule that it breaks; the buffers that break none stand above.
+    /// The first rule that it breaks.
     pub fault: Option<Fault>,
+    /// Something is missing of what the device may write, and what comes after it is left out.
+    ends_early: bool,
 }
 
 /// How a chain breaks the rules of the standard.
@@ -32,7 +34,7 @@ pub struct Chain<'m> {
 pub enum Fault {
     /// It ends although its last descriptor names a next one: a loop, an index outside the table, a bad indirect table.
     Truncated,
-    /// A buffer lies outside the guest's memory.
+    /// A buffer, or an indirect table, lies outside the guest's memory.
     OutsideMemory,
     /// A device-readable buffer follows a device-writable one (2.7.4.2).
     Order,
@@ -69,27 +71,27 @@ impl<'m> Table<'m> {
         Self { memory: memory.memory(), at, entries, piece: memory.slice(at, entries * DESCRIPTOR) }
     }
 
-    /// Reads an entry once: the guest may change it at any time. None outside the table, or outside memory.
-    fn read(&self, index: u16) -> Option<Descriptor> {
+    /// Reads an entry once: the guest may change it at any time.
+    fn read(&self, index: u16) -> Result<Descriptor, Fault> {
         let start = usize::from(index) * DESCRIPTOR;
         let words = match &self.piece {
-            _ if usize::from(index) >= self.entries => return None,
-            Some(piece) => piece.get_ref::<[u64; 2]>(start).ok()?.load(),
-            None => self.memory.read_obj(GuestAddress(self.at.checked_add(start as u64)?)).ok()?,
+            _ if usize::from(index) >= self.entries => return Err(Fault::Truncated),
+            Some(piece) => piece.get_ref::<[u64; 2]>(start).ok().map(|entry| entry.load()),
+            None => self.at.checked_add(start as u64).and_then(|at| self.memory.read_obj(GuestAddress(at)).ok()),
         };
-        let [at, rest] = words.map(u64::from_le);
-        Some(Descriptor { at, len: rest as u32, flags: (rest >> 32) as u16, next: (rest >> 48) as u16 })
+        let [at, rest] = words.ok_or(Fault::OutsideMemory)?.map(u64::from_le);
+        Ok(Descriptor { at, len: rest as u32, flags: (rest >> 32) as u16, next: (rest >> 48) as u16 })
     }
 }
 
 impl<'m> Chain<'m> {
     /// Follows the chain that starts at descriptor `head` to its end, in place of what this value held before. Never more
-    /// than [`MAX_DESCRIPTORS`] steps. A buffer at fault is left out and the rest looked at all the same: the response, which
-    /// usually comes last, can then say that the request failed.
+    /// than [`MAX_DESCRIPTORS`] steps. A buffer at fault is left out and the rest looked at all the same: the response can then say
+    /// that the request failed. What stands above is the beginning of what the device may read, and of what it may write.
     pub fn walk(&mut self, ring: &Split<'m>, head: u16) {
         self.readable.clear();
         self.writable.clear();
-        self.fault = None;
+        (self.fault, self.ends_early) = (None, false);
         let mut table = Table {
             memory: ring.memory.memory(),
             at: 0,
@@ -102,8 +104,14 @@ impl<'m> Chain<'m> {
         let mut count = 0;
         let mut index = head;
         loop {
-            let found = if steps_left == 0 { None } else { table.read(index) };
-            let Some(descriptor) = found else { break };
+            let found = if steps_left == 0 { Err(Fault::Truncated) } else { table.read(index) };
+            let descriptor = match found {
+                Ok(descriptor) => descriptor,
+                Err(fault) => {
+                    self.fault.get_or_insert(fault);
+                    return;
+                }
+            };
             if descriptor.is(VRING_DESC_F_INDIRECT) {
                 // 2.7.5.3.1: a table holds no table. Its length is that of whole entries.
                 let (entries, rest) = (descriptor.len as usize / DESCRIPTOR, descriptor.len as usize % DESCRIPTOR);
@@ -134,6 +142,13 @@ impl<'m> Chain<'m> {
         self.fault.get_or_insert(Fault::Truncated);
     }
 
+    /// Whether it cannot be answered for now: memory is missing, and what is there has no room for a response. Its driver, which gets
+    /// it back without one, may take what stood there before for one.
+    #[must_use]
+    pub fn is_out_of_reach(&self) -> bool {
+        self.fault == Some(Fault::OutsideMemory) && self.writable.is_empty()
+    }
+
     /// Has the processor fetch the request and the place of the response, which the driver's processor holds.
     pub fn prefetch(&self) {
         for piece in [self.readable.first(), self.writable.first()].into_iter().flatten() {
@@ -145,6 +160,10 @@ impl<'m> Chain<'m> {
         let writable = descriptor.is(VRING_DESC_F_WRITE);
         if !writable && !self.writable.is_empty() {
             self.fault.get_or_insert(Fault::Order);
+            return;
+        }
+        // Behind what is missing nothing is where it belongs. No readable one comes behind a writable one: the first fault is one of theirs.
+        if if writable { self.ends_early } else { self.fault.is_some() } {
             return;
         }
         let before = if writable { self.writable.len() } else { self.readable.len() };
@@ -165,6 +184,7 @@ impl<'m> Chain<'m> {
                 // Half of a buffer is no buffer.
                 if writable {
                     self.writable.truncate(before);
+                    self.ends_early = true;
                 } else {
                     self.readable.truncate(before);
                 }

@@ -47,10 +47,7 @@ impl Ends {
         let mut request = CommandRequest::new_zeroed();
         let complete = Scatter::new(&chain.readable).copy_to(request.as_mut_bytes()) == size_of_val(&request);
         let Address::Unit(lun) = address(request.lun) else { return false };
-        complete
-            && chain.fault.is_none()
-            && self.lun.is_none_or(|own| own == lun)
-            && self.tag.is_none_or(|tag| tag == request.tag.get())
+        complete && self.lun.is_none_or(|own| own == lun) && self.tag.is_none_or(|tag| tag == request.tag.get())
     }
 
     /// The answer of such a command that is not carried out, of which not a byte of its data is written; None when they go on.

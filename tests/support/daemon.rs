@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -12,6 +13,7 @@ use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, pr
 use tempfile::TempDir;
 
 use super::guest::{Guest, Options};
+use super::host::run;
 
 /// Far more than anything takes: reached only when it never comes.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -20,6 +22,20 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub fn spindled(runtime: &TempDir) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_spindled"));
     command.env("XDG_RUNTIME_DIR", runtime.path()).env_remove("RUST_LOG").stdin(Stdio::null());
+    command
+}
+
+/// The same of another user, to whom the runtime folder is given. Needs root.
+pub fn spindled_of(user: u32, runtime: &TempDir) -> Command {
+    // The programs that are tested may lie where nobody else may look.
+    let program = runtime.path().join("program");
+    std::fs::copy(env!("CARGO_BIN_EXE_spindled"), &program).unwrap();
+    chown(runtime.path(), Some(user), Some(user)).unwrap();
+    let mut command = Command::new("setpriv");
+    let user = user.to_string();
+    command.args(["--reuid", &user, "--regid", &user, "--clear-groups", "--"]).arg(program);
+    command.env("XDG_RUNTIME_DIR", runtime.path()).env("TMPDIR", runtime.path()).env_remove("RUST_LOG");
+    command.stdin(Stdio::null());
     command
 }
 
@@ -161,6 +177,15 @@ impl Daemon {
         let pid = Pid::from_child(&self.child);
         let limit = getrlimit(Resource::Nofile);
         prlimit(Some(pid), Resource::Nofile, Rlimit { current: Some(count), ..limit }).unwrap();
+    }
+
+    /// From now on `user`, whose daemon it is, may have so many threads and no more.
+    pub fn limit_threads(&self, user: u32, count: usize) {
+        // The user itself: root may lack what it takes to do that to others.
+        let (user, pid) = (user.to_string(), self.child.id());
+        let limit = ["prlimit".to_owned(), format!("--pid={pid}"), format!("--nproc={count}:")];
+        let as_user = ["--reuid", &user, "--regid", &user, "--clear-groups", "--"];
+        run("setpriv", &[&as_user[..], &limit.each_ref().map(String::as_str)].concat());
     }
 
     /// What `/proc` tells of each thread. One may end meanwhile.

@@ -21,3 +21,4 @@ pub mod python;
 pub mod sink;
 pub mod vm;
 pub mod volume;
+pub mod wait;

@@ -9,7 +9,7 @@ use vm_memory::{GuestAddressSpace, GuestMemoryBackend, GuestMemoryLoadGuard, Gue
 
 use super::super::descriptor::look_at;
 use super::Backend;
-use crate::sys::dirty;
+use crate::sys::dirty::Going;
 use crate::sys::memory::{GuestMemory, watch};
 
 /// The guest's memory as it was when somebody took it. To take it costs more than to ask whether it still is so.
@@ -37,9 +37,10 @@ impl Backend {
         self.memory_changes.load(Ordering::Acquire) == memory.changes
     }
 
-    /// A ring lies outside of the memory as it was then: it is looked at again when that changes, or has changed already.
+    /// A ring, or what its next chain names, lies outside of the memory as it was then: it is looked at again when that changes, or has
+    /// changed already.
     pub(in crate::vhost_user) fn is_without_memory(&self, memory: &MemoryNow) {
-        self.complain("the guest gave a ring outside its memory");
+        self.complain("the guest gave a ring, or a request, outside its memory");
         self.without_memory.store(true, Ordering::Relaxed);
         fence(Ordering::SeqCst);
         if !self.is_now(memory) {
@@ -54,7 +55,7 @@ impl Backend {
     pub(super) fn replace_memory(&self, now: &GuestMemory) -> io::Result<()> {
         watch(now, &self.memory_gone);
         now.iter().try_for_each(is_all_there)?;
-        dirty::go_on(&self.memory.memory(), now)?;
+        self.go_on_marking(now)?;
         self.memory.lock().unwrap_or_else(PoisonError::into_inner).replace(now.clone());
         self.memory_changes.fetch_add(1, Ordering::Release);
         fence(Ordering::SeqCst);
@@ -62,6 +63,14 @@ impl Backend {
             self.look_at_all_again();
         }
         Ok(())
+    }
+
+    /// Has the pages of the guest's new memory marked where those of the last were. QEMU takes regions away one by one, and for a moment
+    /// there may be none.
+    fn go_on_marking(&self, now: &GuestMemory) -> io::Result<()> {
+        let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        *log = Going::of(&self.memory.memory()).or(log.take());
+        log.as_ref().map_or(Ok(()), |log| log.on(now))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::io;
 use std::ops::Range;
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
@@ -24,7 +24,8 @@ use super::ending::Awaited;
 use super::events::EventQueue;
 use super::ring::Ring;
 use crate::scsi::{Delay, Nexus, Note, Reset, Target};
-use crate::sys::dirty::{self, DirtyBitmap};
+use crate::sys;
+use crate::sys::dirty::{self, DirtyBitmap, Going};
 use crate::sys::memory::GuestMemory;
 use crate::virtio::wire;
 
@@ -62,6 +63,8 @@ pub struct Backend {
     pub(super) nexus: Nexus,
     /// The guest's memory, once it is watched: nothing here touches any that is not.
     pub(super) memory: GuestMemoryAtomic<GuestMemory>,
+    /// Where its pages were marked last.
+    log: Mutex<Option<Going>>,
     /// How often that was replaced.
     memory_changes: AtomicU64,
     /// A ring was looked at while it lay in none: QEMU takes a region away before it gives it back changed, and nobody kicks again then.
@@ -115,6 +118,7 @@ impl Backend {
             target,
             nexus,
             memory: GuestMemoryAtomic::new(GuestMemory::new()),
+            log: Mutex::default(),
             memory_changes: AtomicU64::new(0),
             without_memory: AtomicBool::new(false),
             memory_gone: Arc::new(EventFd::new(EFD_NONBLOCK | EFD_CLOEXEC)?),
@@ -135,7 +139,7 @@ impl Backend {
             wakers: (0..=workers()).map(waker).collect::<io::Result<_>>()?,
             again: numbers(),
             exits: Mutex::new((0..=workers()).map(exit).collect::<io::Result<_>>()?),
-            exit_descriptors: Mutex::new(Vec::new()),
+            exit_descriptors: Mutex::default(),
         })
     }
 
@@ -173,8 +177,8 @@ impl Backend {
 
     /// The descriptors of the workers' exit events. vhost-user-backend 0.24 takes them out of their owner
     /// (`into_raw_fd`) and never closes them: whoever ends the workers must, or each connection costs some.
-    pub fn take_exit_descriptors(&self) -> Vec<RawFd> {
-        std::mem::take(&mut self.exit_descriptors.lock().unwrap_or_else(PoisonError::into_inner))
+    pub fn take_exit_descriptors(&self) -> Vec<OwnedFd> {
+        sys::file::owned(std::mem::take(&mut self.exit_descriptors.lock().unwrap_or_else(PoisonError::into_inner)))
     }
 
     /// Says in the log who broke which rule.
@@ -258,8 +262,9 @@ impl VhostUserBackend for Backend {
         // The crate has told the rings already.
     }
 
+    /// An error has the crate hang up at once.
     fn update_memory(&self, memory: GuestMemoryAtomic<GuestMemory>) -> io::Result<()> {
-        self.replace_memory(&memory.memory())
+        self.replace_memory(&memory.memory()).inspect_err(|_| self.come_to_rest())
     }
 
     /// The control and event queue on one worker, the request queues dealt out over the others: their number follows
@@ -289,12 +294,15 @@ impl VhostUserBackend for Backend {
         }
         if vrings.get(usize::from(index)).is_some_and(Ring::is_deaf) {
             self.end_connection();
-            return Ok(());
-        }
-        // A worker that is gone would leave its rings unanswered for ever, and nobody would be told.
-        if catch_unwind(AssertUnwindSafe(|| self.event(index, vrings, worker))).is_err() {
+        } else if catch_unwind(AssertUnwindSafe(|| self.event(index, vrings, worker))).is_err() {
+            // A worker that is gone would leave its rings unanswered for ever, and nobody would be told.
             error!("a command met a defect of spindled; the connection of its machine ends, drives go on");
             self.end_connection();
+        }
+        // Now: what was to wake this worker may have been read for what it just did, and one that met a defect does not live to see
+        // the next kick of that ring, whose lock is poisoned.
+        if self.over.load(Ordering::SeqCst) {
+            self.rest(worker);
         }
         Ok(())
     }

@@ -56,10 +56,14 @@ impl Backend {
         *notes = others;
         drop(notes);
         let first = Resumed { requests: self.requests(vring, worker, index), notes: own };
-        let (served, _) = self.run(state.get_queue_mut(), &mut self.memory_now(), 1, &mut None, &first);
+        let (served, end) = self.run(state.get_queue_mut(), &mut self.memory_now(), 1, &mut None, &first);
         if served > 0 {
             // Fails only when the counter is full: then the guest has been told already.
             let _ = state.signal_used_queue();
+        } else if end == RunEnd::Stuck {
+            // It could not be looked at: its memory is away.
+            self.notes.lock().unwrap_or_else(PoisonError::into_inner).extend(first.notes);
+            self.resuming.store(true, Ordering::Relaxed);
         }
     }
 

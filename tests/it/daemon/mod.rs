@@ -11,3 +11,4 @@ mod sandbox;
 mod sockets;
 mod sound;
 mod storage;
+mod threads;

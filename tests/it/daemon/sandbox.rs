@@ -3,15 +3,14 @@
 
 use std::fs;
 use std::os::fd::AsFd;
-use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use serde_json::json;
 use tempfile::TempDir;
 
 use crate::support::control::Client;
-use crate::support::daemon::{Daemon, spindled};
+use crate::support::daemon::{Daemon, spindled, spindled_of};
 use crate::support::fuse::Fuse;
 use crate::support::guest::{self, Options, REQUESTS};
 use crate::support::host::run;
@@ -100,16 +99,9 @@ fn what_opens_an_image_has_given_up_all_but_the_right_to_open_it() {
 fn a_daemon_of_an_ordinary_user_serves() {
     const USER: u32 = 65_534;
     let folder = TempDir::new().unwrap();
-    // The programs that are tested may lie where nobody else may look.
-    let program = folder.path().join("program");
-    fs::copy(env!("CARGO_BIN_EXE_spindled"), &program).unwrap();
     let image = image(folder.path(), "disc.iso");
     fs::set_permissions(&image, fs::Permissions::from_mode(0o444)).unwrap();
-    let user = USER.to_string();
-    chown(folder.path(), Some(USER), Some(USER)).unwrap();
-    let mut command = Command::new("setpriv");
-    command.args(["--reuid", &user, "--regid", &user, "--clear-groups", "--"]).arg(program);
-    command.env("XDG_RUNTIME_DIR", folder.path()).env("TMPDIR", folder.path()).env_remove("RUST_LOG");
+    let mut command = spindled_of(USER, &folder);
     command.arg("--socket-path").arg(folder.path().join("socket"));
     command.arg("--state-dir").arg(folder.path().join("state")).arg(image);
     let daemon = Daemon::run(command, folder);

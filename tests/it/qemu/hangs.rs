@@ -1,7 +1,7 @@
 //! A Linux guest whose disc is on storage that does not answer for several deadlines of `--read-deadline`.
 
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tempfile::TempDir;
 
@@ -11,6 +11,7 @@ use crate::support::fuse::Fuse;
 use crate::support::host::patterned_file;
 use crate::support::load::{self, count};
 use crate::support::vm::{Daemon, Start, Vm};
+use crate::support::wait::wait_until;
 
 const BLOCKS: u32 = 8192;
 /// Neither the start nor the end of the disc, where whoever looks at a new disc reads.
@@ -18,8 +19,6 @@ const HANGING: std::ops::Range<u32> = 2000..6000;
 /// In seconds: short, so that several pass; and the one that everybody has.
 const SHORT: u32 = 5;
 const DEFAULT: u32 = 20;
-/// Far more than anything here takes: reached only when it never comes.
-const PATIENCE: Duration = Duration::from_secs(90);
 
 /// A file system with the disc of which the seed is 7.
 fn storage() -> Fuse {
@@ -70,14 +69,6 @@ fn disc(folder: &TempDir, seed: u32) -> String {
 
 fn hang(fuse: &Fuse) {
     fuse.set_hanging(u64::from(HANGING.start) * 2048..u64::from(HANGING.end) * 2048);
-}
-
-fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !done() {
-        assert!(Instant::now() < deadline, "never: {what}");
-        thread::sleep(Duration::from_millis(20));
-    }
 }
 
 /// The guest reads all of the second drive, past its page cache.

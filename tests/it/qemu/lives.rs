@@ -2,7 +2,7 @@
 //! next life finds: as new, with its disc.
 
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::json;
 use tempfile::TempDir;
@@ -10,10 +10,9 @@ use tempfile::TempDir;
 use crate::support::host::patterned_file;
 use crate::support::load::{self, count};
 use crate::support::vm::{Daemon, Start, Vm};
+use crate::support::wait::wait_until;
 
 const BLOCKS: u32 = 8192;
-/// Far more than anything here takes: reached only when it never comes.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A daemon with a patterned disc, of which the seed is 7.
 fn daemon(folder: &TempDir) -> Daemon {
@@ -28,14 +27,6 @@ fn disc(folder: &TempDir, seed: u32) -> String {
 
 fn is_locked(daemon: &Daemon) -> bool {
     daemon.status()[0]["locked-by"] != json!([])
-}
-
-fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !done() {
-        assert!(Instant::now() < deadline, "never: {what}");
-        thread::sleep(Duration::from_millis(20));
-    }
 }
 
 /// Reads, and the lock is held.

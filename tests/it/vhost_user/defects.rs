@@ -1,7 +1,7 @@
 //! A command that meets a defect of ours: the connection of its machine ends, and nothing else.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 
 use spindle::drive::{Drive, Identity, Tray};
@@ -20,16 +20,25 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A disc that cannot be read without a panic, once that is wanted.
 #[derive(Debug)]
-struct Defect(Patterned, AtomicBool);
+struct Defect {
+    good: Patterned,
+    wanted: AtomicBool,
+    /// A read has begun, and may go on.
+    reached: Barrier,
+}
 
 impl ByteSource for Defect {
     fn len(&self) -> u64 {
-        self.0.len()
+        self.good.len()
     }
 
     fn read_exact_at(&self, buf: &mut [u8], offset: u64) -> std::io::Result<()> {
-        assert!(!self.1.load(Ordering::SeqCst), "a defect that is made up");
-        self.0.read_exact_at(buf, offset)
+        if self.wanted.load(Ordering::SeqCst) {
+            self.reached.wait();
+            self.reached.wait();
+            panic!("a defect that is made up");
+        }
+        self.good.read_exact_at(buf, offset)
     }
 }
 
@@ -39,20 +48,33 @@ fn settle(guest: &mut Guest) {
 
 #[test]
 fn a_defect_ends_the_connection_of_its_machine_and_the_next_one_is_served() {
+    for is_kicked in [false, true] {
+        ends(is_kicked);
+    }
+}
+
+/// Whether or not the driver kicks the ring once more meanwhile, whose lock the defect leaves poisoned.
+fn ends(is_kicked: bool) {
     let drive = Arc::new(Drive::new(Identity::named("cd0"), Tray::Closed));
-    let source = Arc::new(Defect(Patterned { seed: 1, blocks: 300 }, AtomicBool::new(false)));
+    let good = Patterned { seed: 1, blocks: 300 };
+    let source = Arc::new(Defect { good, wanted: AtomicBool::new(false), reached: Barrier::new(2) });
     drive
         .change_medium(of(open_source(Arc::clone(&source) as _, &OpenOptions::default()).unwrap().disc), false)
         .unwrap();
     let backend = Backend::serve(&[Arc::clone(&drive)]);
     let mut guest = backend.guest(Options::default());
     settle(&mut guest);
-    source.1.store(true, Ordering::SeqCst);
+    source.wanted.store(true, Ordering::SeqCst);
     guest.begin(REQUESTS, &Command::new(&READ, 2048));
+    source.reached.wait();
+    if is_kicked {
+        guest.kick(REQUESTS);
+    }
+    source.reached.wait();
     // Ends when the server hangs up.
     let deadline = Instant::now() + PATIENCE;
     while guest.frontend.get_features().is_ok() {
-        assert!(Instant::now() < deadline, "the machine was not told");
+        assert!(Instant::now() < deadline, "the machine was not told (kicked: {is_kicked})");
     }
     drop(guest);
     drive.change_medium(patterned(2, 300), true).unwrap();

@@ -269,6 +269,12 @@ fn a_migration_that_is_called_off_ends_the_log_and_the_next_one_goes_on_with_it(
     let regions = guest.regions();
     guest.frontend.set_mem_table(&regions).unwrap();
     assert_eq!(marked_by_a_read(&mut guest, &log), all);
+    // The same, region by region, and for a moment there is none.
+    regions.iter().for_each(|region| guest.frontend.remove_mem_region(region).unwrap());
+    for region in &regions {
+        guest.frontend.add_mem_region(region).unwrap();
+    }
+    assert_eq!(marked_by_a_read(&mut guest, &log), all);
     // A log of its own for the next migration, and nothing more in the one before.
     let next = DirtyLog::begin(&mut guest);
     log.take();

@@ -28,6 +28,7 @@ const RESET: u8 = 4;
 const SUCCEEDED: u8 = 10;
 const REJECTED: u8 = 11;
 
+const RESPONSE_LEN: usize = 108;
 const DELAY: Duration = Duration::from_secs(3600);
 /// Rings of requests: two of a worker, where there are two processors.
 const RINGS: usize = 4;
@@ -68,6 +69,22 @@ impl Slow {
         let cdb = [0x28, 0, 0, 0, 0, lba, 0, 0, 1, 0];
         let command = Command { lun: lun(unit), tag: lba.into(), ..Command::new(&cdb, 2048) };
         self.guest.begin(REQUESTS + ring, &command)
+    }
+
+    /// ABORT TASK, whose request lies `at` an address, with room for its answer behind it: where that is.
+    fn begin_to_abort(&mut self, at: u64, tag: u8) -> u64 {
+        const LEN: usize = 24;
+        let mut function = [0; LEN];
+        function[4..8].copy_from_slice(&ABORT_TASK.to_le_bytes());
+        function[8..16].copy_from_slice(&lun(0));
+        function[16] = tag;
+        let answer = at + LEN as u64;
+        self.guest.write(at, &function);
+        self.guest.write(answer, &[0xA5]);
+        let pieces = [Piece { at, len: LEN, write: false }, Piece { at: answer, len: 1, write: true }];
+        self.guest.submit_quietly(CONTROL, &pieces);
+        self.guest.kick(CONTROL);
+        answer
     }
 
     /// What a command has come back with by now.
@@ -137,24 +154,52 @@ fn a_function_waits_for_a_ring_whose_memory_is_away() {
     let pending = slow.read(1, 0, 5);
     slow.clock.wait_for_alarm();
     slow.guest.frontend.remove_mem_region(&far).unwrap();
-    // In the other part: the function, and room for its answer.
-    let request = near.guest_phys_addr + near.memory_size / 2;
-    let mut function = [0; 24];
-    function[4..8].copy_from_slice(&ABORT_TASK.to_le_bytes());
-    function[8..16].copy_from_slice(&lun(0));
-    function[16] = 5;
-    slow.guest.write(request, &function);
-    slow.guest.write(request + 24, &[0xA5]);
-    let pieces = [Piece { at: request, len: 24, write: false }, Piece { at: request + 24, len: 1, write: true }];
-    slow.guest.submit_quietly(CONTROL, &pieces);
-    slow.guest.kick(CONTROL);
+    let answer = slow.begin_to_abort(near.guest_phys_addr + near.memory_size / 2, 5);
     // Far more than it takes to look at rings, without which this shows nothing.
     std::thread::sleep(Duration::from_millis(100));
     assert_eq!(slow.guest.poll(CONTROL), None, "it is answered");
     slow.guest.frontend.add_mem_region(&far).unwrap();
     slow.guest.wait(CONTROL);
-    assert_eq!(slow.guest.read(request + 24, 1), [COMPLETE]);
+    assert_eq!(slow.guest.read(answer, 1), [COMPLETE]);
     slow.is_ended(pending, ABORTED);
+}
+
+/// Its buffers, not its ring: it is returned, without a byte of its data, or the function has not ended it.
+#[test]
+fn a_command_whose_memory_is_away_is_not_taken_for_one_that_has_ended() {
+    for (response_goes, answer) in [(true, REJECTED), (false, COMPLETE)] {
+        let mut slow = Slow::new();
+        let [near, far] = slow.guest.regions()[..] else { panic!("the guest has two parts of memory") };
+        // The request, and all that may be written but for the first bytes, are in the part that stays.
+        let (request, _) =
+            slow.guest.lay_out(&Command { tag: 5, ..Command::new(&[0x28, 0, 0, 0, 0, 5, 0, 0, 1, 0], 0) });
+        let stays = near.guest_phys_addr + near.memory_size / 2;
+        let bytes = slow.guest.read(request[0].at, request[0].len);
+        slow.guest.write(stays, &bytes);
+        let goes = far.guest_phys_addr + far.memory_size - 0x10_0000;
+        let (response, data) = if response_goes { (goes, stays + 0x1000) } else { (stays + 0x1000, goes) };
+        let pieces = [
+            Piece { at: stays, len: bytes.len(), write: false },
+            Piece { at: response, len: RESPONSE_LEN, write: true },
+            Piece { at: data, len: 2048, write: true },
+        ];
+        slow.guest.submit_quietly(REQUESTS + 1, &pieces);
+        slow.guest.kick(REQUESTS + 1);
+        slow.clock.wait_for_alarm();
+        slow.guest.write(goes, &[0xA5; 4096]);
+        slow.guest.frontend.remove_mem_region(&far).unwrap();
+        let answered = slow.begin_to_abort(stays + 0x2000, 5);
+        slow.guest.wait(CONTROL);
+        assert_eq!(slow.guest.read(answered, 1), [answer]);
+        let before = slow.guest.poll(REQUESTS + 1);
+        assert_eq!(before.is_some(), answer == COMPLETE, "{before:?}");
+        slow.guest.frontend.add_mem_region(&far).unwrap();
+        if before.is_some() {
+            assert_eq!(slow.guest.read(response + 11, 1), [ABORTED]);
+            slow.clock.advance(2 * DELAY);
+            assert_eq!(slow.guest.read(goes, 4096), [0xA5; 4096], "it was carried out after it had ended");
+        }
+    }
 }
 
 #[test]

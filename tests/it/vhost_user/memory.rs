@@ -1,13 +1,19 @@
 //! The guest's memory: shared in parts, and taken away again.
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use spindle::drive::{Drive, Identity, Tray};
+use spindle::image::{OpenOptions, open_source};
 use vhost::vhost_user::VhostUserFrontend;
-use vhost::{VhostBackend, VringConfigData};
+use vhost::{VhostBackend, VhostUserMemoryRegionInfo, VringConfigData};
 
 use super::served;
+use crate::support::backend::Backend;
 use crate::support::daemon::Daemon;
 use crate::support::dirty_log::DirtyLog;
-use crate::support::disc::block;
-use crate::support::guest::{Command, Guest, Options, REQUESTS};
+use crate::support::disc::{block, gated, of};
+use crate::support::guest::{Command, END, Guest, Options, REQUESTS};
 
 const READ: [u8; 10] = [0x28, 0, 0, 0, 0, 7, 0, 0, 1, 0];
 
@@ -26,10 +32,42 @@ fn memory_comes_and_goes_region_by_region() {
     for _ in 0..3 {
         assert_eq!(guest.command(REQUESTS, &Command::new(&READ, 2048)).data, block(1, 7));
         guest.frontend.remove_mem_region(&regions[1]).unwrap();
+        // It could not be answered, and waits.
         let pending = guest.begin(REQUESTS, &Command::new(&READ, 2048));
-        assert_eq!(guest.wait(REQUESTS), (pending.head, 0));
         guest.frontend.add_mem_region(&regions[1]).unwrap();
+        assert_eq!(guest.finish(pending).data, block(1, 7));
     }
+}
+
+/// The crate hangs up as soon as it has the error. What is returned after that would be carried out twice by the next process.
+#[test]
+fn memory_that_is_refused_under_load_ends_the_connection_when_its_workers_are_at_rest() {
+    let drive = Arc::new(Drive::new(Identity::named("cd0"), Tray::Closed));
+    let (gate, _) = gated(1, 300, u32::MAX);
+    // Its reads are the worker's.
+    drive.change_medium(of(open_source(Arc::clone(&gate) as _, &OpenOptions::default()).unwrap().disc), false).unwrap();
+    gate.open_up_to(100);
+    let backend = Backend::serve(&[drive]);
+    let mut guest = backend.guest(Options::default());
+    take_attentions(&mut guest);
+    let before = guest.used_index(REQUESTS);
+    guest.begin(REQUESTS, &Command::new(&[0x28, 0, 0, 0, 0, 200, 0, 0, 1, 0], 2048));
+    while gate.waiting() == 0 {
+        std::thread::yield_now();
+    }
+    let region = VhostUserMemoryRegionInfo { guest_phys_addr: END, ..guest.regions()[1] };
+    let beyond = VhostUserMemoryRegionInfo { mmap_offset: region.memory_size, ..region };
+    let opener = std::thread::spawn({
+        let gate = Arc::clone(&gate);
+        move || {
+            // Long enough to hang up meanwhile.
+            std::thread::sleep(Duration::from_millis(300));
+            gate.open();
+        }
+    });
+    assert!(guest.frontend.add_mem_region(&beyond).is_err());
+    assert_eq!(guest.used_index(REQUESTS), before + 1, "a request was under way when the connection ended");
+    opener.join().unwrap();
 }
 
 #[test]

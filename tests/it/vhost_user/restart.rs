@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use spindle::drive::{Drive, Identity, Keeper, Kept, Medium, Tray};
+use vhost::vhost_user::VhostUserFrontend;
 
 use crate::support::backend::Backend;
 use crate::support::disc::patterned;
@@ -107,6 +108,31 @@ fn a_command_whose_answer_was_not_returned_is_answered_as_before() {
     ] {
         assert_eq!(story(cdb, prepare, true), story(cdb, prepare, false), "{cdb:x?}");
     }
+}
+
+/// QEMU takes memory away for a moment, and the first look at the ring comes just then.
+#[test]
+fn what_was_not_returned_is_answered_as_before_once_its_memory_is_there() {
+    let memory = Arc::<Memory>::default();
+    let here = started(&memory);
+    let mut guest = here.1.guest(Options { request_queues: 3, ..Options::default() });
+    settle(&mut guest);
+    let far = guest.regions()[1];
+    guest.move_ring(REQUESTS, far.guest_phys_addr + far.memory_size - 0x10_0000);
+    here.0.change_medium(patterned(2, 300), false).unwrap();
+    let pending = guest.begin(REQUESTS, &Command::new(&[0; 6], 0));
+    let first = guest.finish(pending);
+    assert_eq!(first.status, 2, "a unit attention");
+    drop(here);
+    guest.unreturn(REQUESTS);
+    let next = started(&memory);
+    guest.reconnect_disabled(&next.1.path());
+    guest.frontend.remove_mem_region(&far).unwrap();
+    (0..REQUESTS + 3).for_each(|ring| guest.enable_ring(ring, true));
+    // Of the same worker, where there are two processors: it has looked at the first ring by then.
+    assert_eq!(guest.command(REQUESTS + 2, &Command::new(&[0x12, 0, 0, 0, 36, 0], 36)).status, 0);
+    guest.frontend.add_mem_region(&far).unwrap();
+    assert_eq!(guest.finish(pending), first);
 }
 
 /// The late answer to a request to eject: carried out twice it would throw the new disc out.

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use spindle::disc::Lba;
 use spindle::drive::{Drive, Fault, FaultKind, Identity, Tray};
@@ -13,6 +13,7 @@ use crate::support::backend::Backend;
 use crate::support::clock::ManualClock;
 use crate::support::disc::{block, patterned};
 use crate::support::guest::{Command, END, EVENT_IDX, EVENTS, Guest, INDIRECT, Options, Pending, Piece, REQUESTS, lun};
+use crate::support::wait::wait_until;
 
 /// The rings that stop. Behind them are others, one of each worker and more, which go on.
 const STOPPED: Range<usize> = REQUESTS..REQUESTS + 3;
@@ -20,8 +21,6 @@ const GOING: Range<usize> = STOPPED.end..STOPPED.end + 4;
 /// Blocks that take [`DELAY`].
 const SLOW: Range<u8> = 200..250;
 const DELAY: Duration = Duration::from_secs(3600);
-/// Far more than any answer takes: reached only when it never comes.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 const TEST_UNIT_READY: [u8; 6] = [0; 6];
 
@@ -46,14 +45,6 @@ fn ready(backend: &Backend) -> Guest {
     let mut guest = backend.guest(Options { request_queues, ..Options::default() });
     while guest.command(REQUESTS, &Command::new(&TEST_UNIT_READY, 0)).status != 0 {}
     guest
-}
-
-fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !done() {
-        assert!(Instant::now() < deadline, "never: {what}");
-        std::thread::yield_now();
-    }
 }
 
 /// All that the guest has in its memory.

@@ -108,12 +108,17 @@ impl Guest {
 
     /// Goes on with another back-end, as QEMU does after a lost connection: every ring at its used index.
     pub fn reconnect(&mut self, path: &Path) {
+        self.reconnect_disabled(path);
+        (0..self.rings.len()).for_each(|index| self.enable_ring(index, true));
+    }
+
+    /// The same, up to where no ring is served yet.
+    pub fn reconnect_disabled(&mut self, path: &Path) {
         self.stream = UnixStream::connect(path).unwrap();
         self.frontend = handshake(&self.stream, self.features, self.rings.len(), &self.memory);
         for index in 0..self.rings.len() {
             let base = self.rings[index].used_index(&self.memory);
             self.start_ring(index, base);
-            self.enable_ring(index, true);
         }
     }
 
@@ -283,6 +288,11 @@ impl Guest {
         self.rings[queue].add_raw(&self.memory, descriptors);
         self.rings[queue].kick(&self.memory);
         0
+    }
+
+    /// Puts other descriptors in the place of those of [`submit_raw`](Self::submit_raw).
+    pub fn replace_raw(&mut self, queue: usize, descriptors: &[Descriptor]) {
+        self.rings[queue].write_raw(&self.memory, descriptors);
     }
 
     /// As [`submit`](Self::submit), without telling the device.

@@ -159,12 +159,17 @@ impl Ring {
     /// Writes `descriptors` from index 0 of the table, which must be free, and makes 0 available.
     pub fn add_raw(&mut self, memory: &GuestMemoryMmap<()>, descriptors: &[Descriptor]) {
         assert_eq!(self.free.len(), usize::from(self.size), "chains are under way");
-        for (at, descriptor) in descriptors.iter().enumerate() {
-            store(memory, self.base + 16 * at as u64, &descriptor.bytes());
-        }
+        self.write_raw(memory, descriptors);
         let used: Vec<u16> = (0..descriptors.len() as u16).collect();
         self.free.retain(|index| !used.contains(index));
         self.publish(memory, 0, used);
+    }
+
+    /// Writes `descriptors` from index 0 of the table.
+    pub fn write_raw(&self, memory: &GuestMemoryMmap<()>, descriptors: &[Descriptor]) {
+        for (at, descriptor) in descriptors.iter().enumerate() {
+            store(memory, self.base + 16 * at as u64, &descriptor.bytes());
+        }
     }
 
     fn publish(&mut self, memory: &GuestMemoryMmap<()>, head: u16, used: Vec<u16>) {
