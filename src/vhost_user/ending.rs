@@ -15,7 +15,7 @@ use super::backend::{Backend, CONTROL_QUEUE, CONTROL_WORKER, workers};
 use super::handlers::{Ending, Requests};
 use super::ring::{Ring, is_served};
 use super::serve::Served;
-use crate::virtio::chain::Chain;
+use crate::virtio::chain::{Chain, Fault};
 use crate::virtio::ends::Ends;
 use crate::virtio::split::Split;
 
@@ -132,7 +132,7 @@ impl Backend {
         let mut chain = Chain::default();
         Some((0..waiting).any(|after| {
             chain.walk(&ring, ring.head(first.wrapping_add(after)));
-            chain.is_out_of_reach() || ends.has(&chain)
+            chain.fault == Some(Fault::NoResponse) || ends.has(&chain)
         }))
     }
 

@@ -10,7 +10,7 @@ use super::backend::{Backend, MemoryNow};
 use super::ring::{Ring, is_served};
 use crate::source::waits;
 use crate::sys::memory::GuestMemory;
-use crate::virtio::chain::Chain;
+use crate::virtio::chain::{Chain, Fault};
 use crate::virtio::request::Outcome;
 use crate::virtio::split::Split;
 
@@ -274,7 +274,8 @@ impl Backend {
                 next.walk(&ring, next_head);
                 next.prefetch();
             }
-            if now.is_out_of_reach() {
+            // It cannot be answered. Given back like that, what its response was before would be taken for one.
+            if now.fault == Some(Fault::NoResponse) {
                 self.is_without_memory(memory);
                 return (served, RunEnd::Stuck);
             }

@@ -23,10 +23,8 @@ pub struct Chain<'m> {
     pub readable: Readable<'m>,
     /// What the device may write, in order.
     pub writable: Writable<'m>,
-    /// The first rule that it breaks.
+    /// The first rule that it breaks; the buffers that break none stand above.
     pub fault: Option<Fault>,
-    /// Something is missing of what the device may write, and what comes after it is left out.
-    ends_early: bool,
 }
 
 /// How a chain breaks the rules of the standard.
@@ -34,8 +32,12 @@ pub struct Chain<'m> {
 pub enum Fault {
     /// It ends although its last descriptor names a next one: a loop, an index outside the table, a bad indirect table.
     Truncated,
-    /// A buffer, or an indirect table, lies outside the guest's memory.
+    /// A buffer lies outside the guest's memory, or an indirect table.
     OutsideMemory,
+    /// The same of the first buffer that the device may read, in which the request begins.
+    NoRequest,
+    /// The same of the first that it may write, in which the response begins, or of a table that would name it.
+    NoResponse,
     /// A device-readable buffer follows a device-writable one (2.7.4.2).
     Order,
     /// More descriptors than any queue has.
@@ -71,27 +73,27 @@ impl<'m> Table<'m> {
         Self { memory: memory.memory(), at, entries, piece: memory.slice(at, entries * DESCRIPTOR) }
     }
 
-    /// Reads an entry once: the guest may change it at any time.
-    fn read(&self, index: u16) -> Result<Descriptor, Fault> {
+    /// Reads an entry once: the guest may change it at any time. None outside the table, or outside memory.
+    fn read(&self, index: u16) -> Option<Descriptor> {
         let start = usize::from(index) * DESCRIPTOR;
         let words = match &self.piece {
-            _ if usize::from(index) >= self.entries => return Err(Fault::Truncated),
-            Some(piece) => piece.get_ref::<[u64; 2]>(start).ok().map(|entry| entry.load()),
-            None => self.at.checked_add(start as u64).and_then(|at| self.memory.read_obj(GuestAddress(at)).ok()),
+            _ if usize::from(index) >= self.entries => return None,
+            Some(piece) => piece.get_ref::<[u64; 2]>(start).ok()?.load(),
+            None => self.memory.read_obj(GuestAddress(self.at.checked_add(start as u64)?)).ok()?,
         };
-        let [at, rest] = words.ok_or(Fault::OutsideMemory)?.map(u64::from_le);
-        Ok(Descriptor { at, len: rest as u32, flags: (rest >> 32) as u16, next: (rest >> 48) as u16 })
+        let [at, rest] = words.map(u64::from_le);
+        Some(Descriptor { at, len: rest as u32, flags: (rest >> 32) as u16, next: (rest >> 48) as u16 })
     }
 }
 
 impl<'m> Chain<'m> {
     /// Follows the chain that starts at descriptor `head` to its end, in place of what this value held before. Never more
-    /// than [`MAX_DESCRIPTORS`] steps. A buffer at fault is left out and the rest looked at all the same: the response can then say
-    /// that the request failed. What stands above is the beginning of what the device may read, and of what it may write.
+    /// than [`MAX_DESCRIPTORS`] steps. A buffer at fault is left out and the rest looked at all the same: the response can then
+    /// say that the request failed.
     pub fn walk(&mut self, ring: &Split<'m>, head: u16) {
         self.readable.clear();
         self.writable.clear();
-        (self.fault, self.ends_early) = (None, false);
+        self.fault = None;
         let mut table = Table {
             memory: ring.memory.memory(),
             at: 0,
@@ -104,14 +106,8 @@ impl<'m> Chain<'m> {
         let mut count = 0;
         let mut index = head;
         loop {
-            let found = if steps_left == 0 { Err(Fault::Truncated) } else { table.read(index) };
-            let descriptor = match found {
-                Ok(descriptor) => descriptor,
-                Err(fault) => {
-                    self.fault.get_or_insert(fault);
-                    return;
-                }
-            };
+            let found = if steps_left == 0 { None } else { table.read(index) };
+            let Some(descriptor) = found else { break };
             if descriptor.is(VRING_DESC_F_INDIRECT) {
                 // 2.7.5.3.1: a table holds no table. Its length is that of whole entries.
                 let (entries, rest) = (descriptor.len as usize / DESCRIPTOR, descriptor.len as usize % DESCRIPTOR);
@@ -139,14 +135,20 @@ impl<'m> Chain<'m> {
             index = descriptor.next;
             steps_left -= 1;
         }
+        if steps_left > 0 && usize::from(index) < table.entries && table.read(index).is_none() {
+            self.lack(self.writable.is_empty().then_some(Fault::NoResponse));
+        }
         self.fault.get_or_insert(Fault::Truncated);
     }
 
-    /// Whether it cannot be answered for now: memory is missing, and what is there has no room for a response. Its driver, which gets
-    /// it back without one, may take what stood there before for one.
-    #[must_use]
-    pub fn is_out_of_reach(&self) -> bool {
-        self.fault == Some(Fault::OutsideMemory) && self.writable.is_empty()
+    /// Memory is missing: of what counts more than others, if it does.
+    #[cold]
+    fn lack(&mut self, what: Option<Fault>) {
+        // Whatever else is wrong, there is nobody to be told of it.
+        if what == Some(Fault::NoResponse) {
+            self.fault = what;
+        }
+        self.fault.get_or_insert(what.unwrap_or(Fault::OutsideMemory));
     }
 
     /// Has the processor fetch the request and the place of the response, which the driver's processor holds.
@@ -160,10 +162,6 @@ impl<'m> Chain<'m> {
         let writable = descriptor.is(VRING_DESC_F_WRITE);
         if !writable && !self.writable.is_empty() {
             self.fault.get_or_insert(Fault::Order);
-            return;
-        }
-        // Behind what is missing nothing is where it belongs. No readable one comes behind a writable one: the first fault is one of theirs.
-        if if writable { self.ends_early } else { self.fault.is_some() } {
             return;
         }
         let before = if writable { self.writable.len() } else { self.readable.len() };
@@ -182,13 +180,14 @@ impl<'m> Chain<'m> {
         for slice in GuestMemoryBackend::get_slices(memory.memory(), GuestAddress(at), len) {
             let Ok(slice) = slice else {
                 // Half of a buffer is no buffer.
-                if writable {
+                let first = if writable {
                     self.writable.truncate(before);
-                    self.ends_early = true;
+                    Fault::NoResponse
                 } else {
                     self.readable.truncate(before);
-                }
-                self.fault.get_or_insert(Fault::OutsideMemory);
+                    Fault::NoRequest
+                };
+                self.lack((before == 0).then_some(first));
                 return;
             };
             if writable { self.writable.push(slice) } else { self.readable.push(slice) }

@@ -2,7 +2,7 @@
 
 use zerocopy::{FromZeros, IntoBytes};
 
-use super::chain::Chain;
+use super::chain::{Chain, Fault};
 use super::wire::{Address, CommandRequest, TaskManagementRequest, address, control_type, response, tmf};
 use crate::scsi::{Lun, Target};
 use crate::source::Scatter;
@@ -47,7 +47,10 @@ impl Ends {
         let mut request = CommandRequest::new_zeroed();
         let complete = Scatter::new(&chain.readable).copy_to(request.as_mut_bytes()) == size_of_val(&request);
         let Address::Unit(lun) = address(request.lun) else { return false };
-        complete && self.lun.is_none_or(|own| own == lun) && self.tag.is_none_or(|tag| tag == request.tag.get())
+        complete
+            && matches!(chain.fault, None | Some(Fault::OutsideMemory))
+            && self.lun.is_none_or(|own| own == lun)
+            && self.tag.is_none_or(|tag| tag == request.tag.get())
     }
 
     /// The answer of such a command that is not carried out, of which not a byte of its data is written; None when they go on.
