@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use spindle::drive::{Drive, Identity, Tray};
+use spindle::drive::{Drive, Identity, Medium, Tray};
 use spindle::image::{OpenOptions, open_source};
 use spindle::source::ByteSource;
 use vhost::VhostBackend;
 
 use crate::support::backend::Backend;
+use crate::support::clock::ManualClock;
 use crate::support::disc::{Patterned, block, of, patterned};
 use crate::support::guest::{Command, Guest, Options, REQUESTS};
 
@@ -37,26 +38,58 @@ fn settle(guest: &mut Guest) {
     while guest.command(REQUESTS, &Command::new(&[0; 6], 0)).status != 0 {}
 }
 
-#[test]
-fn a_defect_ends_the_connection_of_its_machine_and_the_next_one_is_served() {
-    let drive = Arc::new(Drive::new(Identity::named("cd0"), Tray::Closed));
+/// A medium of it, and what makes it fail.
+fn defective() -> (Arc<Defect>, Arc<Medium>) {
     let source = Arc::new(Defect(Patterned { seed: 1, blocks: 300 }, AtomicBool::new(false)));
-    drive
-        .change_medium(of(open_source(Arc::clone(&source) as _, &OpenOptions::default()).unwrap().disc), false)
-        .unwrap();
-    let backend = Backend::serve(&[Arc::clone(&drive)]);
-    let mut guest = backend.guest(Options::default());
-    settle(&mut guest);
-    source.1.store(true, Ordering::SeqCst);
+    let disc = open_source(Arc::clone(&source) as _, &OpenOptions::default()).unwrap().disc;
+    (source, of(disc))
+}
+
+/// Reads, and waits until the server hangs up.
+fn meets_the_defect(guest: &mut Guest) {
     guest.begin(REQUESTS, &Command::new(&READ, 2048));
-    // Ends when the server hangs up.
     let deadline = Instant::now() + PATIENCE;
     while guest.frontend.get_features().is_ok() {
         assert!(Instant::now() < deadline, "the machine was not told");
     }
+}
+
+#[test]
+fn a_defect_ends_the_connection_of_its_machine_and_the_next_one_is_served() {
+    let drive = Arc::new(Drive::new(Identity::named("cd0"), Tray::Closed));
+    let (source, medium) = defective();
+    drive.change_medium(medium, false).unwrap();
+    let backend = Backend::serve(&[Arc::clone(&drive)]);
+    let mut guest = backend.guest(Options::default());
+    settle(&mut guest);
+    source.1.store(true, Ordering::SeqCst);
+    meets_the_defect(&mut guest);
     drop(guest);
     drive.change_medium(patterned(2, 300), true).unwrap();
     let mut guest = backend.guest(Options::default());
     settle(&mut guest);
     assert_eq!(guest.command(REQUESTS, &Command::new(&READ, 2048)).data, block(2, 200));
+}
+
+/// Of a disc on storage that may not answer few threads read: none is lost.
+#[test]
+fn defects_take_no_thread_from_those_that_read_with_a_deadline() {
+    let (source, medium) = defective();
+    let medium = Arc::new(Medium { remote: true, ..Arc::into_inner(medium).unwrap() });
+    let drive = Drive::new(Identity::named("cd0"), Tray::Closed).with_read_deadline(Duration::from_secs(20));
+    // It stands still, so no read is late.
+    let drive = Arc::new(drive.by_clock(ManualClock::new()));
+    drive.change_medium(medium, false).unwrap();
+    let backend = Backend::serve(&[drive]);
+    // As many as there are threads, and one more.
+    for _ in 0..5 {
+        let mut guest = backend.guest(Options::default());
+        settle(&mut guest);
+        source.1.store(true, Ordering::SeqCst);
+        meets_the_defect(&mut guest);
+        source.1.store(false, Ordering::SeqCst);
+    }
+    let mut guest = backend.guest(Options::default());
+    settle(&mut guest);
+    assert_eq!(guest.command(REQUESTS, &Command::new(&READ, 2048)).data, block(1, 200));
 }
