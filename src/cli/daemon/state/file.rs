@@ -73,7 +73,7 @@ impl StateFile {
 }
 
 impl Keeper for FileKeeper {
-    fn keep(&self, kept: &Kept, medium: Option<&Arc<Medium>>, notes: &BTreeMap<u16, Vec<u8>>) {
+    fn keep(&self, kept: &Kept, medium: Option<&Arc<Medium>>, notes: &BTreeMap<u16, Vec<u8>>) -> bool {
         let mut current = self.file.current();
         let Current { slots, medium: known, record, superseded, failed } = &mut *current;
         let medium_or_none = medium.map_or_else(Weak::new, Arc::downgrade);
@@ -103,5 +103,6 @@ impl Keeper for FileKeeper {
         if written.is_ok() {
             self.file.let_go(superseded.take());
         }
+        written.is_ok()
     }
 }
