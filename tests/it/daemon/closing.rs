@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::os::fd::AsFd;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::support::control::Client;
 use crate::support::daemon::Daemon;
@@ -29,10 +29,10 @@ impl Place {
         Client::negotiated(&self.folder.path().join("control"))
     }
 
-    /// A client that has passed this file in a command whose answer it does not wait for.
-    fn passes(&self, file: &File, command: &Value) -> Client {
+    /// A client that has passed the only descriptor of the file: every program that is started would close its copy of another.
+    fn passes(&self, fuse: &Fuse) -> Client {
         let mut client = self.client();
-        client.send_with(command.to_string().as_bytes(), &[file.as_fd()]);
+        client.send_with(b" ", &[File::open(fuse.path()).unwrap().as_fd()]);
         client
     }
 }
@@ -40,12 +40,11 @@ impl Place {
 #[test]
 fn a_descriptor_that_is_refused_holds_up_nobody_else_when_it_is_closed() {
     let fuse = Fuse::mount(block(1, 0).to_vec());
-    let file = File::open(fuse.path()).unwrap();
     let place = Place::new();
     let _patience = fuse.patience();
+    let mut refused = place.passes(&fuse);
     fuse.set_staying_open();
-    let refused = json!({ "execute": "add-fd", "arguments": { "fdset-id": -1 } });
-    let mut refused = place.passes(&file, &refused);
+    refused.send(br#"{"execute": "add-fd", "arguments": {"fdset-id": -1}}"#);
     fuse.wait_for_closing();
     // One that uses the sets, one that leaves, one that comes after it; and a guest whose command is told to all.
     let mut other = place.client();
@@ -64,13 +63,12 @@ fn a_descriptor_that_is_refused_holds_up_nobody_else_when_it_is_closed() {
 #[test]
 fn a_disc_that_is_changed_holds_up_no_guest_when_it_is_closed() {
     let fuse = Fuse::mount((0..64).flat_map(|lba| block(1, lba)).collect());
-    let file = File::open(fuse.path()).unwrap();
     let place = Place::new();
     let local = place.folder.path().join("local.iso");
     std::fs::write(&local, (0..64).flat_map(|lba| block(2, lba)).collect::<Vec<_>>()).unwrap();
     let _patience = fuse.patience();
-    let mut first = place.passes(&file, &json!({ "execute": "add-fd", "arguments": { "fdset-id": 1 } }));
-    first.answer();
+    let mut first = place.passes(&fuse);
+    first.ok("add-fd", json!({ "fdset-id": 1 }));
     first.send_with(br#"{"execute": "add-fd", "arguments": {"fdset-id": 2}}"#, &[File::open(local).unwrap().as_fd()]);
     first.answer();
     first.ok("media-insert", json!({ "file": "/dev/fdset/1" }));
