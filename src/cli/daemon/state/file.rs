@@ -57,8 +57,8 @@ impl StateFile {
     }
 
     /// Nothing will open the files of this record again.
-    fn let_go(&self, record: Option<MediumRecord>) {
-        self.store.let_go(record.iter().flat_map(MediumRecord::stored));
+    fn let_go(&self, record: Option<&MediumRecord>) {
+        self.store.let_go(record.into_iter().flat_map(MediumRecord::stored));
     }
 
     /// Describes a medium; files that somebody else opened are given to the service manager first.
@@ -83,7 +83,7 @@ impl Keeper for FileKeeper {
             // As long as the file names them, the next start finds its files; what it has no name for it gives up.
             match superseded {
                 None => *superseded = before,
-                Some(_) => self.file.let_go(before),
+                Some(_) => self.file.let_go(before.as_ref()),
             }
         }
         let whole = Record {
@@ -101,7 +101,7 @@ impl Keeper for FileKeeper {
         }
         *failed = written.is_err();
         if written.is_ok() {
-            self.file.let_go(superseded.take());
+            self.file.let_go(superseded.take().as_ref());
         }
         written.is_ok()
     }
