@@ -1,9 +1,11 @@
 //! Descriptors that clients passed: QEMU's fd sets, `/dev/fdset/N`.
+//!
+//! To close one can wait for storage, and the sets are behind a lock: so nothing here closes one. Who adds, takes or opens one holds it, too.
 
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
@@ -23,7 +25,7 @@ pub struct FdSets {
 }
 
 /// Files with their names.
-pub type Companions = Vec<(Vec<u8>, File)>;
+pub type Companions = Vec<(Vec<u8>, Arc<File>)>;
 
 /// A file's name as `opaque` says it: UTF-8, with other bytes and `%` as `%XX`.
 #[must_use]
@@ -64,7 +66,7 @@ pub fn decode_name(text: &str) -> Vec<u8> {
 #[derive(Debug)]
 struct Entry {
     number: i64,
-    descriptor: OwnedFd,
+    file: Arc<File>,
     opaque: Option<String>,
 }
 
@@ -73,12 +75,7 @@ impl FdSets {
     ///
     /// # Errors
     /// When there are too many, or the set's number is negative.
-    pub fn add(
-        &mut self,
-        set: Option<i64>,
-        descriptor: OwnedFd,
-        opaque: Option<String>,
-    ) -> Result<(i64, i64), VerbError> {
+    pub fn add(&mut self, set: Option<i64>, file: &Arc<File>, opaque: Option<String>) -> Result<(i64, i64), VerbError> {
         if self.sets.values().map(Vec::len).sum::<usize>() >= MOST {
             return Err(VerbError::generic(format!(
                 "There are {MOST} file descriptors in fd sets already; remove some"
@@ -96,15 +93,15 @@ impl FdSets {
         };
         let number = self.next;
         self.next = self.next.wrapping_add(1);
-        self.sets.entry(set).or_default().push(Entry { number, descriptor, opaque });
+        self.sets.entry(set).or_default().push(Entry { number, file: Arc::clone(file), opaque });
         Ok((set, number))
     }
 
-    /// Takes one descriptor out of a set, or all: the caller closes them by dropping them, which can wait for storage.
+    /// Takes one descriptor out of a set, or all.
     ///
     /// # Errors
     /// When there is no such set or descriptor.
-    pub fn remove(&mut self, set: i64, number: Option<i64>) -> Result<Vec<OwnedFd>, VerbError> {
+    pub fn remove(&mut self, set: i64, number: Option<i64>) -> Result<Vec<Arc<File>>, VerbError> {
         let missing = || {
             let name = number.map_or(format!("fdset-id:{set}"), |number| format!("fdset-id:{set}, fd:{number}"));
             VerbError::generic(format!("File descriptor named '{name}' not found"))
@@ -118,21 +115,20 @@ impl FdSets {
         if entries.is_empty() {
             self.sets.remove(&set);
         }
-        Ok(removed.into_iter().map(|entry| entry.descriptor).collect())
+        Ok(removed.into_iter().map(|entry| entry.file).collect())
     }
 
-    /// Opens `/dev/fdset/N`: duplicates of the set's first descriptor, which is the image, and of the others, which are the
-    /// files that it names, each with the name that its `opaque` says.
+    /// Opens `/dev/fdset/N`: the set's first descriptor, which is the image, and the others, which are the files that it names, each with
+    /// the name that its `opaque` says.
     ///
     /// # Errors
-    /// When there is no such set, or no descriptor left.
-    pub fn open(&self, set: i64) -> io::Result<(File, Companions)> {
+    /// When there is no such set.
+    pub fn open(&self, set: i64) -> io::Result<(Arc<File>, Companions)> {
         let entries = self.sets.get(&set).and_then(|entries| entries.split_first());
         let (image, others) =
             entries.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("there is no fd set {set}")))?;
-        let named = others.iter().filter_map(|entry| Some((decode_name(entry.opaque.as_deref()?), entry)));
-        let others = named.map(|(name, entry)| Ok((name, File::from(entry.descriptor.try_clone()?))));
-        Ok((File::from(image.descriptor.try_clone()?), others.collect::<io::Result<_>>()?))
+        let named = |entry: &Entry| Some((decode_name(entry.opaque.as_deref()?), Arc::clone(&entry.file)));
+        Ok((Arc::clone(&image.file), others.iter().filter_map(named).collect()))
     }
 
     /// As `query-fdsets` returns them.

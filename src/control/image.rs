@@ -113,16 +113,17 @@ fn open_set(
     let open = || {
         let (image, companions) = files.map_err(ImageError::io)?;
         let all = companions.iter().map(|(_, file)| file).chain([&image]);
-        let remote = all.map(is_remote_file).any(|remote| remote.unwrap_or(true));
-        let source = |file: File| -> Result<SharedSource, ImageError> {
-            Ok(Arc::new(FileSource::from_file(file).map_err(ImageError::io)?))
+        let remote = all.map(|file| is_remote_file(file)).any(|remote| remote.unwrap_or(true));
+        let source = |file: &File| -> Result<SharedSource, ImageError> {
+            let source = file.try_clone().and_then(FileSource::from_file);
+            Ok(Arc::new(source.map_err(ImageError::io)?))
         };
-        let copy = |file: &File| file.try_clone().map_err(ImageError::io);
-        let siblings = companions.iter().map(|(name, file)| Ok((name.clone(), source(copy(file)?)?)));
+        let siblings = companions.iter().map(|(name, file)| Ok((name.clone(), source(file)?)));
         let siblings = NamedSources(siblings.collect::<Result<_, ImageError>>()?);
         let name = shown.rsplit('/').next().unwrap_or_default();
-        let opened = open_with(source(copy(&image)?)?, name, Arc::new(siblings), options)?;
-        let used = |(known, _): &(Vec<u8>, File)| opened.companions.iter().any(|companion| companion.name == *known);
+        let opened = open_with(source(&image)?, name, Arc::new(siblings), options)?;
+        let used =
+            |(known, _): &(Vec<u8>, Arc<File>)| opened.companions.iter().any(|companion| companion.name == *known);
         let mut files = vec![(name.as_bytes().to_vec(), image)];
         files.extend(companions.into_iter().filter(used));
         let origin = Origin::by_descriptors(files, options.spool.is_some(), keep_open).map_err(ImageError::io)?;

@@ -94,12 +94,13 @@ impl Drop for Place {
     /// Who leaves last takes all sets along, as in QEMU: nobody is left who knows their numbers.
     fn drop(&mut self) {
         let mut clients = self.shared.clients();
-        clients.remove(&self.number);
+        let gone = clients.remove(&self.number);
         let mut sets = self.shared.sets.lock().unwrap_or_else(PoisonError::into_inner);
         let left = if clients.is_empty() { mem::take(&mut *sets) } else { FdSets::default() };
         drop(sets);
         drop(clients);
-        drop(left);
+        // To close descriptors can wait for storage, also those that the connection was sent and nobody took.
+        drop((gone, left));
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use super::state::{Absent, Kept};
 use super::{Drive, Medium, lock};
@@ -10,17 +11,24 @@ use crate::scsi::Note;
 
 /// Keeps the state of one drive over the end of this process, at whatever moment that comes.
 pub trait Keeper: Send + Sync {
-    /// Keeps all of this in place of what was kept before: either of the two is found afterwards, and never a mixture. Called by one
-    /// thread at a time, with no lock held that a command of the drive waits for, except one that keeps a change itself. An
-    /// implementer must return soon, and must report by itself what it cannot keep.
-    fn keep(&self, kept: &Kept, medium: Option<&Arc<Medium>>, notes: &BTreeMap<u16, Vec<u8>>);
+    /// Keeps all of this in place of what was kept before: either of the two is found afterwards, and never a mixture. Returns whether it
+    /// is the new one; what could not be kept is given again later. Called by one thread at a time, with no lock held that a command of
+    /// the drive waits for, except one that keeps a change itself. An implementer must return soon, for a new medium within seconds
+    /// whatever it waits for, and must report by itself what it cannot keep.
+    fn keep(&self, kept: &Kept, medium: Option<&Arc<Medium>>, notes: &BTreeMap<u16, Vec<u8>>) -> bool;
 }
+
+/// What could not be kept is tried again with the first command after so long, and with every change: a disk that stays full costs guests
+/// no more than that.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// Who keeps, and the notes of transports.
 #[derive(Default)]
 pub(super) struct Keeping {
     keeper: Option<Arc<dyn Keeper>>,
     notes: BTreeMap<u16, Vec<u8>>,
+    /// When what could not be kept is tried again, or was.
+    again: Option<Duration>,
 }
 
 impl Drive {
@@ -65,10 +73,24 @@ impl Drive {
             }
             (state.kept(), state.medium_in_tray().cloned(), state.version())
         };
-        if let Some(keeper) = &keeping.keeper {
-            keeper.keep(&kept, medium.as_ref(), &keeping.notes);
-        }
+        let is_kept = keeping.keeper.as_ref().is_none_or(|keeper| keeper.keep(&kept, medium.as_ref(), &keeping.notes));
+        // Also where it was not: else every command would try.
         self.state().was_kept(version);
+        if !is_kept {
+            self.try_again(&mut keeping);
+        }
+        // The files of a medium that has left meanwhile are closed after this.
+        drop(keeping);
+    }
+
+    fn try_again(&self, keeping: &mut Keeping) {
+        let now = self.clock.now();
+        if keeping.again.is_none_or(|again| again <= now) {
+            let again = now.saturating_add(AGAIN);
+            keeping.again = Some(again);
+            let unkept = Arc::clone(&self.core.unkept);
+            self.clock.at(again, Box::new(move || unkept.store(true, Ordering::Relaxed)));
+        }
     }
 
     /// See [`crate::scsi::LogicalUnit::notes`].

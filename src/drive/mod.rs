@@ -304,6 +304,8 @@ impl Drive {
     fn change<R>(&self, change: impl FnOnce(&mut State, &mut Vec<DriveEvent>) -> R) -> R {
         let mut events = Vec::new();
         let mut state = self.state_by_now();
+        // If this is the last to have it, its files are closed after the lock, which can wait for storage.
+        let _before = state.medium_in_tray().cloned();
         let result = change(&mut state, &mut events);
         if events.iter().any(|event| matches!(event, DriveEvent::TrayMoved { .. })) {
             self.move_head(Lba(0));

@@ -31,7 +31,7 @@ pub struct OriginFile {
     /// Which it was.
     pub identity: FileIdentity,
     /// The file itself, where somebody else opened it, or somebody kept it.
-    pub file: Option<File>,
+    pub file: Option<Arc<File>>,
 }
 
 impl Origin {
@@ -57,8 +57,8 @@ impl Origin {
     ///
     /// # Errors
     /// What the operating system says.
-    pub fn by_descriptors(files: Vec<(Vec<u8>, File)>, spool: bool, keep_open: bool) -> io::Result<Self> {
-        let file = |(name, file): (Vec<u8>, File)| {
+    pub fn by_descriptors(files: Vec<(Vec<u8>, Arc<File>)>, spool: bool, keep_open: bool) -> io::Result<Self> {
+        let file = |(name, file): (Vec<u8>, Arc<File>)| {
             let identity = FileIdentity::of(&file)?;
             Ok(OriginFile { name, path: path_of(&file, identity), identity, file: keep_open.then_some(file) })
         };

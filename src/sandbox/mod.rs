@@ -2,7 +2,8 @@
 //! before it talks to anybody.
 //!
 //! All that it needs later is open by then, or is passed to it. What is taken away holds for threads that start afterwards, so both come
-//! before the first thread. Not responsible for who may connect (see the sockets' modes).
+//! before the first that serves. One that waits for an image's storage meanwhile keeps capabilities and rights to files, and loses system
+//! calls. Not responsible for who may connect (see the sockets' modes).
 
 mod files;
 mod privileges;

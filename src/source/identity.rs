@@ -24,6 +24,12 @@ impl FileIdentity {
     pub fn of(file: &File) -> io::Result<Self> {
         file.metadata().map(|metadata| Self::from(&metadata))
     }
+
+    /// Device and inode: which file it is, whatever becomes of its content, for as long as somebody has it open.
+    #[must_use]
+    pub fn place(&self) -> (u64, u64) {
+        (self.device, self.inode)
+    }
 }
 
 impl From<&Metadata> for FileIdentity {

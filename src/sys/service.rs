@@ -2,13 +2,14 @@
 //! descriptors over the end of the process.
 
 use std::env;
+use std::ffi::OsStr;
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 
@@ -16,8 +17,8 @@ use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg}
 const FIRST: RawFd = 3;
 /// Most that it passes.
 const MOST: RawFd = 1 << 16;
-/// How long it may take it to read a message.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long it may take it to read what it is told at a time.
+pub const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The way to the service manager.
 #[derive(Debug)]
@@ -29,15 +30,22 @@ impl Manager {
     /// # Errors
     /// When it cannot be reached.
     pub fn of_this_process() -> io::Result<Option<Self>> {
-        let Some(name) = env::var_os("NOTIFY_SOCKET").filter(|name| !name.is_empty()) else { return Ok(None) };
+        let name = env::var_os("NOTIFY_SOCKET").filter(|name| !name.is_empty());
+        name.map(|name| Self::at(&name)).transpose()
+    }
+
+    /// The one that reads from the socket of this name.
+    ///
+    /// # Errors
+    /// When it cannot be reached.
+    pub fn at(name: &OsStr) -> io::Result<Self> {
         let address = match name.as_bytes().split_first() {
             Some((b'@', name)) => SocketAddr::from_abstract_name(name)?,
-            _ => SocketAddr::from_pathname(&name)?,
+            _ => SocketAddr::from_pathname(name)?,
         };
         let socket = UnixDatagram::unbound()?;
         socket.connect_addr(&address)?;
-        socket.set_write_timeout(Some(PATIENCE))?;
-        Ok(Some(Self(socket)))
+        Ok(Self(socket))
     }
 
     /// The process serves from now on.
@@ -45,26 +53,29 @@ impl Manager {
     /// # Errors
     /// When the message cannot be sent.
     pub fn ready(&self) -> io::Result<()> {
-        self.send("READY=1", None)
+        self.send("READY=1", None, Instant::now() + PATIENCE)
     }
 
-    /// Has a descriptor kept under a name, which must have no colon. Whether it really is, the next process sees.
+    /// Has a descriptor kept under a name, which must have no colon. Whether it really is, the next process sees: another of an open file
+    /// that is kept already is not.
     ///
     /// # Errors
-    /// When the message cannot be sent.
-    pub fn store(&self, name: &str, descriptor: BorrowedFd<'_>) -> io::Result<()> {
-        self.send(&format!("FDSTORE=1\nFDNAME={name}"), Some(descriptor))
+    /// When the message cannot be sent, or not until `until`.
+    pub fn store(&self, name: &str, descriptor: BorrowedFd<'_>, until: Instant) -> io::Result<()> {
+        self.send(&format!("FDSTORE=1\nFDNAME={name}"), Some(descriptor), until)
     }
 
     /// Has every descriptor of this name closed.
     ///
     /// # Errors
-    /// When the message cannot be sent.
-    pub fn forget(&self, name: &str) -> io::Result<()> {
-        self.send(&format!("FDSTOREREMOVE=1\nFDNAME={name}"), None)
+    /// When the message cannot be sent, or not until `until`.
+    pub fn forget(&self, name: &str, until: Instant) -> io::Result<()> {
+        self.send(&format!("FDSTOREREMOVE=1\nFDNAME={name}"), None, until)
     }
 
-    fn send(&self, message: &str, descriptor: Option<BorrowedFd<'_>>) -> io::Result<()> {
+    fn send(&self, message: &str, descriptor: Option<BorrowedFd<'_>>, until: Instant) -> io::Result<()> {
+        let left = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero());
+        self.0.set_write_timeout(Some(left.ok_or(io::ErrorKind::TimedOut)?))?;
         let descriptors: Vec<_> = descriptor.into_iter().collect();
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         let mut control = SendAncillaryBuffer::new(&mut space);

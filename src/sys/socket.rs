@@ -29,7 +29,7 @@ impl BoundSocket {
     /// replaced.
     ///
     /// # Errors
-    /// `AddrInUse` when somebody listens there; `AlreadyExists` when the file is no socket; `InvalidInput` for a path
+    /// `AddrInUse` when somebody listens there; `PermissionDenied` when this user cannot find out; `AlreadyExists` when the file is no socket; `InvalidInput` for a path
     /// that is too long.
     pub fn bind(path: &Path, group: Option<u32>) -> io::Result<Self> {
         if path.as_os_str().as_bytes().len() > LONGEST_PATH {
@@ -135,6 +135,10 @@ fn remove_stale(path: &Path) -> io::Result<()> {
     // as a socket any more, that comes first.
     match UnixDatagram::unbound()?.connect(path) {
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path),
+        Err(error) if error.raw_os_error() == Some(Errno::ACCESS.raw_os_error()) => {
+            let whose = "the socket is not this user's, so whether it is in use cannot be found out";
+            Err(io::Error::new(error.kind(), format!("{whose}: {error}")))
+        }
         _ => Err(io::Error::new(io::ErrorKind::AddrInUse, "the socket is in use by another process")),
     }
 }

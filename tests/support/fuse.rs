@@ -54,6 +54,9 @@ struct Storage {
     hanging: Vec<Range<u64>>,
     /// How long each read takes.
     pause: Duration,
+    /// The file is not closed; those who close it wait, by the number of their request.
+    stays_open: bool,
+    closing: Vec<u64>,
     /// Names are not looked up; those who look wait, by the number of their request.
     mute: bool,
     looking: Vec<u64>,
@@ -105,6 +108,18 @@ impl Fuse {
         self.state.storage().mute = true;
     }
 
+    /// Whoever closes the file waits from now on.
+    pub fn set_staying_open(&self) {
+        self.state.storage().stays_open = true;
+    }
+
+    /// Waits until somebody closes it.
+    pub fn wait_for_closing(&self) {
+        while self.state.storage().closing.is_empty() {
+            std::thread::yield_now();
+        }
+    }
+
     /// Everything comes at the end of a test. To be taken after the daemon, which does not end before.
     pub fn patience(&self) -> Patience<'_> {
         Patience(self)
@@ -121,6 +136,8 @@ impl Fuse {
         storage.hanging.clear();
         storage.pause = Duration::ZERO;
         storage.mute = false;
+        storage.stays_open = false;
+        std::mem::take(&mut storage.closing).into_iter().for_each(|unique| self.state.reply(unique, Ok(&[])));
         std::mem::take(&mut storage.looking).into_iter().for_each(|unique| self.state.found(unique));
         for (unique, range) in std::mem::take(&mut storage.waiting) {
             self.state.reply(unique, Ok(&self.state.content[range.start as usize..range.end as usize]));
@@ -205,7 +222,15 @@ impl State {
                 let end = (start + u64::from(number(HEADER + 16))).min(self.content.len() as u64);
                 self.read(unique, start..end);
             }
-            op::RELEASE | op::FLUSH | op::DESTROY => self.reply(unique, Ok(&[])),
+            op::FLUSH => {
+                let mut storage = self.storage();
+                if storage.stays_open {
+                    storage.closing.push(unique);
+                } else {
+                    self.reply(unique, Ok(&[]));
+                }
+            }
+            op::RELEASE | op::DESTROY => self.reply(unique, Ok(&[])),
             op::FORGET | op::BATCH_FORGET | op::INTERRUPT => {}
             _ => self.reply(unique, Err(rustix::io::Errno::NOSYS)),
         }

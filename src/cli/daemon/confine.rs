@@ -77,7 +77,8 @@ pub fn allowed(
     Ok(Allowed { read: media_roots.to_vec(), spool: Some(spool.to_owned()), sockets: folders.collect(), host_sound })
 }
 
-/// Gives up what opening these images does not need. There must be no other thread.
+/// Gives up what opening these images does not need. A thread that still looks for one, where storage does not answer, keeps its rights to
+/// files; it reads none.
 ///
 /// # Errors
 /// When that fails.
@@ -87,7 +88,7 @@ pub fn before_images(allowed: &Allowed, images: &[OwnedFd]) -> Result<(), CliErr
     Ok(())
 }
 
-/// Gives up the rest. There must be no other thread.
+/// Gives up the rest. A thread that still opens an image, where storage does not answer, has what the step before left it.
 ///
 /// # Errors
 /// When that fails.

@@ -118,12 +118,12 @@ pub fn make(
     planned: Vec<Planned<'_>>,
     how: &How,
     spool: Option<&Path>,
-    mut state: Option<StateFolder>,
+    state: Option<StateFolder>,
     (read_deadline, patience): (Duration, Duration),
 ) -> Result<Vec<Arc<Drive>>, CliError> {
     let begin = |planned: &Planned<'_>| match planned.remembered.as_ref()? {
         remembered if planned.silent => remembered.unanswered(),
-        remembered => remembered.reopen(state.as_mut()?, how),
+        remembered => remembered.reopen(state.as_ref()?, how),
     };
     let reopening: Vec<_> = planned.iter().map(begin).collect();
     let discs = Reopening::end_all(reopening, patience, &how.passwords);

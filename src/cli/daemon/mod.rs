@@ -81,7 +81,8 @@ fn run(args: &Args) -> Result<(), CliError> {
     let kept = service::kept(state::STORED);
     args::start_log(args.log_level);
     allow_descriptors();
-    // No thread of ours starts before the sandbox is closed: one that did would be outside.
+    // No thread of ours that stays starts before the sandbox is closed: it would be outside. Those that look for images, and those that
+    // open them, end with that; one whose storage does not answer is left behind with the rights that it has.
     let cache = BlockCache::held_back(args.cache_size);
     let how =
         How { cache: Arc::clone(&cache), passwords: args.how.passwords()?, allow_outside: args.how.allow_outside };

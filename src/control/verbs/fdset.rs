@@ -1,6 +1,7 @@
 //! QEMU's `add-fd`, `remove-fd`, `query-fdsets`.
 
-use std::sync::PoisonError;
+use std::fs::File;
+use std::sync::{Arc, PoisonError};
 
 use serde_json::{Value, json};
 
@@ -27,8 +28,10 @@ fn add(call: &mut Call<'_>) -> Result<Value, VerbError> {
     let descriptor = call.descriptors.pop_front();
     let descriptor = descriptor.ok_or_else(|| VerbError::generic("No file descriptor supplied via SCM_RIGHTS"))?;
     let opaque = call.str("opaque").map(str::to_owned);
+    // Named before the lock, so that one that is refused is closed after it.
+    let file = Arc::new(File::from(descriptor));
     let mut sets = call.shared.sets.lock().unwrap_or_else(PoisonError::into_inner);
-    let (set, number) = sets.add(call.int("fdset-id"), descriptor, opaque)?;
+    let (set, number) = sets.add(call.int("fdset-id"), &file, opaque)?;
     Ok(json!({ "fdset-id": set, "fd": number }))
 }
 

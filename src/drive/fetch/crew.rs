@@ -1,6 +1,7 @@
 //! The threads that read from one disc, and who waits for them.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak, mpsc};
 use std::thread;
 use std::time::Duration;
@@ -241,7 +242,8 @@ impl Crew {
             jobs.under_way.push(Job { read: Some(number), ..job });
             drop(jobs);
             if let Some(medium) = self.medium.upgrade() {
-                read(&medium.disc, wanted);
+                // A defect ends the command that meets it again, and not this thread, of which there are few.
+                let _ = catch_unwind(AssertUnwindSafe(|| read(&medium.disc, wanted)));
             }
             jobs = self.jobs();
             jobs.reads.retain(|read| read.number != number);

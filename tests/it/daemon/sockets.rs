@@ -139,3 +139,23 @@ fn what_is_inherited_must_be_a_unix_stream_socket() {
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert!(!output.status.success() && stderr.starts_with("spindled: --fd 3: "), "{stderr}");
 }
+
+/// Whose it is nobody but its user can find out. Needs root, to become somebody else.
+#[test]
+fn a_socket_of_another_user_is_not_said_to_be_in_use() {
+    let folder = tempfile::tempdir().unwrap();
+    // The programs that are tested may lie where nobody else may look.
+    let program = folder.path().join("program");
+    std::fs::copy(env!("CARGO_BIN_EXE_spindled"), &program).unwrap();
+    let socket = folder.path().join("socket");
+    drop(UnixListener::bind(&socket).unwrap());
+    std::fs::set_permissions(&socket, std::fs::Permissions::from_mode(0o600)).unwrap();
+    std::os::unix::fs::chown(folder.path(), Some(65_534), Some(65_534)).unwrap();
+    let mut command = std::process::Command::new("setpriv");
+    command.args(["--reuid", "65534", "--regid", "65534", "--clear-groups", "--"]).arg(program);
+    command.env("XDG_RUNTIME_DIR", folder.path()).env("TMPDIR", folder.path()).arg("--socket-path").arg(&socket);
+    let output = command.output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success() && stderr.contains("cannot be found out: Permission denied"), "{stderr}");
+    assert!(!stderr.contains("in use by") && socket.exists(), "{stderr}");
+}

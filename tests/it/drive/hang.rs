@@ -29,8 +29,9 @@ const READ: [u8; 10] = [0x28, 0, 0, 0, 0, 210, 0, 0, 1, 0];
 struct Last(Mutex<Option<Kept>>);
 
 impl Keeper for Last {
-    fn keep(&self, kept: &Kept, _: Option<&Arc<Medium>>, _: &BTreeMap<u16, Vec<u8>>) {
+    fn keep(&self, kept: &Kept, _: Option<&Arc<Medium>>, _: &BTreeMap<u16, Vec<u8>>) -> bool {
         *self.0.lock().unwrap() = Some(kept.clone());
+        true
     }
 }
 

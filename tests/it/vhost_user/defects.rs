@@ -4,12 +4,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 
-use spindle::drive::{Drive, Identity, Tray};
+use spindle::drive::{Drive, Identity, Medium, Tray};
 use spindle::image::{OpenOptions, open_source};
 use spindle::source::ByteSource;
 use vhost::VhostBackend;
 
 use crate::support::backend::Backend;
+use crate::support::clock::ManualClock;
 use crate::support::disc::{Patterned, block, of, patterned};
 use crate::support::guest::{Command, Guest, Options, REQUESTS};
 
@@ -24,7 +25,13 @@ struct Defect {
     good: Patterned,
     wanted: AtomicBool,
     /// A read has begun, and may go on.
-    reached: Barrier,
+    reached: Option<Barrier>,
+}
+
+impl Defect {
+    fn meet(&self) {
+        self.reached.as_ref().map(Barrier::wait);
+    }
 }
 
 impl ByteSource for Defect {
@@ -34,8 +41,8 @@ impl ByteSource for Defect {
 
     fn read_exact_at(&self, buf: &mut [u8], offset: u64) -> std::io::Result<()> {
         if self.wanted.load(Ordering::SeqCst) {
-            self.reached.wait();
-            self.reached.wait();
+            self.meet();
+            self.meet();
             panic!("a defect that is made up");
         }
         self.good.read_exact_at(buf, offset)
@@ -46,39 +53,68 @@ fn settle(guest: &mut Guest) {
     while guest.command(REQUESTS, &Command::new(&[0; 6], 0)).status != 0 {}
 }
 
-#[test]
-fn a_defect_ends_the_connection_of_its_machine_and_the_next_one_is_served() {
-    for is_kicked in [false, true] {
-        ends(is_kicked);
+/// A medium of it, and what makes it fail: at once, or where the test waits for it.
+fn defective(reached: Option<Barrier>) -> (Arc<Defect>, Arc<Medium>) {
+    let good = Patterned { seed: 1, blocks: 300 };
+    let source = Arc::new(Defect { good, wanted: AtomicBool::new(false), reached });
+    let disc = open_source(Arc::clone(&source) as _, &OpenOptions::default()).unwrap().disc;
+    (source, of(disc))
+}
+
+/// Waits until the server hangs up.
+fn is_told(guest: &mut Guest) {
+    let deadline = Instant::now() + PATIENCE;
+    while guest.frontend.get_features().is_ok() {
+        assert!(Instant::now() < deadline, "the machine was not told");
     }
 }
 
 /// Whether or not the driver kicks the ring once more meanwhile, whose lock the defect leaves poisoned.
-fn ends(is_kicked: bool) {
-    let drive = Arc::new(Drive::new(Identity::named("cd0"), Tray::Closed));
-    let good = Patterned { seed: 1, blocks: 300 };
-    let source = Arc::new(Defect { good, wanted: AtomicBool::new(false), reached: Barrier::new(2) });
-    drive
-        .change_medium(of(open_source(Arc::clone(&source) as _, &OpenOptions::default()).unwrap().disc), false)
-        .unwrap();
-    let backend = Backend::serve(&[Arc::clone(&drive)]);
+#[test]
+fn a_defect_ends_the_connection_of_its_machine_and_the_next_one_is_served() {
+    for is_kicked in [false, true] {
+        let drive = Arc::new(Drive::new(Identity::named("cd0"), Tray::Closed));
+        let (source, medium) = defective(Some(Barrier::new(2)));
+        drive.change_medium(medium, false).unwrap();
+        let backend = Backend::serve(&[Arc::clone(&drive)]);
+        let mut guest = backend.guest(Options::default());
+        settle(&mut guest);
+        source.wanted.store(true, Ordering::SeqCst);
+        guest.begin(REQUESTS, &Command::new(&READ, 2048));
+        source.meet();
+        if is_kicked {
+            guest.kick(REQUESTS);
+        }
+        source.meet();
+        is_told(&mut guest);
+        drop(guest);
+        drive.change_medium(patterned(2, 300), true).unwrap();
+        let mut guest = backend.guest(Options::default());
+        settle(&mut guest);
+        assert_eq!(guest.command(REQUESTS, &Command::new(&READ, 2048)).data, block(2, 200));
+    }
+}
+
+/// Of a disc on storage that may not answer few threads read: none is lost.
+#[test]
+fn defects_take_no_thread_from_those_that_read_with_a_deadline() {
+    let (source, medium) = defective(None);
+    let medium = Arc::new(Medium { remote: true, ..Arc::into_inner(medium).unwrap() });
+    let drive = Drive::new(Identity::named("cd0"), Tray::Closed).with_read_deadline(Duration::from_secs(20));
+    // It stands still, so no read is late.
+    let drive = Arc::new(drive.by_clock(ManualClock::new()));
+    drive.change_medium(medium, false).unwrap();
+    let backend = Backend::serve(&[drive]);
+    // As many as there are threads, and one more.
+    for _ in 0..5 {
+        let mut guest = backend.guest(Options::default());
+        settle(&mut guest);
+        source.wanted.store(true, Ordering::SeqCst);
+        guest.begin(REQUESTS, &Command::new(&READ, 2048));
+        is_told(&mut guest);
+        source.wanted.store(false, Ordering::SeqCst);
+    }
     let mut guest = backend.guest(Options::default());
     settle(&mut guest);
-    source.wanted.store(true, Ordering::SeqCst);
-    guest.begin(REQUESTS, &Command::new(&READ, 2048));
-    source.reached.wait();
-    if is_kicked {
-        guest.kick(REQUESTS);
-    }
-    source.reached.wait();
-    // Ends when the server hangs up.
-    let deadline = Instant::now() + PATIENCE;
-    while guest.frontend.get_features().is_ok() {
-        assert!(Instant::now() < deadline, "the machine was not told (kicked: {is_kicked})");
-    }
-    drop(guest);
-    drive.change_medium(patterned(2, 300), true).unwrap();
-    let mut guest = backend.guest(Options::default());
-    settle(&mut guest);
-    assert_eq!(guest.command(REQUESTS, &Command::new(&READ, 2048)).data, block(2, 200));
+    assert_eq!(guest.command(REQUESTS, &Command::new(&READ, 2048)).data, block(1, 200));
 }

@@ -1,25 +1,33 @@
 //! A back-end that ends after it has kept a change and before it has returned the chain: the next one gives the same answer.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use spindle::drive::{Drive, Identity, Keeper, Kept, Medium, Tray};
+use spindle::scsi::Nexus;
 use vhost::vhost_user::VhostUserFrontend;
 
 use crate::support::backend::Backend;
+use crate::support::clock::ManualClock;
 use crate::support::disc::patterned;
 use crate::support::guest::{Command, Guest, Options, REQUESTS, Reply};
 
 type Everything = (Kept, Option<Arc<Medium>>, BTreeMap<u16, Vec<u8>>);
 
-/// Keeps in memory, and how often it was asked to.
+/// Keeps in memory, unless that is full, and how often it was asked to.
 #[derive(Default)]
-struct Memory(Mutex<(Option<Everything>, u32)>);
+struct Memory(Mutex<(Option<Everything>, u32)>, AtomicBool);
 
 impl Keeper for Memory {
-    fn keep(&self, kept: &Kept, medium: Option<&Arc<Medium>>, notes: &BTreeMap<u16, Vec<u8>>) {
-        let mut memory = self.0.lock().unwrap();
-        *memory = (Some((kept.clone(), medium.cloned(), notes.clone())), memory.1 + 1);
+    fn keep(&self, kept: &Kept, medium: Option<&Arc<Medium>>, notes: &BTreeMap<u16, Vec<u8>>) -> bool {
+        let (mut memory, has_room) = (self.0.lock().unwrap(), !self.1.load(Ordering::SeqCst));
+        memory.1 += 1;
+        if has_room {
+            memory.0 = Some((kept.clone(), medium.cloned(), notes.clone()));
+        }
+        has_room
     }
 }
 
@@ -196,6 +204,41 @@ fn reads_are_not_kept() {
     // Every change is, before the guest learns of it.
     assert_eq!(run(&mut guest, &[0x1E, 0, 0, 0, 1, 0]).status, 0);
     assert!(memory.0.lock().unwrap().1 > before);
+}
+
+/// With the first command of each second, whichever it is, and with no further one when it has been kept.
+#[test]
+fn what_could_not_be_kept_is_tried_again_and_not_with_every_command() {
+    let (memory, clock) = (Arc::<Memory>::default(), ManualClock::new());
+    let drive = Drive::new(Identity::named("cd0"), Tray::Closed).by_clock(Arc::clone(&clock) as _);
+    let drive = drive.kept_by(Arc::clone(&memory) as _);
+    drive.change_medium(patterned(1, 300), false).unwrap();
+    let backend = Backend::serve(&[Arc::new(drive)]);
+    let mut guest = backend.guest(Options::default());
+    settle(&mut guest);
+    let tries_of = |guest: &mut Guest, cdb: &[u8], times: u32| {
+        let before = memory.0.lock().unwrap().1;
+        for _ in 0..times {
+            assert_eq!(run(guest, cdb).status, 0);
+            guest.free_all();
+        }
+        memory.0.lock().unwrap().1 - before
+    };
+    const READ: [u8; 10] = [0x28, 0, 0, 0, 0, 9, 0, 0, 1, 0];
+    memory.1.store(true, Ordering::SeqCst);
+    assert_eq!(tries_of(&mut guest, &[0x1E, 0, 0, 0, 1, 0], 1), 1);
+    for _ in 0..3 {
+        assert_eq!(tries_of(&mut guest, &READ, 20), 0, "a full disk costs every command");
+        clock.advance(Duration::from_secs(1));
+        assert_eq!(tries_of(&mut guest, &READ, 20), 1, "nobody tries again");
+    }
+    memory.1.store(false, Ordering::SeqCst);
+    clock.advance(Duration::from_secs(1));
+    assert_eq!(tries_of(&mut guest, &READ, 20), 1, "nobody tries again");
+    clock.advance(Duration::from_secs(10));
+    assert_eq!(tries_of(&mut guest, &READ, 20), 0, "what is kept is kept again");
+    drop(backend);
+    assert_eq!(started(&memory).0.snapshot().locked_by, [Nexus(0)]);
 }
 
 /// A driver that finds chains returned of which nobody told it any more waits for a call.

@@ -7,6 +7,7 @@ mod file;
 mod record;
 mod reopen;
 mod slots;
+mod store;
 
 use std::collections::HashMap;
 use std::fs::{DirBuilder, File};
@@ -14,21 +15,20 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 
 use log::warn;
 
 use self::file::Current;
 pub use self::file::StateFile;
-use self::record::{MediumRecord, Record, bytes};
+use self::record::{Record, bytes};
 pub use self::reopen::{How, Reopening};
 use self::slots::{Found, Slots};
+pub use self::store::STORED;
+use self::store::Store;
 use crate::cli::error::{CliError, Exit};
 use crate::drive::{Absent, Drive, Identity, Medium};
 use crate::sys::service::Manager;
-
-/// What names of descriptors begin with that are kept for drives.
-pub const STORED: &str = "spindle.";
 
 /// The folder, and the descriptors that were kept.
 #[derive(Debug)]
@@ -37,8 +37,9 @@ pub struct StateFolder {
     /// The folder that was looked at, whatever its path leads to meanwhile.
     folder: File,
     spool: PathBuf,
-    manager: Option<Arc<Manager>>,
-    kept: HashMap<String, OwnedFd>,
+    store: Arc<Store>,
+    /// What was kept, by name. Drives that have a file in common share it.
+    kept: HashMap<String, Arc<File>>,
 }
 
 impl StateFolder {
@@ -65,7 +66,9 @@ impl StateFolder {
             Ok(folder)
         };
         let folder = open().map_err(|error| refused(path, &error))?;
-        Ok(Self { path: path.to_owned(), folder, spool: spool.to_owned(), manager, kept: kept.into_iter().collect() })
+        let kept = kept.into_iter().map(|(name, file)| (name, Arc::new(File::from(file)))).collect();
+        let (path, spool, store) = (path.to_owned(), spool.to_owned(), Arc::new(Store::new(manager)));
+        Ok(Self { path, folder, spool, store, kept })
     }
 
     /// The file of the drive called `name`, and what it says.
@@ -84,20 +87,18 @@ impl StateFolder {
             Found::Record(record) => serde_json::from_slice::<Record>(&record).ok().or_else(|| garbage(&path)),
             Found::Garbage => garbage(&path),
         };
-        let generation = record.as_ref().map_or(0, |record| record.generation);
         let file = StateFile {
             name: name.to_owned(),
-            manager: self.manager.clone(),
-            current: Mutex::new(Current { slots, medium: None, record: None, generation, failed: false }),
+            store: Arc::clone(&self.store),
+            current: Mutex::new(Current { slots, medium: Weak::new(), record: None, superseded: None, failed: false }),
         };
         Ok((file, record.map(Remembered)))
     }
 
     /// Has what was kept for no drive closed.
     pub fn finish(self) {
-        for name in self.kept.keys() {
-            forget(self.manager.as_deref(), name);
-        }
+        let unused: Vec<_> = self.kept.keys().filter(|name| !self.store.is_used(name)).collect();
+        self.store.let_go(unused.into_iter().map(String::as_str));
     }
 }
 
@@ -108,14 +109,6 @@ fn refused(path: &Path, error: &io::Error) -> CliError {
 fn garbage<T>(path: &Path) -> Option<T> {
     warn!("{} is damaged, or of another version of Spindle: its drive starts anew", path.display());
     None
-}
-
-fn forget(manager: Option<&Manager>, name: &str) {
-    if let Some(manager) = manager
-        && let Err(error) = manager.forget(name)
-    {
-        warn!("the service manager keeps {name} open: {error}");
-    }
 }
 
 /// What a drive's file said when the daemon started.
@@ -151,9 +144,9 @@ impl Remembered {
     }
 
     /// Begins to open its disc, if it had one.
-    pub fn reopen(&self, folder: &mut StateFolder, how: &How) -> Option<Reopening> {
+    pub fn reopen(&self, folder: &StateFolder, how: &How) -> Option<Reopening> {
         let record = self.0.medium.clone()?;
-        let origin = record.origin(&mut folder.kept);
+        let origin = record.origin(&folder.kept);
         // Whoever put it in had allowed that.
         let spool = record.spool.then(|| folder.spool.clone());
         Some(Reopening::begin(record, origin, spool, how.clone()))
@@ -175,12 +168,11 @@ impl Remembered {
         let Record { drive: kept, medium: record, notes, .. } = self.0;
         let medium = medium.transpose();
         match (&medium, record) {
-            (Ok(Some(medium)), Some(record)) => file.holds(Arc::clone(medium), record),
-            (Err(absent), record) => {
-                warn!("{} is not put into its drive again: {}", absent.locator, absent.reason);
-                let stored = record.iter().flat_map(MediumRecord::stored);
-                stored.for_each(|name| forget(folder.manager.as_deref(), name));
+            (Ok(Some(medium)), Some(mut record)) => {
+                record.forget_lost(&folder.kept);
+                file.holds(medium, record);
             }
+            (Err(absent), _) => warn!("{} is not put into its drive again: {}", absent.locator, absent.reason),
             _ => {}
         }
         let notes = notes.into_iter().filter_map(|(key, note)| Some((key, bytes(&note)?))).collect();

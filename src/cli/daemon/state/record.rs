@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsStr;
 use std::fs::File;
-use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -25,8 +25,6 @@ pub struct Record {
     pub medium: Option<MediumRecord>,
     /// Bytes in hexadecimal.
     pub notes: BTreeMap<u16, String>,
-    /// How many media have had descriptors stored.
-    pub generation: u64,
 }
 
 /// [`Identity`] without the name, which is the file's.
@@ -82,20 +80,27 @@ impl MediumRecord {
     }
 
     /// Where those of its files were that are not among the ones that were kept open.
-    pub fn paths(&self, kept: &HashMap<String, OwnedFd>) -> impl Iterator<Item = PathBuf> {
+    pub fn paths(&self, kept: &HashMap<String, Arc<File>>) -> impl Iterator<Item = PathBuf> {
         let is_kept = |file: &&FileRecord| file.stored.as_ref().is_some_and(|name| kept.contains_key(name));
         self.files.iter().filter(move |file| !is_kept(file)).filter_map(FileRecord::path)
     }
 
+    /// Forgets names under which nothing was kept open.
+    pub fn forget_lost(&mut self, kept: &HashMap<String, Arc<File>>) {
+        for file in &mut self.files {
+            file.stored.take_if(|name| !kept.contains_key(name));
+        }
+    }
+
     /// Where it was, with those of its files that were kept open.
-    pub fn origin(&self, kept: &mut HashMap<String, OwnedFd>) -> Origin {
-        let mut file = |record: &FileRecord| OriginFile {
+    pub fn origin(&self, kept: &HashMap<String, Arc<File>>) -> Origin {
+        let file = |record: &FileRecord| OriginFile {
             name: decode_name(&record.name),
             path: record.path(),
             identity: record.identity,
-            file: record.stored.as_ref().and_then(|name| kept.remove(name)).map(File::from),
+            file: record.stored.as_ref().and_then(|name| kept.get(name)).cloned(),
         };
-        Origin { files: self.files.iter().map(&mut file).collect(), spool: self.spool }
+        Origin { files: self.files.iter().map(file).collect(), spool: self.spool }
     }
 }
 

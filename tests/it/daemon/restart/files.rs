@@ -154,7 +154,6 @@ fn a_state_that_was_made_up_harms_nobody() {
         ("/drive/audio", json!({"status": "paused", "run": null})),
         ("/drive/milliseconds", json!(u64::MAX)),
         ("/notes", json!({"2": "zz", "3": "", "65535": "00".repeat(50_000)})),
-        ("/generation", json!(u64::MAX - 1)),
         ("/identity/vendor", json!("a name that is too long")),
         ("/identity/serial", json!("\u{0}")),
         ("/medium/files", json!([])),
@@ -188,25 +187,6 @@ fn a_state_that_was_made_up_harms_nobody() {
             good(&mut guest, &[0x5A, 0, 0x3F, 0, 0, 0, 0, 0, 255, 0], 255);
         }
     }
-}
-
-#[test]
-fn a_count_of_discs_that_was_made_up_is_counted_on() {
-    let (folder, image) = folder_with_image(3);
-    let (_other_folder, other) = folder_with_image(4);
-    let mut here = Restarted::start_in(folder, &[&image]);
-    here.guest();
-    let runtime = here.kill();
-    let file = fs::read(here.path("state/cd0.state")).unwrap();
-    let mut record: Value = serde_json::from_slice(&newest(&file).1).unwrap();
-    record["generation"] = u64::MAX.into();
-    fs::write(here.path("state/cd0.state"), with_record(&file, record.to_string().as_bytes())).unwrap();
-    here.start_again(runtime);
-    host::run(env!("CARGO_BIN_EXE_spindle"), &["insert", "--force", "--control", &here.path("control"), &other]);
-    let runtime = here.kill();
-    here.start_again(runtime);
-    let mut guest = here.guest();
-    assert_eq!(read(&mut guest, 9), block(4, 9));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! A service manager that keeps descriptors (systemd's `FDSTORE`), played by the test.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
 use std::io::IoSliceMut;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
@@ -9,13 +9,16 @@ use std::os::unix::net::UnixDatagram;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
-use serde_json::json;
+use rustix::fs::{SeekFrom, fstat, seek, tell};
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recv, recvmsg};
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::{Restarted, TEST_UNIT_READY, good, read, sense, write_image};
+use crate::support::control::Client;
 use crate::support::daemon::Daemon;
 use crate::support::disc::block;
+use crate::support::guest::{Command as Request, REQUESTS, lun};
 
 /// What the manager was sent, and what it keeps.
 struct Manager {
@@ -51,13 +54,24 @@ impl Manager {
         match (text.lines().next().unwrap(), name) {
             ("FDSTORE=1", Some(name)) => {
                 assert_eq!(descriptors.len(), 1);
-                self.kept.insert(name.to_owned(), descriptors.into_iter().next().unwrap());
+                let descriptor = descriptors.into_iter().next().unwrap();
+                // As systemd does (`service_add_fd_store`).
+                if !self.kept.values().any(|kept| is_same_open_file(kept, &descriptor)) {
+                    assert!(self.kept.insert(name.to_owned(), descriptor).is_none(), "two files of one name: {name}");
+                }
             }
             ("FDSTOREREMOVE=1", Some(name)) => {
                 self.kept.remove(name);
             }
             ("READY=1", None) => self.ready += 1,
             other => panic!("{other:?}"),
+        }
+    }
+
+    /// Takes what has been sent.
+    fn take_all(&mut self) {
+        while recv(&self.socket, &mut [0_u8; 1], RecvFlags::PEEK | RecvFlags::DONTWAIT).is_ok() {
+            self.receive();
         }
     }
 
@@ -95,6 +109,16 @@ impl Manager {
 
 fn insert(here: &Restarted, image: &str) {
     crate::support::host::run(env!("CARGO_BIN_EXE_spindle"), &["insert", "--control", &here.path("control"), image]);
+}
+
+/// Whether two descriptors are of one open file: they have its position in common. (systemd asks by kcmp(2).)
+fn is_same_open_file(one: &OwnedFd, other: &OwnedFd) -> bool {
+    let [place, other_place] = [one, other].map(|file| fstat(file).map(|stat| (stat.st_dev, stat.st_ino)).unwrap());
+    let (before, at) = (tell(one).unwrap(), tell(other).unwrap());
+    seek(one, SeekFrom::Start(before + 1)).unwrap();
+    let moved = tell(other).unwrap() != at;
+    seek(one, SeekFrom::Start(before)).unwrap();
+    place == other_place && moved
 }
 
 /// A CUE sheet and its data file.
@@ -194,4 +218,85 @@ fn a_start_that_fails_lets_go_of_nothing() {
     let output = command.output().unwrap();
     assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(manager.socket.recv(&mut [0; 64]).unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+}
+
+/// Two drives, and a client that passes one image to both. The image has no name any more.
+struct Shared {
+    manager: Manager,
+    here: Restarted,
+    image: File,
+}
+
+impl Shared {
+    fn start() -> Self {
+        let folder = TempDir::new().unwrap();
+        let image = folder.path().join("disc.iso");
+        write_image(image.clone(), 5);
+        let manager = Manager::at(folder.path().join("notify").to_str().unwrap().to_owned());
+        let arguments = ["--drive=name=cd0", "--drive=name=cd1"].map(str::to_owned).to_vec();
+        let mut this =
+            Self { here: Restarted { daemon: None, arguments, folder }, image: File::open(&image).unwrap(), manager };
+        fs::remove_file(image).unwrap();
+        this.manager.start(&mut this.here, TempDir::new().unwrap());
+        this.manager.receive();
+        this
+    }
+
+    /// A client that has passed the image in fd set 1.
+    fn client(&self) -> Client {
+        let mut client = self.here.client();
+        client.send_with(br#"{"execute": "add-fd", "arguments": {"fdset-id": 1}}"#, &[self.image.as_fd()]);
+        assert_eq!(client.answer()["return"]["fdset-id"], 1);
+        client
+    }
+
+    /// Kills the daemon and starts it again; what it keeps then, and the locators of the discs that it has, by drive.
+    fn restart(&mut self) -> (usize, Vec<Value>) {
+        self.manager.take_all();
+        let (runtime, starts) = (self.here.kill(), self.manager.ready);
+        self.manager.start(&mut self.here, runtime);
+        while self.manager.ready == starts {
+            self.manager.receive();
+        }
+        let drives = self.here.client().ok("drive-query", json!({}));
+        let locators = drives.as_array().unwrap().iter().map(|drive| drive["medium"]["locator"].clone());
+        (self.manager.kept.len(), locators.collect())
+    }
+}
+
+#[test]
+fn a_disc_in_two_drives_is_kept_for_as_long_as_either_has_it() {
+    let mut shared = Shared::start();
+    let mut client = shared.client();
+    client.ok("media-open", json!({ "node-name": "disc", "file": "/dev/fdset/1", "locator": "disc" }));
+    for drive in ["cd0", "cd1"] {
+        client.ok("blockdev-open-tray", json!({ "id": drive }));
+        client.ok("blockdev-insert-medium", json!({ "id": drive, "node-name": "disc" }));
+        client.ok("blockdev-close-tray", json!({ "id": drive }));
+    }
+    drop(client);
+    assert_eq!(shared.restart(), (1, vec![json!("disc"), json!("disc")]));
+    shared.here.client().ok("media-eject", json!({ "drive": "cd0" }));
+    assert_eq!(shared.restart(), (1, vec![Value::Null, json!("disc")]));
+    let mut guest = shared.here.guest();
+    while guest.command(REQUESTS, &Request { lun: lun(1), ..Request::new(&TEST_UNIT_READY, 0) }).status != 0 {}
+    let read = Request { lun: lun(1), ..Request::new(&[0x28, 0, 0, 0, 0, 63, 0, 0, 1, 0], 2048) };
+    assert_eq!(guest.command(REQUESTS, &read).data, block(5, 63));
+    guest.hang_up();
+    shared.here.client().ok("media-eject", json!({ "drive": "cd1" }));
+    assert_eq!(shared.restart(), (0, vec![Value::Null, Value::Null]));
+}
+
+/// Also by a second descriptor of the same open file, which the manager does not keep.
+#[test]
+fn a_disc_that_takes_its_own_place_is_kept() {
+    let mut shared = Shared::start();
+    for _ in 0..2 {
+        let mut client = shared.client();
+        for _ in 0..2 {
+            client.ok("blockdev-change-medium", json!({ "id": "cd0", "filename": "/dev/fdset/1" }));
+        }
+        drop(client);
+        assert_eq!(shared.restart(), (1, vec![json!("/dev/fdset/1"), Value::Null]));
+    }
 }
