@@ -6,7 +6,7 @@ use self::selection::C2;
 pub(super) use self::selection::{Selection, Sub};
 use super::Context;
 use super::commands::{Access, Command};
-use super::fetch::{Part, SLICE, Wanted};
+use super::fetch::{Part, SLICE, Unread, Wanted};
 use super::read::{sector_sense, time};
 use super::subchannel::need_cd;
 use crate::disc::sector::RAW;
@@ -55,8 +55,8 @@ fn read_cd(cx: &Context<'_>, task: &mut Task<'_>, start: Lba, blocks: u32) -> Re
     let mut at = if selection.is_nothing() { end } else { start };
     while at < end && !task.data_in.overrun() {
         let blocks = end.since(at).min(SLICE);
-        cx.fetched(Wanted { part: Part::Sectors(selection.sub), start: at, blocks })?;
-        at = slice(cx, task, disc, &selection, is_data, (at, at.plus(blocks)))?;
+        let unread = cx.fetched(Wanted { part: Part::Sectors(selection.sub), start: at, blocks })?;
+        at = slice(cx, task, disc, &selection, is_data, (at, at.plus(blocks)), unread)?;
         if at < end {
             task.give_way()?;
         }
@@ -73,16 +73,19 @@ fn slice(
     selection: &Selection,
     is_data: Option<bool>,
     (mut at, end): (Lba, Lba),
+    unread: Option<Unread>,
 ) -> Result<Lba, Sense> {
-    let lost = cx.lost(disc, at, end.since(at))?;
-    let upto = lost.map_or(end, |lost| lost.lba);
+    let readable = unread.as_ref().map_or(end, |unread| unread.at);
+    let lost = cx.lost(disc, at, readable.since(at))?;
+    let upto = lost.map_or(readable, |lost| lost.lba);
     // The end of a run that could not be read whole: up to there sectors are given one by one.
     let mut singly = at;
     while at < end && !task.data_in.overrun() {
         let track = disc.track_at(at);
-        let result = match (track, lost) {
-            (Some(track), _) if is_data != Some(track.mode.is_data()) => Err(illegal_mode(cx, at)),
-            (_, Some(lost)) if lost.lba == at => give_lost(cx, task, disc, selection, lost),
+        let result = match (track, lost, &unread) {
+            (Some(track), ..) if is_data != Some(track.mode.is_data()) => Err(illegal_mode(cx, at)),
+            (_, Some(lost), _) if lost.lba == at => give_lost(cx, task, disc, selection, lost),
+            (.., Some(unread)) if unread.at == at => Err(sector_sense(cx, &unread.error())),
             _ if at < singly => one(cx, task, disc, selection, at, &CORRECT).map(|()| at.plus(1)),
             _ => transfer(cx, task, disc, selection, (at, upto), &mut singly),
         };
