@@ -58,11 +58,15 @@ struct Jobs {
 }
 
 impl Jobs {
-    /// Remembers how a job ended for the command that waits for it. What has been read now is not late for another command.
+    /// Remembers how a job ended for the command that waits for it. What has been read now is not late for another command; what is late
+    /// is no more as it was when some of it was read for a command that never came for it.
     fn remember(&mut self, job: &Job, outcome: Outcome) {
-        if !outcome.is_late() {
-            self.ended.retain(|(wanted, before)| !before.is_late() || *wanted != job.wanted);
-        }
+        let overlap = |wanted: Wanted| wanted.has(job.wanted) || job.wanted.has(wanted);
+        self.ended.retain(|(wanted, before)| match (before.is_late(), outcome.is_late()) {
+            (true, false) => *wanted != job.wanted,
+            (false, true) => !overlap(*wanted),
+            _ => true,
+        });
         if !job.delay.is_shared() {
             return;
         }
