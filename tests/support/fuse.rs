@@ -1,5 +1,5 @@
 //! A file system in this process (FUSE, by the kernel's own protocol), with one file whose storage fails: ranges that give EIO,
-//! and ranges that give nothing until a test says so. Mounting needs root.
+//! and ranges that give nothing, or a file that is not closed, until a test says so. Mounting needs root.
 
 use std::collections::VecDeque;
 use std::io;
@@ -54,6 +54,9 @@ struct Storage {
     hanging: Vec<Range<u64>>,
     /// How long each read takes.
     pause: Duration,
+    /// Files are not closed; the requests' numbers.
+    open_for_ever: bool,
+    closing: Vec<u64>,
     /// Names are not looked up; those who look wait, by the number of their request.
     mute: bool,
     looking: Vec<u64>,
@@ -105,6 +108,16 @@ impl Fuse {
         self.state.storage().mute = true;
     }
 
+    /// Whoever closes a file waits from now on.
+    pub fn set_closing_hanging(&self) {
+        self.state.storage().open_for_ever = true;
+    }
+
+    /// How many wait for the end of a file that they close.
+    pub fn closing(&self) -> usize {
+        self.state.storage().closing.len()
+    }
+
     /// Everything comes at the end of a test. To be taken after the daemon, which does not end before.
     pub fn patience(&self) -> Patience<'_> {
         Patience(self)
@@ -120,7 +133,8 @@ impl Fuse {
         let mut storage = self.state.storage();
         storage.hanging.clear();
         storage.pause = Duration::ZERO;
-        storage.mute = false;
+        (storage.mute, storage.open_for_ever) = (false, false);
+        std::mem::take(&mut storage.closing).into_iter().for_each(|unique| self.state.reply(unique, Ok(&[])));
         std::mem::take(&mut storage.looking).into_iter().for_each(|unique| self.state.found(unique));
         for (unique, range) in std::mem::take(&mut storage.waiting) {
             self.state.reply(unique, Ok(&self.state.content[range.start as usize..range.end as usize]));
@@ -205,6 +219,7 @@ impl State {
                 let end = (start + u64::from(number(HEADER + 16))).min(self.content.len() as u64);
                 self.read(unique, start..end);
             }
+            op::FLUSH if self.storage().open_for_ever => self.storage().closing.push(unique),
             op::RELEASE | op::FLUSH | op::DESTROY => self.reply(unique, Ok(&[])),
             op::FORGET | op::BATCH_FORGET | op::INTERRUPT => {}
             _ => self.reply(unique, Err(rustix::io::Errno::NOSYS)),

@@ -1,5 +1,6 @@
 //! `spindled` as a person and as a management program meet it.
 
+mod closing;
 mod descriptors;
 mod drives;
 mod full_disk;
