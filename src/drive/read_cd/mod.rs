@@ -56,7 +56,7 @@ fn read_cd(cx: &Context<'_>, task: &mut Task<'_>, start: Lba, blocks: u32) -> Re
     while at < end && !task.data_in.overrun() {
         let blocks = end.since(at).min(SLICE);
         let unread = cx.fetched(Wanted { part: Part::Sectors(selection.sub), start: at, blocks })?;
-        at = slice(cx, task, disc, &selection, is_data, (at, at.plus(blocks)), unread)?;
+        at = slice(cx, task, disc, &selection, is_data, (at, at.plus(blocks)), unread.as_ref())?;
         if at < end {
             task.give_way()?;
         }
@@ -73,16 +73,16 @@ fn slice(
     selection: &Selection,
     is_data: Option<bool>,
     (mut at, end): (Lba, Lba),
-    unread: Option<Unread>,
+    unread: Option<&Unread>,
 ) -> Result<Lba, Sense> {
-    let readable = unread.as_ref().map_or(end, |unread| unread.at);
+    let readable = unread.map_or(end, |unread| unread.at);
     let lost = cx.lost(disc, at, readable.since(at))?;
     let upto = lost.map_or(readable, |lost| lost.lba);
     // The end of a run that could not be read whole: up to there sectors are given one by one.
     let mut singly = at;
     while at < end && !task.data_in.overrun() {
         let track = disc.track_at(at);
-        let result = match (track, lost, &unread) {
+        let result = match (track, lost, unread) {
             (Some(track), ..) if is_data != Some(track.mode.is_data()) => Err(illegal_mode(cx, at)),
             (_, Some(lost), _) if lost.lba == at => give_lost(cx, task, disc, selection, lost),
             (.., Some(unread)) if unread.at == at => Err(sector_sense(cx, &unread.error())),
