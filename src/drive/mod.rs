@@ -21,6 +21,7 @@ mod key;
 mod listener;
 mod log;
 mod mechanism;
+mod media;
 mod medium;
 mod mode;
 mod mode_page;
@@ -48,7 +49,6 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, TryLockE
 use std::time::Duration;
 
 use crate::disc::{Disc, Lba};
-use crate::image::Origin;
 use crate::scsi::{Delay, LogicalUnit, Nexus, Note, Reset, Sense, SenseFormat, Status, Task, Wake};
 use crate::sound::Sink;
 
@@ -59,6 +59,7 @@ pub use self::fault::{ALL_BLOCKS, Fault, FaultKind, TooManyFaults};
 pub use self::identity::Identity;
 pub use self::keeper::Keeper;
 pub use self::listener::{DriveEvent, Listener};
+pub use self::media::Medium;
 pub use self::playback::AudioStatus;
 pub use self::saved::{LoadRefused, MOST_SAVED};
 pub use self::state::{Absent, EjectRefused, Kept, Tray};
@@ -69,21 +70,6 @@ use self::keeper::Keeping;
 use self::mechanism::Mechanism;
 use self::player::Player;
 use self::state::State;
-
-/// A disc with what people call it.
-#[derive(Debug)]
-pub struct Medium {
-    /// The disc.
-    pub disc: Disc,
-    /// Where it came from: the path that the user typed.
-    pub locator: String,
-    /// Id of its image format.
-    pub format: &'static str,
-    /// The files that it can be opened from again.
-    pub origin: Origin,
-    /// Its storage may not answer for minutes: see [`crate::source::is_remote`].
-    pub remote: bool,
-}
 
 /// A drive as it is at one moment.
 #[derive(Debug, Clone)]
@@ -304,8 +290,6 @@ impl Drive {
     fn change<R>(&self, change: impl FnOnce(&mut State, &mut Vec<DriveEvent>) -> R) -> R {
         let mut events = Vec::new();
         let mut state = self.state_by_now();
-        // If this is the last to have it, its files are closed after the lock, which can wait for storage.
-        let _before = state.medium_in_tray().cloned();
         let result = change(&mut state, &mut events);
         if events.iter().any(|event| matches!(event, DriveEvent::TrayMoved { .. })) {
             self.move_head(Lba(0));

@@ -144,9 +144,10 @@ fn read(cx: &Context<'_>, task: &mut Task<'_>, lba: u64, blocks: u32) -> Result<
 }
 
 fn slice(cx: &Context<'_>, task: &mut Task<'_>, disc: &Disc, start: Lba, blocks: u32) -> Result<(), Sense> {
-    cx.fetched(Wanted { part: cx.drive.blocks_part(), start, blocks })?;
-    let lost = cx.lost(disc, start, blocks)?;
-    let given = lost.map_or(blocks, |lost| lost.lba.since(start) + u32::from(cx.transfers_lost_blocks()));
+    let unread = cx.fetched(Wanted { part: cx.drive.blocks_part(), start, blocks })?;
+    let readable = unread.as_ref().map_or(blocks, |unread| unread.at.since(start));
+    let lost = cx.lost(disc, start, readable)?;
+    let given = lost.map_or(readable, |lost| lost.lba.since(start) + u32::from(cx.transfers_lost_blocks()));
     let result = disc.read_user_data(start, task.data_in.window(given as usize * BLOCK_SIZE as usize));
     let good = match &result {
         Ok(()) => given,
@@ -154,6 +155,7 @@ fn slice(cx: &Context<'_>, task: &mut Task<'_>, disc: &Disc, start: Lba, blocks:
     };
     task.data_in.advance(good as usize * BLOCK_SIZE as usize);
     let result = result.and(lost.map_or(Ok(()), |lost| Err(lost.error())));
+    let result = result.and(unread.map_or(Ok(()), |unread| Err(unread.error())));
     let reached = lost.map_or(good, |lost| lost.lba.since(start).min(good));
     cx.drive.move_head(start.plus(reached));
     result.map_err(|error| sector_sense(cx, &error))

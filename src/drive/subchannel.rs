@@ -38,8 +38,8 @@ fn read_sub_channel(cx: &Context<'_>, task: &mut Task<'_>) -> Result<(), Sense> 
     let format = (task.u8(2) & 0x40 != 0).then(|| task.u8(3));
     // Before anything is told that is told once.
     match format {
-        Some(0x02) => cx.fetched(Wanted::code(Part::CatalogueNumber))?,
-        Some(0x03) => cx.fetched(Wanted::code(Part::RecordingCode(task.u8(6))))?,
+        Some(0x02) => drop(cx.fetched(Wanted::code(Part::CatalogueNumber))?),
+        Some(0x03) => drop(cx.fetched(Wanted::code(Part::RecordingCode(task.u8(6))))?),
         _ => {}
     }
     let (status, head) = {
@@ -102,7 +102,9 @@ fn read_header(cx: &Context<'_>, task: &mut Task<'_>) -> Result<(), Sense> {
     if lba < Lba(0) {
         return Err(Sense::LBA_OUT_OF_RANGE);
     }
-    cx.fetched(Wanted::header(lba))?;
+    if let Some(unread) = cx.fetched(Wanted::header(lba))? {
+        return Err(sector_sense(cx, &unread.error()));
+    }
     let mut raw = [0; RAW];
     let form = disc.read_sector(lba, &mut raw).map_err(|error| sector_sense(cx, &error))?;
     if form == Form::Audio {

@@ -93,6 +93,7 @@ fn verify(cx: &Context<'_>, task: &mut Task<'_>, lba: u64, blocks: u32) -> Resul
     if byte_check == 0b11 && blocks > 0 && task.data_out.take(&mut given) < LEN {
         return Ok(());
     }
+    let mut unread = None;
     for index in 0..blocks {
         let at = start.plus(index);
         if index % SLICE == 0 {
@@ -100,7 +101,10 @@ fn verify(cx: &Context<'_>, task: &mut Task<'_>, lba: u64, blocks: u32) -> Resul
                 task.give_way()?;
             }
             let part = cx.drive.blocks_part();
-            cx.fetched(Wanted { part, start: at, blocks: (blocks - index).min(SLICE) })?;
+            unread = cx.fetched(Wanted { part, start: at, blocks: (blocks - index).min(SLICE) })?;
+        }
+        if let Some(unread) = unread.as_ref().filter(|unread| unread.at == at) {
+            return Err(sector_sense(cx, &unread.error()));
         }
         let sound = cx.lost(disc, at, 1)?.map_or(Ok(()), |lost| Err(lost.error()));
         sound.and_then(|()| disc.read_block(at, &mut stored)).map_err(|error| sector_sense(cx, &error))?;

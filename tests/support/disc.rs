@@ -59,7 +59,8 @@ pub fn patterned(seed: u32, blocks: u32) -> Arc<Medium> {
     medium(open_source(Arc::new(Patterned { seed, blocks }), &OpenOptions::default()).unwrap())
 }
 
-fn medium(opened: Opened) -> Arc<Medium> {
+/// An image that was opened.
+pub fn medium(opened: Opened) -> Arc<Medium> {
     Arc::new(Medium {
         disc: opened.disc,
         locator: "test".to_owned(),
@@ -72,6 +73,13 @@ fn medium(opened: Opened) -> Arc<Medium> {
 /// Any disc, built by hand.
 pub fn of(disc: Disc) -> Arc<Medium> {
     Arc::new(Medium { disc, locator: "test".to_owned(), format: "test", origin: Origin::default(), remote: false })
+}
+
+/// The same on storage that may not answer.
+pub fn remote(medium: Arc<Medium>) -> Arc<Medium> {
+    let mut medium = Arc::into_inner(medium).unwrap();
+    medium.remote = true;
+    Arc::new(medium)
 }
 
 /// A patterned medium whose block `bad` cannot be read.
@@ -226,8 +234,7 @@ pub fn gated(seed: u32, blocks: u32, first: u32) -> (Arc<Gated>, Arc<Medium>) {
     let gate = Arc::new(Gated { good, closed, opened, waiting, furthest: AtomicU64::new(0) });
     let opened = open_source(Arc::clone(&gate) as _, &OpenOptions::default()).unwrap();
     *gate.closed.lock().unwrap() = first;
-    let medium = Arc::into_inner(medium(opened)).unwrap();
-    (gate, Arc::new(Medium { remote: true, ..medium }))
+    (gate, remote(medium(opened)))
 }
 
 /// A CD built by hand on storage that may not answer: none of what `part` names comes until the gate is opened.
@@ -237,6 +244,5 @@ pub fn gated_cd(mut disc: Disc, part: impl Fn(&mut Extent, Arc<Gated>)) -> (Arc<
     let gate = Arc::new(Gated { good, closed, opened, waiting, furthest });
     let tracks = disc.sessions.iter_mut().flat_map(|session| &mut session.tracks);
     tracks.flat_map(|track| &mut track.extents).for_each(|extent| part(extent, Arc::clone(&gate)));
-    let medium = Arc::into_inner(of(disc)).unwrap();
-    (gate, Arc::new(Medium { remote: true, ..medium }))
+    (gate, remote(of(disc)))
 }

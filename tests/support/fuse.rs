@@ -1,5 +1,5 @@
 //! A file system in this process (FUSE, by the kernel's own protocol), with one file whose storage fails: ranges that give EIO,
-//! and ranges that give nothing until a test says so. Mounting needs root.
+//! and ranges that give nothing, or a file that is not closed, until a test says so. Mounting needs root.
 
 use std::collections::VecDeque;
 use std::io;
@@ -54,8 +54,8 @@ struct Storage {
     hanging: Vec<Range<u64>>,
     /// How long each read takes.
     pause: Duration,
-    /// The file is not closed; those who close it wait, by the number of their request.
-    stays_open: bool,
+    /// Files are not closed; the requests' numbers.
+    open_for_ever: bool,
     closing: Vec<u64>,
     /// Names are not looked up; those who look wait, by the number of their request.
     mute: bool,
@@ -108,16 +108,14 @@ impl Fuse {
         self.state.storage().mute = true;
     }
 
-    /// Whoever closes the file waits from now on.
-    pub fn set_staying_open(&self) {
-        self.state.storage().stays_open = true;
+    /// Whoever closes a file waits from now on.
+    pub fn set_closing_hanging(&self) {
+        self.state.storage().open_for_ever = true;
     }
 
-    /// Waits until somebody closes it.
-    pub fn wait_for_closing(&self) {
-        while self.state.storage().closing.is_empty() {
-            std::thread::yield_now();
-        }
+    /// How many wait for the end of a file that they close.
+    pub fn closing(&self) -> usize {
+        self.state.storage().closing.len()
     }
 
     /// Everything comes at the end of a test. To be taken after the daemon, which does not end before.
@@ -135,8 +133,7 @@ impl Fuse {
         let mut storage = self.state.storage();
         storage.hanging.clear();
         storage.pause = Duration::ZERO;
-        storage.mute = false;
-        storage.stays_open = false;
+        (storage.mute, storage.open_for_ever) = (false, false);
         std::mem::take(&mut storage.closing).into_iter().for_each(|unique| self.state.reply(unique, Ok(&[])));
         std::mem::take(&mut storage.looking).into_iter().for_each(|unique| self.state.found(unique));
         for (unique, range) in std::mem::take(&mut storage.waiting) {
@@ -222,15 +219,8 @@ impl State {
                 let end = (start + u64::from(number(HEADER + 16))).min(self.content.len() as u64);
                 self.read(unique, start..end);
             }
-            op::FLUSH => {
-                let mut storage = self.storage();
-                if storage.stays_open {
-                    storage.closing.push(unique);
-                } else {
-                    self.reply(unique, Ok(&[]));
-                }
-            }
-            op::RELEASE | op::DESTROY => self.reply(unique, Ok(&[])),
+            op::FLUSH if self.storage().open_for_ever => self.storage().closing.push(unique),
+            op::RELEASE | op::FLUSH | op::DESTROY => self.reply(unique, Ok(&[])),
             op::FORGET | op::BATCH_FORGET | op::INTERRUPT => {}
             _ => self.reply(unique, Err(rustix::io::Errno::NOSYS)),
         }

@@ -7,6 +7,7 @@ pub mod daemon;
 pub mod dirty_log;
 pub mod disc;
 pub mod disk;
+pub mod failing;
 pub mod fuse;
 pub mod guest;
 pub mod host;

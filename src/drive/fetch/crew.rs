@@ -7,17 +7,13 @@ use std::thread;
 use std::time::Duration;
 
 use super::super::clock::Clock;
-use super::super::read_cd::Sub;
 use super::super::{Medium, lock};
-use super::{Part, Wanted};
-use crate::disc::sector::RAW;
-use crate::disc::{BLOCK_SIZE, Disc, Lba};
+use super::Wanted;
+use super::reading::{Outcome, read};
 use crate::scsi::{Delay, Wake};
 
 /// Threads that may hang at a time; further commands then wait for one of them, or for their deadline.
 const MOST_THREADS: usize = 4;
-/// Blocks that are read at once.
-const STEP: u32 = 32;
 /// How long a command waits whose ring serves other drives too, while a read that was late has not come back: long enough for what a
 /// server has at hand, and that a guest that tries again at once does so no more than fifty times a second.
 const BRIEF: Duration = Duration::from_millis(20);
@@ -51,8 +47,8 @@ struct Jobs {
     under_way: Vec<Job>,
     /// What threads read, also for nobody any more.
     reads: Vec<Read>,
-    /// What was read, and what was not read in time, until its command comes.
-    ended: VecDeque<(Wanted, bool)>,
+    /// What became of jobs, until their commands come.
+    ended: VecDeque<(Wanted, Outcome)>,
     threads: usize,
     idle: usize,
     last: u64,
@@ -63,18 +59,22 @@ struct Jobs {
 }
 
 impl Jobs {
-    /// Remembers how a job ended for the command that waits for it. What has been read now is not late for another command.
-    fn remember(&mut self, job: &Job, in_time: bool) {
-        if in_time {
-            self.ended.retain(|&(wanted, in_time)| in_time || wanted != job.wanted);
-        }
+    /// Remembers how a job ended for the command that waits for it. What has been read now is not late for another command; what is late
+    /// is no more as it was when some of it was read for a command that never came for it.
+    fn remember(&mut self, job: &Job, outcome: Outcome) {
+        let overlap = |wanted: Wanted| wanted.has(job.wanted) || job.wanted.has(wanted);
+        self.ended.retain(|(wanted, before)| match (before.is_late(), outcome.is_late()) {
+            (true, false) => *wanted != job.wanted,
+            (false, true) => !overlap(*wanted),
+            _ => true,
+        });
         if !job.delay.is_shared() {
             return;
         }
         if self.ended.len() >= MOST_ENDED {
             self.ended.pop_front();
         }
-        self.ended.push_back((job.wanted, in_time));
+        self.ended.push_back((job.wanted, outcome));
     }
 
     /// Whether an alarm is to be set for this time, as none rings before.
@@ -202,17 +202,17 @@ impl Crew {
         true
     }
 
-    /// Whether something was read in time for a command that is carried out now; none when it was not asked for. Told once.
-    pub fn ended(&self, wanted: Wanted) -> Option<bool> {
+    /// What became of something for a command that is carried out now; none when it was not asked for. Told once.
+    pub fn ended(&self, wanted: Wanted) -> Option<Outcome> {
         let mut jobs = self.jobs();
-        // A command whose buffer is too short reads less.
-        let at = jobs.ended.iter().position(|(other, _)| other.has(wanted))?;
-        jobs.ended.remove(at).map(|(_, in_time)| in_time)
+        // A command whose buffer is too short reads less. What was found out last is true: before that may stand what no command came for.
+        let at = jobs.ended.iter().rposition(|(other, _)| other.has(wanted))?;
+        jobs.ended.remove(at).map(|(_, outcome)| outcome)
     }
 
-    /// Has something read, and waits: whether it came in time, none when the disc has left. Where there is no thread to be had, whoever
+    /// Has something read, and waits: what became of it, none when the disc has left. Where there is no thread to be had, whoever
     /// asks must read by itself.
-    pub fn read_now(self: &Arc<Self>, wanted: Wanted) -> Option<bool> {
+    pub fn read_now(self: &Arc<Self>, wanted: Wanted) -> Option<Outcome> {
         let (tell, told) = mpsc::channel();
         let delay = Delay::default();
         let wake: Wake = Arc::new(move || {
@@ -220,7 +220,7 @@ impl Crew {
             let _ = tell.send(());
         });
         if !self.read(wanted, &delay, &wake) {
-            return (!self.jobs().dismissed).then_some(true);
+            return (!self.jobs().dismissed).then_some(Outcome::Read(None));
         }
         // Every job ends: when it is done, with its deadline, or with the disc.
         let _ = told.recv();
@@ -241,14 +241,14 @@ impl Crew {
             jobs.reads.push(Read { number, wanted, began: self.clock.now(), hangs: false });
             jobs.under_way.push(Job { read: Some(number), ..job });
             drop(jobs);
-            if let Some(medium) = self.medium.upgrade() {
-                // A defect ends the command that meets it again, and not this thread, of which there are few.
-                let _ = catch_unwind(AssertUnwindSafe(|| read(&medium.disc, wanted)));
-            }
+            // A defect ends the command that meets it again, and not this thread, of which there are few.
+            let read =
+                |medium: Arc<Medium>| catch_unwind(AssertUnwindSafe(|| read(&medium.disc, wanted))).ok().flatten();
+            let unread = self.medium.upgrade().and_then(read);
             jobs = self.jobs();
             jobs.reads.retain(|read| read.number != number);
             let ended: Vec<_> = jobs.under_way.extract_if(.., |job| job.read == Some(number)).collect();
-            ended.iter().for_each(|job| jobs.remember(job, true));
+            ended.iter().for_each(|job| jobs.remember(job, Outcome::Read(unread.clone())));
             drop(jobs);
             // Nobody waits for one that was overdue.
             ended.into_iter().for_each(Job::end);
@@ -281,7 +281,7 @@ impl Crew {
         let (over, waiting) = std::mem::take(&mut jobs.waiting).into_iter().partition::<Vec<_>, _>(late);
         jobs.waiting = waiting.into();
         expired.extend(over);
-        expired.iter().for_each(|job| jobs.remember(job, false));
+        expired.iter().for_each(|job| jobs.remember(job, Outcome::Late));
         let next = jobs.waiting.iter().chain(&jobs.under_way).map(|job| job.due).min();
         let next = next.filter(|&next| jobs.needs_alarm(next));
         drop(jobs);
@@ -301,42 +301,4 @@ impl Crew {
         self.changed.notify_all();
         all.into_iter().for_each(Job::end);
     }
-}
-
-/// Reads for nobody, up to the first error, as the command does: that one learns of it.
-fn read(disc: &Disc, Wanted { part, start, blocks }: Wanted) {
-    match part {
-        Part::Blocks => read_blocks(disc, start, blocks),
-        Part::Sectors(sub) => {
-            let _ = (0..blocks).all(|index| read_sector(disc, start.plus(index), sub));
-        }
-        Part::CatalogueNumber => {
-            let _ = disc.catalogue_number();
-        }
-        Part::RecordingCode(track) => {
-            let _ = disc.track(track).map(|track| track.recording_code());
-        }
-    }
-}
-
-fn read_blocks(disc: &Disc, start: Lba, blocks: u32) {
-    const BLOCK: usize = BLOCK_SIZE as usize;
-    let mut scratch = vec![0; STEP as usize * BLOCK];
-    let mut done = 0;
-    while done < blocks {
-        let step = STEP.min(blocks - done);
-        if disc.read_blocks(start.plus(done), &mut scratch[..step as usize * BLOCK]).is_err() {
-            return;
-        }
-        done += step;
-    }
-}
-
-fn read_sector(disc: &Disc, lba: Lba, sub: Sub) -> bool {
-    disc.read_sector(lba, &mut [0; RAW]).is_ok()
-        && match sub {
-            Sub::None => true,
-            Sub::Raw | Sub::Q => disc.read_subchannel(lba).is_ok(),
-            Sub::Packs => disc.read_packs(lba).is_ok(),
-        }
 }

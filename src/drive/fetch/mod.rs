@@ -6,6 +6,7 @@
 //! again, and the thread is left where it hangs.
 
 mod crew;
+mod reading;
 
 use std::mem;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,6 +14,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 pub(super) use self::crew::{Crew, Patience};
+use self::reading::Outcome;
+pub(super) use self::reading::Unread;
 use super::clock::Clock;
 use super::read_cd::Sub;
 use super::{Context, Drive, DriveEvent, Medium, lock};
@@ -153,18 +156,21 @@ impl Context<'_> {
     /// To be called before a command reads: what it is about to read, no more than a [`SLICE`], has been fetched or is fetched now.
     /// The latter holds its ring up: for slices behind the first, and for what nobody could know when the command was looked at.
     ///
+    /// Returns the first of it that the storage did not give. The command must not read that: it ends there with that error.
+    ///
     /// # Errors
     /// 02/04/01 when the storage has not answered in time, or the disc has left meanwhile.
-    pub(super) fn fetched(&self, wanted: Wanted) -> Result<(), Sense> {
+    pub(super) fn fetched(&self, wanted: Wanted) -> Result<Option<Unread>, Sense> {
         let fetch = &self.drive.fetch;
-        let Some(medium) = self.medium.as_ref().filter(|medium| medium.remote) else { return Ok(()) };
+        let Some(medium) = self.medium.as_ref().filter(|medium| medium.remote) else { return Ok(None) };
         if fetch.patience.deadline.is_zero() {
-            return Ok(());
+            return Ok(None);
         }
         let crew = fetch.crew_of(medium).ok_or(Sense::BECOMING_READY)?;
         match crew.ended(wanted).or_else(|| crew.read_now(wanted)) {
-            Some(true) => Ok(()),
-            Some(false) => {
+            // Others wanted more of it.
+            Some(Outcome::Read(unread)) => Ok(unread.filter(|unread| unread.at < wanted.start.plus(wanted.blocks))),
+            Some(Outcome::Late) => {
                 let reason = format!("the storage has not answered for {} s", fetch.patience.deadline.as_secs_f64());
                 self.drive.tell(DriveEvent::ReadError { block: wanted.start.0, reason });
                 Err(Sense::BECOMING_READY)

@@ -6,7 +6,7 @@ use self::selection::C2;
 pub(super) use self::selection::{Selection, Sub};
 use super::Context;
 use super::commands::{Access, Command};
-use super::fetch::{Part, SLICE, Wanted};
+use super::fetch::{Part, SLICE, Unread, Wanted};
 use super::read::{sector_sense, time};
 use super::subchannel::need_cd;
 use crate::disc::sector::RAW;
@@ -55,8 +55,8 @@ fn read_cd(cx: &Context<'_>, task: &mut Task<'_>, start: Lba, blocks: u32) -> Re
     let mut at = if selection.is_nothing() { end } else { start };
     while at < end && !task.data_in.overrun() {
         let blocks = end.since(at).min(SLICE);
-        cx.fetched(Wanted { part: Part::Sectors(selection.sub), start: at, blocks })?;
-        at = slice(cx, task, disc, &selection, is_data, (at, at.plus(blocks)))?;
+        let unread = cx.fetched(Wanted { part: Part::Sectors(selection.sub), start: at, blocks })?;
+        at = slice(cx, task, disc, &selection, is_data, (at, at.plus(blocks)), unread.as_ref())?;
         if at < end {
             task.give_way()?;
         }
@@ -73,15 +73,21 @@ fn slice(
     selection: &Selection,
     is_data: Option<bool>,
     (mut at, end): (Lba, Lba),
+    unread: Option<&Unread>,
 ) -> Result<Lba, Sense> {
-    let lost = cx.lost(disc, at, end.since(at))?;
-    let upto = lost.map_or(end, |lost| lost.lba);
+    let readable = unread.map_or(end, |unread| unread.at);
+    let lost = cx.lost(disc, at, readable.since(at))?;
+    let upto = lost.map_or(readable, |lost| lost.lba);
+    // The end of a run that could not be read whole: up to there sectors are given one by one.
+    let mut singly = at;
     while at < end && !task.data_in.overrun() {
         let track = disc.track_at(at);
-        let result = match (track, lost) {
-            (Some(track), _) if is_data != Some(track.mode.is_data()) => Err(illegal_mode(cx, at)),
-            (_, Some(lost)) if lost.lba == at => give_lost(cx, task, disc, selection, lost),
-            _ => transfer(cx, task, disc, selection, at, upto),
+        let result = match (track, lost, unread) {
+            (Some(track), ..) if is_data != Some(track.mode.is_data()) => Err(illegal_mode(cx, at)),
+            (_, Some(lost), _) if lost.lba == at => give_lost(cx, task, disc, selection, lost),
+            (.., Some(unread)) if unread.at == at => Err(sector_sense(cx, &unread.error())),
+            _ if at < singly => one(cx, task, disc, selection, at, &CORRECT).map(|()| at.plus(1)),
+            _ => transfer(cx, task, disc, selection, (at, upto), &mut singly),
         };
         match result {
             Ok(next) => at = next,
@@ -123,14 +129,15 @@ fn illegal_mode(cx: &Context<'_>, at: Lba) -> Sense {
     sector_sense(cx, &SectorError::WrongMode(at))
 }
 
-/// Returns at least one of the sectors from `at` up to `end`; the address after what was returned.
+/// Returns at least one of the sectors from `at` up to `end`, the address after what was returned. A run that cannot be read is not tried
+/// again from its next sector on: `singly` becomes its end.
 fn transfer(
     cx: &Context<'_>,
     task: &mut Task<'_>,
     disc: &Disc,
     selection: &Selection,
-    at: Lba,
-    end: Lba,
+    (at, end): (Lba, Lba),
+    singly: &mut Lba,
 ) -> Result<Lba, Sense> {
     // Straight from the file where it has what is asked for as it is asked for.
     let room = u32::try_from(task.data_in.left() / RAW).unwrap_or(u32::MAX);
@@ -139,11 +146,11 @@ fn transfer(
     {
         let count = run.min(end.since(at)).min(room);
         let bytes = count as usize * RAW;
-        // If not, the sector at fault is found one by one.
         if count > 0 && disc.read_whole_sectors(at, task.data_in.window(bytes)).is_ok() {
             task.data_in.advance(bytes);
             return Ok(at.plus(count));
         }
+        *singly = at.plus(count);
     }
     one(cx, task, disc, selection, at, &CORRECT).map(|()| at.plus(1))
 }

@@ -167,6 +167,37 @@ fn a_command_that_nobody_fetched_for_has_the_deadline() {
     assert_eq!(tell.recv_timeout(PATIENCE).expect("it waits for ever").kaq(), (2, 4, 1));
 }
 
+/// As a driver does whose buffer has no room for a block: what was fetched for it is told to nobody.
+fn fetch_for_nobody(room: &mut Room) {
+    room.gate.open();
+    assert_eq!(room.guest.command(REQUESTS, &Command::new(&READ, 2000)).data.len(), 0);
+    room.gate.open_up_to(200);
+}
+
+#[test]
+fn what_was_fetched_for_nobody_is_not_taken_for_what_is_late() {
+    let mut room = Room::with(gated(1, 300, 200));
+    fetch_for_nobody(&mut room);
+    for _ in 0..2 {
+        room.hangs(REQUESTS, &READ);
+    }
+}
+
+#[test]
+fn what_is_late_is_not_taken_for_what_was_fetched_for_nobody() {
+    let mut room = Room::with(gated(1, 300, 200));
+    let direct = Initiator::direct(Arc::clone(&room.drive));
+    while direct.run(&[0; 6], 0).status != 0 {}
+    fetch_for_nobody(&mut room);
+    room.hangs(REQUESTS, &READ);
+    let (told, tell) = mpsc::channel();
+    let hanging = room.gate.waiting();
+    thread::spawn(move || told.send(direct.run(&READ, 2048)));
+    room.wait_until("somebody reads", |room| room.gate.waiting() > hanging);
+    room.clock.advance(DEADLINE);
+    assert_eq!(tell.recv_timeout(PATIENCE).expect("it waits for ever").kaq(), (2, 4, 1));
+}
+
 type Deed = Box<dyn FnOnce() + Send>;
 
 /// A clock that does something when it is looked at next.

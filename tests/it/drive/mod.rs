@@ -31,4 +31,5 @@ mod sweep;
 mod table;
 mod toc;
 mod turns;
+mod unread;
 mod verify;

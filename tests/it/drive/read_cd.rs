@@ -7,6 +7,7 @@ use spindle::disc::{Disc, Extent, Lba, TrackMode};
 use spindle::source::MemorySource;
 
 use crate::support::disc::{cd, of, patterned, with_bad_block};
+use crate::support::failing::failing_sectors;
 use crate::support::image::open;
 use crate::support::images::described::ccd;
 use crate::support::images::described::source_disc::{Mode, SourceDisc, interleaved, q16};
@@ -313,6 +314,25 @@ fn a_bad_sector_keeps_what_came_before_it() {
     let answer = read(&guest, 0, 2, 15, 0xF8, 0, 15 * 2352);
     assert_eq!((answer.kaq(), &answer.sense[3..7]), ((3, 0x11, 0), &[0, 0, 0, 14][..]));
     assert_eq!(answer.data, raw[2 * 2352..]);
+}
+
+/// A scratched disc is not read over and over up to the scratch.
+#[test]
+fn sectors_before_a_bad_one_are_read_once_more_and_no_oftener() {
+    let (storage, medium) = failing_sectors(100, 60);
+    let (_drive, guest) = Initiator::with(medium);
+    for (lba, blocks, before) in [(0, 100, 60), (55, 20, 5), (60, 10, 0)] {
+        storage.take_reads();
+        let answer = read(&guest, 0, lba, blocks, 0xF8, 0, blocks as usize * 2352);
+        assert_eq!((answer.kaq(), &answer.sense[3..7]), ((3, 0x11, 0), &[0, 0, 0, 60][..]));
+        assert_eq!(answer.data.len(), before * 2352);
+        // All at once, then one by one.
+        assert_eq!(storage.take_reads(), (1 + before + 1, 2), "from {lba}");
+    }
+    // The run after a good one begins anew.
+    storage.take_reads();
+    assert_eq!(read(&guest, 0, 61, 39, 0xF8, 0, 39 * 2352).status, 0);
+    assert_eq!(storage.take_reads(), (1, 0));
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use spindle::drive::{Drive, Identity, Medium, Tray};
+use spindle::drive::{Drive, Identity, Tray};
 
 use crate::support::backend::Backend;
 use crate::support::disc::{Gated, gated};
@@ -25,8 +25,9 @@ const ABORTED: u8 = 2;
 fn ready() -> (Arc<Gated>, Backend, Guest) {
     let drive = Arc::new(Drive::new(Identity::named("cd0"), Tray::Closed));
     let (gate, medium) = gated(1, BLOCKS, GATE);
-    let medium = Arc::into_inner(medium).unwrap();
-    drive.change_medium(Arc::new(Medium { remote: false, ..medium }), false).unwrap();
+    let mut medium = Arc::into_inner(medium).unwrap();
+    medium.remote = false;
+    drive.change_medium(Arc::new(medium), false).unwrap();
     let backend = Backend::serve(&[drive]);
     let mut guest = backend.guest(Options::default());
     while guest.command(REQUESTS, &Command::new(&[0; 6], 0)).status != 0 {}
