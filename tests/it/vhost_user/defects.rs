@@ -99,11 +99,12 @@ fn a_defect_ends_the_connection_of_its_machine_and_the_next_one_is_served() {
 #[test]
 fn defects_take_no_thread_from_those_that_read_with_a_deadline() {
     let (source, medium) = defective(None);
-    let medium = Arc::new(Medium { remote: true, ..Arc::into_inner(medium).unwrap() });
+    let mut medium = Arc::into_inner(medium).unwrap();
+    medium.remote = true;
     let drive = Drive::new(Identity::named("cd0"), Tray::Closed).with_read_deadline(Duration::from_secs(20));
     // It stands still, so no read is late.
     let drive = Arc::new(drive.by_clock(ManualClock::new()));
-    drive.change_medium(medium, false).unwrap();
+    drive.change_medium(Arc::new(medium), false).unwrap();
     let backend = Backend::serve(&[drive]);
     // As many as there are threads, and one more.
     for _ in 0..5 {
