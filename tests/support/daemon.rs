@@ -172,11 +172,15 @@ impl Daemon {
         prlimit(Some(pid), Resource::As, Rlimit { current: Some(bytes), maximum: None }).unwrap();
     }
 
-    /// From now on it may have so many descriptors and no more.
-    pub fn limit_descriptors(&self, count: u64) {
+    /// From now on it may open so many more descriptors. The limit is of their numbers, of which those that were closed are free.
+    pub fn spare_descriptors(&self, spare: usize) {
+        let folder = std::fs::read_dir(self.proc("fd")).unwrap();
+        let name = |entry: std::io::Result<std::fs::DirEntry>| entry.unwrap().file_name().into_string().unwrap();
+        let taken: Vec<u64> = folder.map(|entry| name(entry).parse().unwrap()).collect();
+        let limit = (0..).filter(|number| !taken.contains(number)).nth(spare);
         let pid = Pid::from_child(&self.child);
-        let limit = getrlimit(Resource::Nofile);
-        prlimit(Some(pid), Resource::Nofile, Rlimit { current: Some(count), ..limit }).unwrap();
+        let now = getrlimit(Resource::Nofile);
+        prlimit(Some(pid), Resource::Nofile, Rlimit { current: limit, ..now }).unwrap();
     }
 
     /// From now on `user`, whose daemon it is, may have so many threads and no more.

@@ -34,10 +34,10 @@ fn a_disc_that_there_are_no_descriptors_for_is_refused_by_name_and_the_old_one_s
     settle(&mut guest);
     let mut client = Client::negotiated(at("control").as_ref());
     client.ok("drive-query", json!({}));
-    let open = daemon.descriptors() as u64;
+    let open = daemon.descriptors();
     let mut refusals = Vec::new();
     for spare in 0..20 {
-        daemon.limit_descriptors(open + spare);
+        daemon.spare_descriptors(spare);
         let answer = client.ask("media-insert", json!({ "file": at("new.toc") }));
         if answer.get("return").is_some() {
             break;
@@ -47,7 +47,7 @@ fn a_disc_that_there_are_no_descriptors_for_is_refused_by_name_and_the_old_one_s
         assert_eq!(client.ok("drive-query", json!({}))[0]["medium"]["locator"], at("old.iso"));
         let reply = guest.command(REQUESTS, &Command::new(&READ, 2048));
         assert_eq!((reply.status, reply.data), (0, block(1, 9).to_vec()), "without a unit attention");
-        assert_eq!(daemon.descriptors() as u64, open, "some stay open");
+        assert_eq!(daemon.descriptors(), open, "some stay open");
     }
     assert!(refusals.len() > FILES, "{refusals:#?}");
     for (spare, words) in refusals.iter().enumerate() {
