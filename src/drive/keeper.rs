@@ -79,8 +79,6 @@ impl Drive {
         if !is_kept {
             self.try_again(&mut keeping);
         }
-        // The files of a medium that has left meanwhile are closed after this.
-        drop(keeping);
     }
 
     fn try_again(&self, keeping: &mut Keeping) {

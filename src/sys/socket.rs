@@ -29,8 +29,8 @@ impl BoundSocket {
     /// replaced.
     ///
     /// # Errors
-    /// `AddrInUse` when somebody listens there; `PermissionDenied` when this user cannot find out; `AlreadyExists` when the file is no socket; `InvalidInput` for a path
-    /// that is too long.
+    /// `AddrInUse` when somebody listens there; `PermissionDenied` when this user cannot find out; `AlreadyExists` when the file is no
+    /// socket; `InvalidInput` for a path that is too long.
     pub fn bind(path: &Path, group: Option<u32>) -> io::Result<Self> {
         if path.as_os_str().as_bytes().len() > LONGEST_PATH {
             return Err(io::Error::new(

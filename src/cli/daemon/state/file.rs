@@ -22,7 +22,7 @@ pub struct StateFile {
 #[derive(Debug)]
 pub(super) struct Current {
     pub slots: Slots,
-    /// The medium that `record` describes. Not held here: its files would be closed in the middle of keeping something else.
+    /// The medium that `record` describes. Not held here: it is the drive's.
     pub medium: Weak<Medium>,
     pub record: Option<MediumRecord>,
     /// What the file says in place of `record`, which could not be written.
