@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::fetch::{Part, Wanted};
+use super::fetch::{Code, Part, Wanted};
 use super::read_cd::Selection;
 use super::{Context, Drive, lock};
 use crate::disc::{Lba, Msf};
@@ -83,8 +83,8 @@ fn wanted(drive: &Drive, task: &Task<'_>) -> Option<Wanted> {
         0x44 => Some(Wanted::header(Lba(task.u32(2).cast_signed()))),
         // READ SUB-CHANNEL.
         0x42 if task.u8(2) & 0x40 != 0 => match task.u8(3) {
-            0x02 => Some(Wanted::code(Part::CatalogueNumber)),
-            0x03 => Some(Wanted::code(Part::RecordingCode(task.u8(6)))),
+            0x02 => Some(Wanted::code(Code::CatalogueNumber)),
+            0x03 => Some(Wanted::code(Code::Recording(task.u8(6)))),
             _ => None,
         },
         _ => None,

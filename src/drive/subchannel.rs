@@ -2,7 +2,7 @@
 
 use super::Context;
 use super::commands::{Access, Command};
-use super::fetch::{Part, Wanted};
+use super::fetch::{Code, Wanted};
 use super::read::sector_sense;
 use crate::disc::sector::{Form, RAW};
 use crate::disc::subchannel::Position;
@@ -36,23 +36,18 @@ fn read_sub_channel(cx: &Context<'_>, task: &mut Task<'_>) -> Result<(), Sense> 
     let disc = need_cd(cx)?;
     let msf = task.u8(1) & 0x02 != 0;
     let format = (task.u8(2) & 0x40 != 0).then(|| task.u8(3));
-    // Before anything is told that is told once.
-    match format {
-        Some(0x02) => drop(cx.fetched(Wanted::code(Part::CatalogueNumber))?),
-        Some(0x03) => drop(cx.fetched(Wanted::code(Part::RecordingCode(task.u8(6))))?),
-        _ => {}
-    }
+    // Before the audio status, which is told once.
+    let code = match format {
+        Some(0x02) => media_catalogue_number(cx.code(disc, Code::CatalogueNumber)?),
+        Some(0x03) => isrc(cx, disc, task.u8(6))?,
+        None | Some(0x01) => Vec::new(),
+        Some(_) => return Err(Sense::invalid_cdb_byte(3)),
+    };
     let (status, head) = {
         let mut state = cx.drive.state_by_now();
         (state.tell_audio_status() as u8, cx.drive.head())
     };
-    let body = match format {
-        None => Vec::new(),
-        Some(0x01) => current_position(disc, head, msf),
-        Some(0x02) => media_catalogue_number(disc),
-        Some(0x03) => isrc(disc, task.u8(6))?,
-        Some(_) => return Err(Sense::invalid_cdb_byte(3)),
-    };
+    let body = if format == Some(0x01) { current_position(disc, head, msf) } else { code };
     let [high, low] = (body.len() as u16).to_be_bytes();
     let data = [&[0, status, high, low][..], &body].concat();
     task.reply(&data, usize::from(task.u16(7)));
@@ -72,24 +67,24 @@ fn current_position(disc: &Disc, head: Lba, msf: bool) -> Vec<u8> {
 }
 
 /// Format 02h: MCVal, 13 digits, zero, AFRAME.
-fn media_catalogue_number(disc: &Disc) -> Vec<u8> {
+fn media_catalogue_number(mcn: Option<Vec<u8>>) -> Vec<u8> {
     let mut data = vec![0; 20];
     data[0] = 0x02;
-    if let Some(mcn) = &disc.catalogue_number() {
+    if let Some(mcn) = mcn {
         data[4] = 0x80;
-        data[5..18].copy_from_slice(mcn);
+        data[5..18].copy_from_slice(&mcn);
     }
     data
 }
 
 /// Format 03h: TCVal, 12 characters, zero, AFRAME.
-fn isrc(disc: &Disc, number: u8) -> Result<Vec<u8>, Sense> {
+fn isrc(cx: &Context<'_>, disc: &Disc, number: u8) -> Result<Vec<u8>, Sense> {
     let track = disc.track(number).ok_or_else(|| Sense::invalid_cdb_byte(6))?;
     let mut data = vec![0; 20];
     data[..3].copy_from_slice(&[0x03, track.control.with_adr(1), number]);
-    if let Some(isrc) = &track.recording_code() {
+    if let Some(isrc) = cx.code(disc, Code::Recording(number))? {
         data[4] = 0x80;
-        data[5..17].copy_from_slice(isrc);
+        data[5..17].copy_from_slice(&isrc);
     }
     Ok(data)
 }

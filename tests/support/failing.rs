@@ -5,17 +5,18 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use spindle::disc::{Extent, Lba, TrackMode};
+use spindle::disc::subchannel::{Q, StoredSubchannel, SubchannelForm};
+use spindle::disc::{Control, Extent, Lba, TrackMode};
 use spindle::drive::Medium;
 use spindle::image::{OpenOptions, open_source};
-use spindle::source::{ByteSource, Scatter};
+use spindle::source::{ByteSource, MemorySource, Scatter, SharedSource};
 
 use super::disc::{Patterned, cd, medium, of};
 
-/// A [`Patterned`] source some bytes of which cannot be read.
+/// A source some bytes of which cannot be read.
 #[derive(Debug)]
 pub struct Failing {
-    good: Patterned,
+    good: SharedSource,
     bad: Range<u64>,
     healed: AtomicBool,
     asked: AtomicUsize,
@@ -23,8 +24,7 @@ pub struct Failing {
 }
 
 impl Failing {
-    pub fn new(blocks: u32, bad: Range<u64>) -> Arc<Self> {
-        let good = Patterned { seed: 1, blocks };
+    pub fn new(good: SharedSource, bad: Range<u64>) -> Arc<Self> {
         Arc::new(Self {
             good,
             bad,
@@ -75,7 +75,8 @@ impl ByteSource for Failing {
 
 /// A medium of blocks, one of which cannot be read.
 pub fn failing_blocks(blocks: u32, bad: u32) -> (Arc<Failing>, Arc<Medium>) {
-    let source = Failing::new(blocks, u64::from(bad) * 2048..u64::from(bad + 1) * 2048);
+    let good = Arc::new(Patterned { seed: 1, blocks });
+    let source = Failing::new(good, u64::from(bad) * 2048..u64::from(bad + 1) * 2048);
     let opened = open_source(Arc::clone(&source) as _, &OpenOptions::default()).unwrap();
     source.take_reads();
     (source, medium(opened))
@@ -83,7 +84,8 @@ pub fn failing_blocks(blocks: u32, bad: u32) -> (Arc<Failing>, Arc<Medium>) {
 
 /// A CD of sectors that are stored whole, one of which cannot be read.
 pub fn failing_sectors(sectors: u32, bad: u32) -> (Arc<Failing>, Arc<Medium>) {
-    let source = Failing::new(2 * sectors, u64::from(bad) * 2352..u64::from(bad + 1) * 2352);
+    let good = Arc::new(Patterned { seed: 1, blocks: 2 * sectors });
+    let source = Failing::new(good, u64::from(bad) * 2352..u64::from(bad + 1) * 2352);
     let mut disc = cd(1, &[&[(TrackMode::Audio, sectors)]]);
     disc.sessions[0].tracks[0].extents = vec![Extent {
         first: Lba(0),
@@ -94,5 +96,24 @@ pub fn failing_sectors(sectors: u32, bad: u32) -> (Arc<Failing>, Arc<Medium>) {
         stored: 0..2352,
         subchannel: None,
     }];
+    (source, of(disc))
+}
+
+/// A CD whose sub-channel alone has these codes, in sectors 30 and 40; that of one sector cannot be read.
+pub fn failing_sub_channel(mcn: &[u8; 13], isrc: &[u8; 12], bad: u32) -> (Arc<Failing>, Arc<Medium>) {
+    let mut disc = cd(1, &[&[(TrackMode::Audio, 300)]]);
+    let mut linear = vec![0; 300 * 96];
+    let told = [(30, Q::mcn(Control::AUDIO, mcn, Lba(30))), (40, Q::isrc(Control::AUDIO, isrc, Lba(40)))];
+    for (sector, q) in told {
+        linear[sector * 96 + 12..][..12].copy_from_slice(&q.0);
+    }
+    let source = Failing::new(Arc::new(MemorySource::new(linear)), u64::from(bad) * 96..u64::from(bad + 1) * 96);
+    (disc.mcn, disc.sessions[0].tracks[0].isrc) = (None, None);
+    disc.sessions[0].tracks[0].extents[0].subchannel = Some(StoredSubchannel {
+        source: Arc::clone(&source) as _,
+        offset: 0,
+        stride: 96,
+        form: SubchannelForm::Linear,
+    });
     (source, of(disc))
 }

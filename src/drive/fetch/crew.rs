@@ -210,8 +210,8 @@ impl Crew {
         jobs.ended.remove(at).map(|(_, outcome)| outcome)
     }
 
-    /// Has something read, and waits: what became of it, none when the disc has left. Where there is no thread to be had, whoever
-    /// asks must read by itself.
+    /// Has something read, and waits: what became of it, none when the disc has left. Where there is no thread to be had, it is read
+    /// in place.
     pub fn read_now(self: &Arc<Self>, wanted: Wanted) -> Option<Outcome> {
         let (tell, told) = mpsc::channel();
         let delay = Delay::default();
@@ -220,7 +220,8 @@ impl Crew {
             let _ = tell.send(());
         });
         if !self.read(wanted, &delay, &wake) {
-            return (!self.jobs().dismissed).then_some(Outcome::Read(None));
+            let medium = self.medium.upgrade().filter(|_| !self.jobs().dismissed)?;
+            return Some(Outcome::Read(read(&medium.disc, wanted)));
         }
         // Every job ends: when it is done, with its deadline, or with the disc.
         let _ = told.recv();
@@ -243,12 +244,12 @@ impl Crew {
             drop(jobs);
             // A defect ends the command that meets it again, and not this thread, of which there are few.
             let read =
-                |medium: Arc<Medium>| catch_unwind(AssertUnwindSafe(|| read(&medium.disc, wanted))).ok().flatten();
-            let unread = self.medium.upgrade().and_then(read);
+                |medium: Arc<Medium>| catch_unwind(AssertUnwindSafe(|| read(&medium.disc, wanted))).unwrap_or_default();
+            let found = self.medium.upgrade().map(read).unwrap_or_default();
             jobs = self.jobs();
             jobs.reads.retain(|read| read.number != number);
             let ended: Vec<_> = jobs.under_way.extract_if(.., |job| job.read == Some(number)).collect();
-            ended.iter().for_each(|job| jobs.remember(job, Outcome::Read(unread.clone())));
+            ended.iter().for_each(|job| jobs.remember(job, Outcome::Read(found.clone())));
             drop(jobs);
             // Nobody waits for one that was overdue.
             ended.into_iter().for_each(Job::end);

@@ -14,12 +14,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 pub(super) use self::crew::{Crew, Patience};
-use self::reading::Outcome;
 pub(super) use self::reading::Unread;
+use self::reading::{Found, Outcome};
 use super::clock::Clock;
 use super::read_cd::Sub;
 use super::{Context, Drive, DriveEvent, Medium, lock};
-use crate::disc::Lba;
+use crate::disc::{Disc, Lba};
 use crate::scsi::Sense;
 
 /// Blocks that are fetched at a time, each time with the deadline: what the page cache keeps until the command comes to it.
@@ -40,16 +40,23 @@ pub(super) enum Part {
     Blocks,
     /// Whole sectors, with so much of their sub-channel.
     Sectors(Sub),
-    /// Where the catalogue number is looked for.
+    /// Wherever a code is looked for.
+    Code(Code),
+}
+
+/// A code, which the sub-channel alone may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Code {
+    /// The media catalogue number.
     CatalogueNumber,
-    /// Where the ISRC of this track is looked for.
-    RecordingCode(u8),
+    /// The ISRC of this track.
+    Recording(u8),
 }
 
 impl Wanted {
     /// A code, wherever on the disc.
-    pub fn code(part: Part) -> Self {
-        Self { part, start: Lba(0), blocks: 0 }
+    pub fn code(code: Code) -> Self {
+        Self { part: Part::Code(code), start: Lba(0), blocks: 0 }
     }
 
     /// The sector that has this header.
@@ -161,6 +168,21 @@ impl Context<'_> {
     /// # Errors
     /// 02/04/01 when the storage has not answered in time, or the disc has left meanwhile.
     pub(super) fn fetched(&self, wanted: Wanted) -> Result<Option<Unread>, Sense> {
+        let unread = self.found(wanted)?.and_then(|found| found.unread);
+        // Others wanted more of it.
+        Ok(unread.filter(|unread| unread.at < wanted.start.plus(wanted.blocks)))
+    }
+
+    /// This code of the disc in the drive, as it was fetched: it is looked for past what cannot be read, which nobody asks for twice.
+    ///
+    /// # Errors
+    /// As [`fetched`](Self::fetched).
+    pub(super) fn code(&self, disc: &Disc, code: Code) -> Result<Option<Vec<u8>>, Sense> {
+        Ok(self.found(Wanted::code(code))?.map_or_else(|| code.of(disc), |found| found.code))
+    }
+
+    /// What was found, none where nothing is fetched.
+    fn found(&self, wanted: Wanted) -> Result<Option<Found>, Sense> {
         let fetch = &self.drive.fetch;
         let Some(medium) = self.medium.as_ref().filter(|medium| medium.remote) else { return Ok(None) };
         if fetch.patience.deadline.is_zero() {
@@ -168,8 +190,7 @@ impl Context<'_> {
         }
         let crew = fetch.crew_of(medium).ok_or(Sense::BECOMING_READY)?;
         match crew.ended(wanted).or_else(|| crew.read_now(wanted)) {
-            // Others wanted more of it.
-            Some(Outcome::Read(unread)) => Ok(unread.filter(|unread| unread.at < wanted.start.plus(wanted.blocks))),
+            Some(Outcome::Read(found)) => Ok(Some(found)),
             Some(Outcome::Late) => {
                 let reason = format!("the storage has not answered for {} s", fetch.patience.deadline.as_secs_f64());
                 self.drive.tell(DriveEvent::ReadError { block: wanted.start.0, reason });

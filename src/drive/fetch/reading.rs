@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use super::super::read_cd::Sub;
-use super::{Part, Wanted};
+use super::{Code, Part, Wanted};
 use crate::disc::sector::RAW;
 use crate::disc::{BLOCK_SIZE, Disc, Lba, SectorError};
 
@@ -14,8 +14,8 @@ const STEP: u32 = 32;
 /// What became of something that was wanted.
 #[derive(Debug, Clone)]
 pub enum Outcome {
-    /// It was read, up to the first block that the storage did not give, if there is one.
-    Read(Option<Unread>),
+    /// It was read.
+    Read(Found),
     /// It has not come in time.
     Late,
 }
@@ -24,6 +24,15 @@ impl Outcome {
     pub fn is_late(&self) -> bool {
         matches!(self, Self::Late)
     }
+}
+
+/// What is known of something that was read.
+#[derive(Debug, Clone, Default)]
+pub struct Found {
+    /// The first block that the storage did not give, if there is one.
+    pub unread: Option<Unread>,
+    /// The code, where one was looked for and is there.
+    pub code: Option<Vec<u8>>,
 }
 
 /// A block that the storage failed to give. Those before it have come.
@@ -48,22 +57,24 @@ impl Unread {
     }
 }
 
-/// Reads up to the first error, as the command does, and gives the bytes to nobody.
-pub fn read(disc: &Disc, Wanted { part, start, blocks }: Wanted) -> Option<Unread> {
+/// Reads up to the first error, as the command does, and gives the bytes to nobody. A code is looked for past what cannot be read.
+pub fn read(disc: &Disc, Wanted { part, start, blocks }: Wanted) -> Found {
     let result = match part {
         Part::Blocks => read_blocks(disc, start, blocks),
         Part::Sectors(sub) => (0..blocks).try_for_each(|index| read_sector(disc, start.plus(index), sub)),
-        // A code is looked for past what cannot be read.
-        Part::CatalogueNumber => {
-            let _ = disc.catalogue_number();
-            Ok(())
-        }
-        Part::RecordingCode(track) => {
-            let _ = disc.track(track).map(|track| track.recording_code());
-            Ok(())
-        }
+        Part::Code(code) => return Found { unread: None, code: code.of(disc) },
     };
-    result.err().and_then(Unread::of)
+    Found { unread: result.err().and_then(Unread::of), code: None }
+}
+
+impl Code {
+    /// As the disc has it, if it has one.
+    pub fn of(self, disc: &Disc) -> Option<Vec<u8>> {
+        match self {
+            Self::CatalogueNumber => disc.catalogue_number().map(Vec::from),
+            Self::Recording(track) => disc.track(track)?.recording_code().map(Vec::from),
+        }
+    }
 }
 
 fn read_blocks(disc: &Disc, start: Lba, blocks: u32) -> Result<(), SectorError> {

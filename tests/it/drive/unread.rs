@@ -7,7 +7,7 @@ use spindle::drive::Behaviours;
 use super::fetch::hurried;
 use crate::support::clock::ManualClock;
 use crate::support::disc::{block, remote};
-use crate::support::failing::{failing_blocks, failing_sectors};
+use crate::support::failing::{failing_blocks, failing_sectors, failing_sub_channel};
 use crate::support::initiator::Initiator;
 
 const BAD: u32 = 21;
@@ -85,4 +85,22 @@ fn a_failure_behind_what_a_command_has_room_for_is_none_of_its() {
     let answer = guest.run(&[0x28, 0, 0, 0, 0, 16, 0, 0, 16, 0], 5 * 2048);
     assert_eq!((answer.status, answer.overrun), (0, true));
     assert_eq!(answer.data, (16..21).flat_map(|lba| block(1, lba)).collect::<Vec<_>>());
+}
+
+/// It is looked for past a sector that cannot be read, by who fetches alone.
+#[test]
+fn a_code_in_the_sub_channel_is_told_by_who_found_it() {
+    const MCN: &[u8; 13] = b"4012345678901";
+    const ISRC: &[u8; 12] = b"DEABC2612345";
+    let (storage, medium) = failing_sub_channel(MCN, ISRC, BAD);
+    let drive = hurried(ManualClock::new());
+    drive.change_medium(remote(medium), false).unwrap();
+    let guest = Initiator::of(Arc::new(drive));
+    guest.settle();
+    storage.take_reads();
+    for (format, code) in [(2, &MCN[..]), (3, &ISRC[..])] {
+        let answer = guest.run(&[0x42, 0, 0x40, format, 0, 0, 1, 0, 24, 0], 24).good();
+        assert_eq!((answer[8], &answer[9..][..code.len()]), (0x80, code), "{format}");
+        assert_eq!(storage.take_reads().1, 1, "{format}");
+    }
 }
