@@ -2,8 +2,9 @@
 
 use std::fs;
 use std::os::unix::fs::{FileTypeExt, symlink};
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use rustix::fs::{CWD, Mode, mkfifoat};
 use rustix::process::{Pid, Signal, kill_process};
@@ -196,8 +197,8 @@ fn a_sheet_names_only_what_it_can() {
     assert_eq!(files(folder.path()), [""; 0]);
 }
 
-#[test]
-fn a_terminal_that_is_closed_leaves_no_part_of_an_image() {
+/// What is left of a long conversion to disc.cso that gets a signal once it writes: what is in the folder, and how it ended.
+fn ended_by(signal: Signal) -> (Vec<String>, Output) {
     let folder = TempDir::new().unwrap();
     fs::File::create(inside(&folder, "disc.iso")).unwrap().set_len(4 << 30).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_spindle"));
@@ -206,10 +207,23 @@ fn a_terminal_that_is_closed_leaves_no_part_of_an_image() {
     while files(folder.path()).len() < 2 {
         std::thread::sleep(std::time::Duration::from_millis(1));
     }
-    kill_process(Pid::from_child(&child), Signal::HUP).unwrap();
+    kill_process(Pid::from_child(&child), signal).unwrap();
     let output = child.wait_with_output().unwrap();
+    (files(folder.path()), output)
+}
+
+#[test]
+fn a_terminal_that_is_closed_leaves_no_part_of_an_image() {
+    let (left, output) = ended_by(Signal::HUP);
     assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
-    assert_eq!(files(folder.path()), ["disc.iso"]);
+    assert_eq!(left, ["disc.iso"]);
+}
+
+#[test]
+fn a_conversion_that_is_killed_leaves_nothing_under_its_final_name() {
+    let (left, output) = ended_by(Signal::KILL);
+    assert_eq!(output.status.signal(), Some(Signal::KILL.as_raw()));
+    assert!(left.len() == 2 && left[0].ends_with(".partial") && left[1] == "disc.iso", "{left:?}");
 }
 
 #[test]
