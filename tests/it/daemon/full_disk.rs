@@ -1,8 +1,9 @@
 //! Disks that are full, where the daemon writes: its state, and images that it decodes. What `convert` does then: `cli::convert`.
 
-use std::fs;
+use std::fs::{self, File};
+use std::os::fd::AsFd;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::support::control::Client;
@@ -39,10 +40,14 @@ impl Place {
         Daemon::start(&["--control", control.to_str().unwrap(), "--state-dir", state.to_str().unwrap(), &self.image])
     }
 
-    /// Whether the drive of the daemon that runs is locked.
+    /// The drive of the daemon that runs.
+    fn query(&self) -> Value {
+        Client::negotiated(&self.folder.path().join("control")).ok("drive-query", json!({}))[0].take()
+    }
+
+    /// Whether it is locked.
     fn is_locked(&self) -> bool {
-        let query = Client::negotiated(&self.folder.path().join("control")).ok("drive-query", json!({}));
-        query[0]["locked-by"] != json!([])
+        self.query()["locked-by"] != json!([])
     }
 }
 
@@ -54,8 +59,12 @@ fn good(guest: &mut Guest, cdb: &[u8], room: usize) -> Vec<u8> {
 
 fn guest(daemon: &Daemon) -> Guest {
     let mut guest = daemon.guest(Options::default());
-    while guest.command(REQUESTS, &Command::new(&[0; 6], 0)).status != 0 {}
+    is_told_everything(&mut guest);
     guest
+}
+
+fn is_told_everything(guest: &mut Guest) {
+    while guest.command(REQUESTS, &Command::new(&[0; 6], 0)).status != 0 {}
 }
 
 fn times_said(daemon: Daemon) -> usize {
@@ -76,10 +85,20 @@ fn a_disk_that_becomes_full_takes_no_state() {
         good(&mut machine, &LOCK, 0);
         good(&mut machine, &UNLOCK, 0);
     }
+    // More than the file has had in it.
+    let long = "x".repeat(12_000);
+    let mut client = Client::negotiated(&place.folder.path().join("control"));
+    let image = File::open(&place.image).unwrap();
+    client.send_with(b"{\"execute\": \"add-fd\", \"arguments\": {\"fdset-id\": 1}}", &[image.as_fd()]);
+    assert!(client.answer().get("return").is_some());
+    client.ok("media-insert", json!({ "file": "/dev/fdset/1", "locator": long, "force": true }));
+    is_told_everything(&mut machine);
     good(&mut machine, &LOCK, 0);
     daemon.kill();
     let daemon = place.start(&disk);
-    assert!(place.is_locked(), "the state is an older one");
+    let query = place.query();
+    assert_eq!(query["medium"]["locator"], json!(long), "the state is an older one");
+    assert_ne!(query["locked-by"], json!([]), "the state is an older one");
     assert_eq!(times_said(daemon), 0);
 }
 
