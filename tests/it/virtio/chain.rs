@@ -91,24 +91,28 @@ fn a_malformed_chain_fails_and_the_ring_goes_on() {
 #[test]
 fn a_bad_indirect_table_gives_the_chain_back_empty() {
     let (_drive, _backend, mut guest) = with_disc(Options::default());
-    let (pieces, response) = guest.lay_out(&Command::new(&INQUIRY, 36));
-    let table = guest.allocate(64);
-    // A table that would be right, except that its second entry is a table again.
+    // Of no bytes.
+    let (pieces, response) = guest.lay_out(&Command::new(&[0x12, 0, 0, 0, 0, 0], 0));
+    let (nested, right) = (guest.allocate(64), guest.allocate(64));
     let entry = |at: u64, len: u32, flags: u16, next: u16| {
         [&at.to_le_bytes()[..], &len.to_le_bytes(), &flags.to_le_bytes(), &next.to_le_bytes()].concat()
     };
-    let nested = [entry(pieces[0].at, REQUEST, flags::NEXT, 1), entry(table, 32, flags::INDIRECT, 0)].concat();
-    guest.write(table, &nested);
+    // The other would be right, except that its second entry is a table again.
+    let request = entry(pieces[0].at, REQUEST, flags::NEXT, 1);
+    guest.write(right, &[&request[..], &entry(response, RESPONSE, flags::WRITE, 0)].concat());
+    guest.write(nested, &[&request[..], &entry(right + 16, 16, flags::INDIRECT, 0)].concat());
     let indirect = |at: u64, len: u32| Descriptor { at, len, flags: flags::INDIRECT, next: 0 };
     for (what, descriptor) in [
-        ("nested", indirect(table, 32)),
-        ("not a multiple of 16", indirect(table, 17)),
-        ("empty", indirect(table, 0)),
+        ("nested", indirect(nested, 32)),
+        ("not a multiple of 16", indirect(right, 33)),
+        ("empty", indirect(right, 0)),
+        ("one entry short", indirect(right, 16)),
         ("across the end, with one entry", indirect(END - 16, 32)),
-        ("more than 65,535 entries", indirect(table, u32::MAX - 15)),
+        ("more than 65,535 entries", indirect(right, u32::MAX - 15)),
     ] {
         assert_eq!(answer(&mut guest, vec![descriptor], None, response), (0, 0xA5), "{what}");
     }
+    assert_eq!(answer(&mut guest, vec![indirect(right, 32)], None, response), (RESPONSE, OK));
     assert_eq!(guest.command(REQUESTS, &Command::new(&INQUIRY, 36)).response, OK);
 }
 
