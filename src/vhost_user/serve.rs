@@ -21,8 +21,8 @@ const BATCH: usize = 64;
 /// over the available one, each chain that is returned makes another available.
 const MOST_BATCHES: usize = 16;
 
-/// Turns that a worker leaves to the front-end before it takes a ring's lock.
-const MOST_TURNS: u32 = 1000;
+/// How long a worker leaves a ring's lock to the front-end: many times what it takes to wake a thread up.
+const LEFT_TO_FRONT_END: Duration = Duration::from_millis(10);
 
 /// For how long nothing is announced of what is done while others are served that wait for storage, unless that is as much as those
 /// others. An announcement costs a system call here and an interrupt there, and a driver that is told of many sends as many, which
@@ -90,6 +90,16 @@ pub(super) trait Handler {
     }
 }
 
+/// Lets the front-end have the lock of a ring first: this worker would have it again before that has woken up. Not for ever, as it may be
+/// held up itself, and other rings wait.
+#[cold]
+fn let_front_end_have(vring: &Ring) {
+    let begun = Instant::now();
+    while vring.is_wanted() && begun.elapsed() < LEFT_TO_FRONT_END {
+        std::thread::yield_now();
+    }
+}
+
 /// Names the `waiting` chains from `first` on to the handler, those that it has not been told of: where reads wait for storage, they
 /// then wait side by side. Chains still are carried out and returned in order.
 #[cold]
@@ -132,10 +142,8 @@ impl Backend {
 
     /// Serves at most [`BATCH`] chains. With `wait` the guest must kick for what it adds to an empty ring.
     pub(super) fn look(&self, vring: &Ring, wait: bool, handler: &impl Handler) -> Look {
-        // The front-end first: this worker would have the lock again before it. Not for ever: it may not be coming.
-        let mut turns = 0..MOST_TURNS;
-        while vring.is_wanted() && turns.next().is_some() {
-            std::thread::yield_now();
+        if vring.is_wanted() {
+            let_front_end_have(vring);
         }
         let mut state = vring.get_mut();
         // Stopped, disabled or moved meanwhile: whoever starts it again has us look again.

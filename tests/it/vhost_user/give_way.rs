@@ -1,7 +1,8 @@
 //! Commands that go over a whole disc, alone or one after the other, while somebody wants their ring: a front-end, which the machine's monitor waits for, a function
 //! that is to end them, or the next front-end.
 
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
+use std::thread;
 use std::time::Duration;
 
 use spindle::drive::{Drive, Identity, Tray};
@@ -41,41 +42,57 @@ fn verifying() -> (Arc<Gated>, Backend, Guest, Pending) {
     let verify = [0xAF, 0, 0, 0, 0, 0, a, b, c, d, 0, 0];
     let pending = guest.begin(REQUESTS, &Command { tag: TAG, ..Command::new(&verify, 0) });
     while gate.waiting() == 0 {
-        std::thread::yield_now();
+        thread::yield_now();
     }
     (gate, backend, guest, pending)
 }
 
 /// Fewer than are served at a time.
-const MANY: u64 = 40;
+const MANY: u32 = 40;
+/// What is read again by the next of them, and what is not: none is at its end before the gate is opened further.
+const OVERLAP: u32 = 2_000;
+const STEP: u32 = 14_000;
 
 /// VERIFY (10) of 16,000 blocks, which is too short to give way, many times over. The first has come to the gate.
 fn queued() -> (Arc<Gated>, Backend, Guest, Vec<Pending>) {
-    const SHORT: [u8; 10] = [0x2F, 0, 0, 0, 0x4A, 0x38, 0, 0x3E, 0x80, 0];
     let (gate, backend, mut guest) = ready();
-    let command = |number| Command { tag: TAG + number, ..Command::new(&SHORT, 0) };
-    let pending = (0..MANY).map(|number| guest.begin_quietly(REQUESTS, &command(number))).collect();
+    let mut begin = |number: u32| {
+        let [a, b, c, d] = (GATE - 1000 + number * STEP).to_be_bytes();
+        let [high, low] = ((STEP + OVERLAP) as u16).to_be_bytes();
+        let verify = [0x2F, 0, a, b, c, d, 0, high, low, 0];
+        guest.begin_quietly(REQUESTS, &Command { tag: TAG + u64::from(number), ..Command::new(&verify, 0) })
+    };
+    let pending = (0..MANY).map(&mut begin).collect();
     guest.kick(REQUESTS);
     while gate.waiting() == 0 {
-        std::thread::yield_now();
+        thread::yield_now();
     }
     (gate, backend, guest, pending)
 }
 
-/// Opens the gate when whoever comes next has had the time to wait: if not, the command goes on for longer than that.
-fn open_soon(gate: Arc<Gated>) {
-    std::thread::spawn(move || {
-        std::thread::sleep(Duration::from_millis(200));
+/// Opens the gate step by step, one of the commands above or less at a time, so that whoever wants the ring comes long before their end
+/// on a busy machine, too. When what this returns goes, all of it is open.
+fn opening(gate: Arc<Gated>) -> mpsc::Sender<()> {
+    const PAUSE: Duration = Duration::from_millis(200);
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        let mut blocks = GATE - 1000 + STEP + OVERLAP;
+        while blocks < BLOCKS && receiver.recv_timeout(PAUSE) == Err(mpsc::RecvTimeoutError::Timeout) {
+            gate.open_up_to(blocks);
+            blocks += STEP;
+        }
         gate.open();
     });
+    sender
 }
 
 #[test]
 fn a_ring_that_is_stopped_waits_for_no_whole_disc() {
     let (gate, _backend, mut guest, pending) = verifying();
     let position = guest.next_position(REQUESTS).wrapping_sub(1);
-    open_soon(gate);
+    let opening = opening(gate);
     assert_eq!(guest.stop_ring(REQUESTS), position, "it was carried out to its end");
+    drop(opening);
     assert_eq!(guest.poll(REQUESTS), None);
     guest.start_ring(REQUESTS, position);
     assert_eq!(guest.finish(pending).status, 0);
@@ -85,9 +102,12 @@ fn a_ring_that_is_stopped_waits_for_no_whole_disc() {
 fn a_ring_that_is_stopped_waits_for_one_of_many_commands() {
     let (gate, _backend, mut guest, pending) = queued();
     let after_the_first = guest.next_position(REQUESTS).wrapping_sub(MANY as u16 - 1);
-    open_soon(gate);
-    assert_eq!(guest.stop_ring(REQUESTS), after_the_first);
-    guest.start_ring(REQUESTS, after_the_first);
+    let opening = opening(gate);
+    let position = guest.stop_ring(REQUESTS);
+    let further = position.wrapping_sub(after_the_first);
+    assert!(further < MANY as u16 / 2, "{further} more were carried out");
+    drop(opening);
+    guest.start_ring(REQUESTS, position);
     for pending in pending {
         assert_eq!(guest.finish(pending).status, 0);
     }
@@ -96,15 +116,18 @@ fn a_ring_that_is_stopped_waits_for_one_of_many_commands() {
 #[test]
 fn a_function_that_ends_commands_waits_for_one_of_them() {
     let (gate, _backend, mut guest, pending) = queued();
-    open_soon(gate);
+    let opening = opening(gate);
     assert_eq!(guest.manage_task(ABORT_TASK_SET, lun(0), 0), COMPLETE);
+    drop(opening);
     let mut responses = Vec::new();
     for pending in pending {
         let (head, written) = guest.poll(REQUESTS).expect("it was returned before the function was answered");
         assert_eq!(head, pending.head);
         responses.push(guest.reply(pending, written).response);
     }
-    assert_eq!((responses[0], responses[1..].iter().all(|&response| response == ABORTED)), (0, true), "{responses:?}");
+    let ended = responses.iter().skip_while(|&&response| response == 0);
+    assert!(ended.clone().all(|&response| response == ABORTED), "{responses:?}");
+    assert!(ended.count() > MANY as usize / 2 && responses[0] == 0, "{responses:?}");
     assert_eq!(guest.command(REQUESTS, &Command::new(&[0; 6], 0)).status, 0);
 }
 
@@ -112,18 +135,20 @@ fn a_function_that_ends_commands_waits_for_one_of_them() {
 fn a_connection_that_ends_waits_for_no_whole_disc() {
     let (gate, backend, guest, _) = verifying();
     gate.forget_how_far();
-    open_soon(Arc::clone(&gate));
+    let opening = opening(Arc::clone(&gate));
     drop(guest);
     // Served when the one before has come to its end, and told of its power-on.
     assert_eq!(backend.guest(Options::default()).command(REQUESTS, &Command::new(&[0; 6], 0)).status, 2);
     assert!(gate.furthest() < u64::from(BLOCKS) * 1024, "{}", gate.furthest());
+    drop(opening);
 }
 
 #[test]
 fn a_function_that_ends_a_command_waits_for_no_whole_disc() {
     let (gate, _backend, mut guest, pending) = verifying();
-    open_soon(gate);
+    let opening = opening(gate);
     assert_eq!(guest.manage_task(ABORT_TASK, lun(0), TAG), COMPLETE);
+    drop(opening);
     let (head, written) = guest.poll(REQUESTS).expect("it was returned before the function was answered");
     assert_eq!((head, guest.reply(pending, written).response), (pending.head, ABORTED));
     assert_eq!(guest.command(REQUESTS, &Command::new(&[0; 6], 0)).status, 0);
