@@ -355,6 +355,10 @@ impl Backend {
                     }
                 }
             }
+            // First what a function waits for, which has woken this worker: a kick may have come before that.
+            _ if self.is_to_end_tasks(worker) && usize::from(index) < vrings.len() => {
+                self.look_again(worker, usize::from(index));
+            }
             _ if !self.poll.is_zero() && usize::from(index) < vrings.len() => {
                 self.poll_requests(vrings, worker, usize::from(index));
             }

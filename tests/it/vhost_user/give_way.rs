@@ -67,7 +67,15 @@ fn queued() -> (Arc<Gated>, Backend, Guest, Vec<Pending>) {
     while gate.waiting() == 0 {
         thread::yield_now();
     }
+    // For when the worker comes back.
+    guest.kick(REQUESTS);
     (gate, backend, guest, pending)
+}
+
+/// Has `carried_out` tell how many of those commands were carried out, which is one, unless the machine held up for long whoever wanted the ring.
+fn is_one(carried_out: impl Fn() -> usize) {
+    let tries: Vec<_> = std::iter::repeat_with(carried_out).take(5).take_while(|&count| count != 1).collect();
+    assert!(tries.len() < 5, "{tries:?}");
 }
 
 /// Opens the gate step by step, one of the commands above or less at a time, so that whoever wants the ring comes long before their end
@@ -100,35 +108,38 @@ fn a_ring_that_is_stopped_waits_for_no_whole_disc() {
 
 #[test]
 fn a_ring_that_is_stopped_waits_for_one_of_many_commands() {
-    let (gate, _backend, mut guest, pending) = queued();
-    let after_the_first = guest.next_position(REQUESTS).wrapping_sub(MANY as u16 - 1);
-    let opening = opening(gate);
-    let position = guest.stop_ring(REQUESTS);
-    let further = position.wrapping_sub(after_the_first);
-    assert!(further < MANY as u16 / 2, "{further} more were carried out");
-    drop(opening);
-    guest.start_ring(REQUESTS, position);
-    for pending in pending {
-        assert_eq!(guest.finish(pending).status, 0);
-    }
+    is_one(|| {
+        let (gate, _backend, mut guest, pending) = queued();
+        let first = guest.next_position(REQUESTS).wrapping_sub(MANY as u16);
+        let opening = opening(gate);
+        let position = guest.stop_ring(REQUESTS);
+        drop(opening);
+        guest.start_ring(REQUESTS, position);
+        for pending in pending {
+            assert_eq!(guest.finish(pending).status, 0);
+        }
+        position.wrapping_sub(first).into()
+    });
 }
 
 #[test]
 fn a_function_that_ends_commands_waits_for_one_of_them() {
-    let (gate, _backend, mut guest, pending) = queued();
-    let opening = opening(gate);
-    assert_eq!(guest.manage_task(ABORT_TASK_SET, lun(0), 0), COMPLETE);
-    drop(opening);
-    let mut responses = Vec::new();
-    for pending in pending {
-        let (head, written) = guest.poll(REQUESTS).expect("it was returned before the function was answered");
-        assert_eq!(head, pending.head);
-        responses.push(guest.reply(pending, written).response);
-    }
-    let ended = responses.iter().skip_while(|&&response| response == 0);
-    assert!(ended.clone().all(|&response| response == ABORTED), "{responses:?}");
-    assert!(ended.count() > MANY as usize / 2 && responses[0] == 0, "{responses:?}");
-    assert_eq!(guest.command(REQUESTS, &Command::new(&[0; 6], 0)).status, 0);
+    is_one(|| {
+        let (gate, _backend, mut guest, pending) = queued();
+        let opening = opening(gate);
+        assert_eq!(guest.manage_task(ABORT_TASK_SET, lun(0), 0), COMPLETE);
+        drop(opening);
+        let mut responses = Vec::new();
+        for pending in pending {
+            let (head, written) = guest.poll(REQUESTS).expect("it was returned before the function was answered");
+            assert_eq!(head, pending.head);
+            responses.push(guest.reply(pending, written).response);
+        }
+        let ended = responses.iter().skip_while(|&&response| response == 0);
+        assert!(ended.clone().all(|&response| response == ABORTED), "{responses:?}");
+        assert_eq!(guest.command(REQUESTS, &Command::new(&[0; 6], 0)).status, 0);
+        MANY as usize - ended.count()
+    });
 }
 
 #[test]
